@@ -1,0 +1,78 @@
+# One target per room of the house. recast_library() for rooms without MLIR, recast_mlir_library()
+# for those with it; both take the sources and, after LINK, the rooms they may lean on.
+
+find_package(fmt REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(MLIR 22.1 REQUIRED CONFIG)
+list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+include(TableGen)
+include(AddLLVM)
+include(AddMLIR)
+
+# -fPIC rather than CMAKE_POSITION_INDEPENDENT_CODE: executables would get -fPIE, and one
+# precompiled header cannot serve both.
+add_compile_options(-fPIC -Wall -Wextra -Wno-unused-parameter)
+if(RECAST_WERROR)
+  add_compile_options(-Werror)
+endif()
+add_link_options(-fuse-ld=lld)
+
+add_library(recast_options INTERFACE)
+target_include_directories(recast_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+# The runtime reports errors as values; exceptions of libraries must not cross it.
+target_compile_options(recast_options INTERFACE -fno-exceptions)
+target_compile_definitions(recast_options INTERFACE JSON_NOEXCEPTION)
+target_link_libraries(recast_options INTERFACE fmt::fmt tl::expected nlohmann_json::nlohmann_json)
+if(RECAST_SANITIZE)
+  target_compile_options(recast_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  target_link_options(recast_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+add_library(recast_mlir_options INTERFACE)
+target_link_libraries(recast_mlir_options INTERFACE recast_options MLIR LLVM)
+target_include_directories(recast_mlir_options SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+# Only the shared libMLIR and libLLVM: one static component beside them duplicates TypeIDs.
+
+function(recast_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC recast_options ${ARG_LINK})
+endfunction()
+
+# The one precompiled header of everything that includes MLIR.
+add_library(recast_mlir_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(recast_mlir_pch PUBLIC recast_mlir_options)
+target_precompile_headers(recast_mlir_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
+target_compile_options(recast_mlir_pch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+
+function(recast_mlir_library name)
+  cmake_parse_arguments(ARG "" "" "LINK;DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC recast_mlir_options ${ARG_LINK})
+  target_precompile_headers(${name} REUSE_FROM recast_mlir_pch)
+  target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+  if(ARG_DEPENDS)
+    add_dependencies(${name} ${ARG_DEPENDS})
+  endif()
+endfunction()
+
+# One GoogleTest program per room: recast_unit_test(layout A.cpp B.cpp LINK recast_layout).
+function(recast_unit_test name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(test_${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(test_${name} PRIVATE ${ARG_LINK} GTest::gtest_main GTest::gmock)
+  target_compile_definitions(test_${name} PRIVATE RECAST_TEST_DATA="${CMAKE_SOURCE_DIR}/test/data")
+  set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
+  add_test(NAME ${name} COMMAND test_${name})
+endfunction()
+
+# A folder joins the build once it has a CMakeLists.txt.
+macro(recast_room folder)
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/CMakeLists.txt)
+    add_subdirectory(${folder})
+  endif()
+endmacro()

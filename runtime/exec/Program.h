@@ -1,0 +1,123 @@
+// What one rank executes: concrete files, byte ranges and recipes. Made by capi from a plan and the
+// target's file images; knows no format.
+#pragma once
+
+#include "runtime/base/Status.h"
+#include "runtime/recipe/Recipe.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace recast::exec {
+
+struct SourceFile {
+  std::string path; ///< As opened.
+  uint64_t size = 0;
+  int64_t mtimeNs = 0;
+};
+
+/// A checksummed range of a source file; verified when the tasks cover it whole.
+struct RecordCheck {
+  uint32_t file = 0;
+  uint64_t offset = 0, length = 0;
+  uint32_t crc32 = 0;
+};
+
+struct CrcPatch {
+  uint64_t offset = 0, begin = 0, end = 0;
+};
+struct LiteralBytes {
+  uint64_t offset = 0;
+  std::string bytes;
+};
+
+struct TargetFile {
+  uint32_t root = 0; ///< Index into Program::roots.
+  std::string path;  ///< Relative to the root's folder, '/'-separated.
+  uint64_t size = 0;
+  std::vector<CrcPatch> patches;
+};
+
+/// An output folder and how it becomes visible (see format::CommitPlan).
+struct TargetRoot {
+  std::string folder;
+  std::vector<std::string> renames;
+  std::vector<std::pair<std::string, std::string>> pointers;
+  std::vector<std::pair<std::string, std::string>> links; ///< (new name, existing name).
+  std::string manifestDir;
+  std::string endpoint; ///< For messages.
+};
+
+/// Where the elements of a task come from; input 0 is the one that batches follow.
+struct TaskInput {
+  uint32_t file = 0;
+  uint64_t offset = 0;
+  DType dtype = DType::U8;
+};
+/// Where results go: `slice` indexes Program::slices; `inputs` maps its loads to the task's inputs.
+struct TaskOutput {
+  uint32_t slice = 0;
+  uint32_t file = 0;
+  uint64_t offset = 0;
+  std::vector<uint16_t> inputs;
+};
+struct TaskCheck {
+  uint32_t slice = 0;
+  std::vector<uint16_t> inputs;
+};
+
+/// `count` consecutive elements, read once from every input, pushed into every output. No byte of a
+/// source file belongs to two tasks.
+struct Task {
+  int64_t count = 0;
+  uint32_t name = 0; ///< Index into Program::names, for messages.
+  std::vector<TaskInput> inputs;
+  std::vector<TaskOutput> outputs;
+  std::vector<TaskCheck> checks;
+};
+
+struct Program {
+  uint64_t fingerprint = 0; ///< Of the plan: names the staging folder and the manifest.
+  uint64_t budget = 0;      ///< Bytes for slots and tables; 0: default.
+  std::vector<std::string> names;
+  std::vector<SourceFile> sources;
+  std::vector<RecordCheck> records; ///< Sorted by (file, offset).
+  std::vector<TargetRoot> roots;
+  std::vector<TargetFile> targets;
+  std::vector<recipe::Recipe> slices; ///< One output or one check each.
+  std::vector<Task> tasks;
+  /// Literal bytes of a target file, called once per file.
+  std::function<std::vector<LiteralBytes>(uint32_t target)> literals;
+};
+
+struct Options {
+  unsigned threads = 0;   ///< 0: one per core.
+  bool sync = true;       ///< Flush to the device before the commit.
+  bool overwrite = false; ///< Exchange an existing tag.
+  bool useKernels = true; ///< false: the recipe interpreter only.
+  /// Called now and then from one thread with bytes done and bytes in all.
+  std::function<void(uint64_t, uint64_t)> progress;
+};
+
+/// Counted while running, not estimated.
+struct Report {
+  uint64_t bytesRead = 0;      ///< By pread.
+  uint64_t bytesNeeded = 0;    ///< Union of ranges that loads touch.
+  uint64_t bytesForChecks = 0; ///< Union of further ranges that checks touch.
+  uint64_t bytesWritten = 0;
+  uint64_t recordsVerified = 0, recordsSkipped = 0;
+  uint64_t elementsChecked = 0; ///< By CheckEqual.
+  uint64_t slotBytes = 0;       ///< Memory of the slot pool.
+  uint64_t filesWritten = 0;
+  double seconds = 0, flushSeconds = 0;
+  std::vector<std::string> kernels; ///< Names of the kernels used, "interpreter" among them.
+};
+
+/// Runs the program: stage, write, patch, flush, commit. On error nothing is visible in any root
+/// and nothing that was there before is touched.
+Result<Report> execute(const Program &program, const Options &options);
+
+} // namespace recast::exec

@@ -1,0 +1,45 @@
+// The MAP of a layout: how logical tensors with named axes make up one stored tensor.
+#pragma once
+
+#include "runtime/base/Status.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace recast::layout {
+
+/// One factor of a stored dimension: a named axis, or a concatenation ("+") of products.
+struct Factor {
+  std::string axis;                              ///< Empty for a concatenation.
+  std::vector<std::vector<Factor>> alternatives; ///< The summands of a concatenation.
+  bool operator==(const Factor &) const = default;
+};
+
+/// Stored tensor as a list of dimensions, each a product of factors, first factor major
+/// (einops order). Text: `((g r d) + (g d) + (g d)) h`; parentheses around a product make it one
+/// dimension, a bare name is a dimension of its own.
+///
+/// A map with concatenations packs several logical tensors ("parts"): the k-th path through the
+/// alternatives, in text order, is part k. Several concatenations in one map must agree on the
+/// number of alternatives, and part k takes alternative k of each.
+/// A part's logical axes, outer to inner, are its axes in the order in which they are met, unless
+/// the map is written `logical -> stored` (one part only); logical dimensions group them.
+struct AxisMap {
+  std::vector<std::vector<Factor>> stored;       ///< Dimensions of the stored tensor.
+  std::vector<std::vector<std::string>> logical; ///< Given explicitly before "->", else empty.
+  std::map<std::string, int64_t> sizes;          ///< Extent of every axis.
+
+  /// Parses the text; `sizes` gives extents (a `, name=INT` suffix in the text adds to it).
+  static Result<AxisMap> parse(std::string_view text, std::map<std::string, int64_t> sizes);
+  /// Axes d0, d1, ... one per dimension: the map of `as same`.
+  static AxisMap identity(const std::vector<int64_t> &shape);
+
+  size_t partCount() const;
+  std::string str() const; ///< The canonical text, without sizes.
+  bool operator==(const AxisMap &) const = default;
+};
+
+} // namespace recast::layout

@@ -1,0 +1,79 @@
+// How a logical tensor lies over a mesh: a list of steps over named axes, applied left to right to
+// the local tensor (docs/design.md, D2). No step is a special case of a framework.
+#pragma once
+
+#include "runtime/base/Status.h"
+#include "runtime/layout/AxisMap.h"
+#include "runtime/layout/Mesh.h"
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace recast::layout {
+
+/// Stored extent of a named axis is rounded up; the slots beyond the logical extent hold nothing.
+struct Pad {
+  std::string axis;
+  int64_t multiple = 1;
+  bool operator==(const Pad &) const = default;
+};
+
+/// How an extent that does not divide is cut (6 over 4: ceil 2,2,2,0; balanced 2,2,1,1).
+enum class SplitRule : uint8_t { Even, Ceil, Balanced, Widths };
+
+/// Cuts named axes in every part that has them; a part without them is replicated. With several
+/// axes, `g r by tp`: tp = tp_g * tp_r with tp_g = gcd(g, tp), tp_g major; g is cut tp_g ways and
+/// r tp_r ways, and a part without r is replicated over tp_r.
+struct Split {
+  std::vector<std::string> axes;
+  std::vector<std::string> by; ///< Mesh axes, major to minor.
+  SplitRule rule = SplitRule::Even;
+  std::vector<int64_t> widths; ///< For Widths: one per rank along `by`.
+  bool operator==(const Split &) const = default;
+};
+
+/// Cuts a dimension of the local tensor as it is after the steps before, by the ceil rule.
+struct Chunk {
+  int64_t dim = 0;
+  std::string by;
+  bool operator==(const Chunk &) const = default;
+};
+
+/// Ravels the local tensor and cuts the buffer into equal intervals over a mesh axis of W ranks.
+/// Per param: each rank holds a slot of ceil(n / W) elements. Per group: the tensor lies at
+/// `FlatPosition.start` of a group buffer of `FlatPosition.total` elements (a multiple of W).
+enum class FlatScope : uint8_t { PerParam, PerGroup };
+struct Flat {
+  std::string by;
+  FlatScope scope = FlatScope::PerParam;
+  bool operator==(const Flat &) const = default;
+};
+
+using Step = std::variant<Pad, Split, Chunk, Flat>;
+
+struct Layout {
+  Mesh mesh;
+  AxisMap axes; ///< Empty `stored`: identity over the logical shape.
+  std::vector<Step> steps;
+
+  /// Canonical text, e.g. `on (dp = 2) map "d0 d1" {d0 = 4, d1 = 6} split d0 by dp`; `parse` reads
+  /// it back. A layout without mesh axes and steps prints as "whole".
+  std::string str() const;
+  static Result<Layout> parse(std::string_view text);
+  bool isWhole() const { return steps.empty() && axes.stored.empty() && mesh.axes.empty(); }
+  bool operator==(const Layout &) const = default;
+};
+
+std::string str(const Step &step);
+/// Names, divisibility and step order are right for these logical shapes (one per part); the error
+/// says which step is wrong and why.
+Status verify(const Layout &layout, const std::vector<std::vector<int64_t>> &shapes);
+
+/// Where a member lies inside a group buffer; both in elements. Unused by other layouts.
+struct FlatPosition {
+  int64_t start = 0; ///< First element of the member in the group's buffer.
+  int64_t total = 0; ///< Elements of the whole group buffer, padding included.
+};
+
+} // namespace recast::layout

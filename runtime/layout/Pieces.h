@@ -1,0 +1,81 @@
+// A layout made explicit: which elements of the logical tensors each rank holds, as strided boxes.
+#pragma once
+
+#include "runtime/layout/Layout.h"
+
+#include <span>
+
+namespace recast::layout {
+
+/// One axis of a strided box; strides in elements.
+struct BoxDim {
+  int64_t extent = 1;
+  int64_t logicalStride = 0;
+  int64_t storedStride = 0;
+  bool operator==(const BoxDim &) const = default;
+};
+
+/// A box of elements: logical element `logicalOffset + sum(i_k * logicalStride_k)` of part `part`
+/// (offsets in the row-major logical tensor) lies at `storedOffset + sum(i_k * storedStride_k)` of
+/// the rank's local buffer. Outer dimension first; all extents >= 1; no dimensions: one element.
+struct Piece {
+  uint32_t part = 0;
+  int64_t logicalOffset = 0;
+  int64_t storedOffset = 0;
+  std::vector<BoxDim> dims;
+
+  int64_t elementCount() const;
+  bool operator==(const Piece &) const = default;
+};
+
+/// What one rank holds of one member. `storedElements` counts the local buffer that the layout
+/// describes (for `flat per group` the rank's whole share of the group buffer), padding included.
+struct Fragment {
+  int64_t rank = 0;
+  int64_t storedElements = 0;
+  std::vector<Piece> pieces; ///< Maximally merged, sorted by (part, logicalOffset).
+};
+
+/// What rank `rank` holds. `shapes`: logical shape of each part.
+Result<Fragment> fragment(const Layout &layout, const std::vector<std::vector<int64_t>> &shapes,
+                          int64_t rank, FlatPosition position = {});
+
+/// The fragments of all ranks that hold at least one element, in rank order; cost is proportional
+/// to their number, not to the mesh (cut lists: a flat interval finds its ranks by division).
+Result<std::vector<Fragment>> fragments(const Layout &layout,
+                                        const std::vector<std::vector<int64_t>> &shapes,
+                                        FlatPosition position = {});
+
+/// Where a cell's elements lie in one operand: element `offset + sum(i_k * strides_k)` of `rank`'s
+/// buffer.
+struct CellAddress {
+  int64_t rank = 0;
+  int64_t offset = 0;
+  std::vector<int64_t> strides; ///< One per dimension of the cell.
+};
+
+/// A box on which every operand is affine: the common refinement of several layouts.
+struct Cell {
+  uint32_t part = 0;
+  int64_t logicalOffset = 0;
+  std::vector<int64_t> extents, logicalStrides;
+  std::vector<CellAddress> at; ///< One per operand.
+
+  int64_t elementCount() const;
+};
+
+/// Where several ranks hold the same element: `First` takes the lowest rank (to read from), `Every`
+/// makes one cell for each holder (to write to).
+enum class Holders : uint8_t { First, Every };
+
+struct Operand {
+  std::span<const Fragment> fragments;
+  Holders holders = Holders::First;
+};
+
+/// Common refinement: the elements that all operands hold, cut so that each cell is a box in every
+/// operand, sorted by (part, logicalOffset). Regular grids intersect by sorted cut lists, irregular
+/// ones by sweep; never all pairs.
+Result<std::vector<Cell>> overlay(std::span<const Operand> operands);
+
+} // namespace recast::layout

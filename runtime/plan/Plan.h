@@ -1,0 +1,165 @@
+// A plan in memory: what an `.rplan` artifact holds, symbolically. Pure data; the expansion to one
+// rank's reads and writes is in Expand.h. Indices refer to the vectors of the same Plan.
+#pragma once
+
+#include "runtime/base/DType.h"
+#include "runtime/base/Status.h"
+#include "runtime/layout/Layout.h"
+#include "runtime/plan/Object.h"
+#include "runtime/recipe/Recipe.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace recast::plan {
+
+inline constexpr uint16_t kVersionMajor = 1;
+inline constexpr uint16_t kVersionMinor = 0;
+inline constexpr uint32_t kNone = 0xffffffffu;
+
+struct SourceEndpoint {
+  std::string name, format, path, tag;
+  bool operator==(const SourceEndpoint &) const = default;
+};
+
+struct SourceFile {
+  uint32_t endpoint = 0;
+  std::string path; ///< Relative to the endpoint's path.
+  uint64_t size = 0;
+  int64_t mtimeNs = 0;
+  bool operator==(const SourceFile &) const = default;
+};
+
+/// See format::Record, format::Extent, format::Store: the same facts, in the artifact.
+struct Record {
+  uint32_t file = 0;
+  uint64_t offset = 0, length = 0;
+  uint32_t crc32 = 0;
+  bool operator==(const Record &) const = default;
+};
+struct Extent {
+  uint32_t file = 0;
+  uint64_t offset = 0;
+  int64_t elements = 0;
+  bool operator==(const Extent &) const = default;
+};
+struct Store {
+  uint32_t firstExtent = 0, extentCount = 0;
+  bool operator==(const Store &) const = default;
+};
+
+struct Input {
+  DType dtype = DType::F32;
+  uint32_t layout = 0;
+  bool operator==(const Input &) const = default;
+};
+
+/// Output of a family: the k-th store of its recipe. Targets hold tensors whole, one file slot
+/// each, or (`layout`) as the target's layout says.
+struct Output {
+  uint32_t target = 0;
+  DType dtype = DType::F32;
+  uint32_t layout = 0;
+  bool operator==(const Output &) const = default;
+};
+
+/// Columns of a member per input and output; see Family.
+struct MemberInput {
+  uint32_t store = 0; ///< kNone: a scalar, whose bits are `start`.
+  int64_t start = 0;
+  int64_t groupTotal = 0;
+  bool operator==(const MemberInput &) const = default;
+};
+struct MemberOutput {
+  uint32_t name = 0; ///< String id of the tensor's name in the target.
+  uint32_t role = 0; ///< String id.
+  bool operator==(const MemberOutput &) const = default;
+};
+
+/// One recipe, many members (D5). Member m has rows [m * inputs.size(), ...) of `memberInputs` and
+/// the same of `memberOutputs`; `memberNames[m]` is the string id of its logical name.
+struct Family {
+  std::vector<int64_t> shape; ///< Logical shape, the same for all members.
+  std::vector<Input> inputs;
+  std::vector<Output> outputs;
+  recipe::Recipe recipe; ///< inputs.size() loads, outputs.size() stores, plus checks.
+  std::vector<uint32_t> memberNames;
+  std::vector<MemberInput> memberInputs;
+  std::vector<MemberOutput> memberOutputs;
+  bool operator==(const Family &) const = default;
+
+  size_t memberCount() const { return memberNames.size(); }
+};
+
+/// A source file that targets may keep verbatim, or a side file copied by `files { ... }`.
+struct KeptFile {
+  uint32_t file = 0; ///< Source file.
+  bool operator==(const KeptFile &) const = default;
+};
+struct SideFile {
+  std::string source; ///< Path of the file to copy.
+  std::string name;   ///< Name inside the target folder.
+  uint64_t size = 0;
+  int64_t mtimeNs = 0;
+  bool operator==(const SideFile &) const = default;
+};
+
+struct Group {
+  std::vector<uint32_t> names; ///< String ids.
+  std::string hyper;           ///< plan::toJson of a Dict.
+  bool operator==(const Group &) const = default;
+};
+
+struct TargetEndpoint {
+  std::string name, format, path, tag;
+  std::map<std::string, std::string> options;
+  std::vector<std::pair<uint32_t, uint32_t>> aliases; ///< String ids (alias, canonical).
+  std::vector<Group> groups;
+  std::map<std::string, std::string> objects; ///< Kept objects: plan::toJson.
+  std::vector<KeptFile> keptFiles;
+  std::vector<SideFile> sideFiles;
+  bool operator==(const TargetEndpoint &) const = default;
+};
+
+/// Something the job leaves out on purpose, shown by `explain` ("dropped: exp_avg for hub").
+struct LeftOut {
+  std::string what, why;
+  bool operator==(const LeftOut &) const = default;
+};
+
+struct Plan {
+  std::string spec;    ///< UCL text of the job, for provenance.
+  uint64_t budget = 0; ///< Bytes; 0: the runtime's default.
+  uint64_t schemaFingerprint = 0, instanceFingerprint = 0;
+
+  std::vector<std::string> strings;
+  std::vector<SourceEndpoint> sources;
+  std::vector<SourceFile> files;
+  std::vector<Record> records;
+  std::vector<Extent> extents;
+  std::vector<Store> stores;
+  std::vector<layout::Layout> layouts;
+  std::vector<TargetEndpoint> targets;
+  std::vector<Family> families;
+  std::vector<LeftOut> leftOut;
+  bool operator==(const Plan &) const = default;
+};
+
+/// All indices in range, shapes and sizes consistent, recipes verified, extents inside their files.
+/// Everything after loading relies on it; total over hostile input.
+Status verify(const Plan &plan);
+
+/// Fingerprints of `plan` (XXH3-64). Schema: names, roles, shapes, dtypes, layouts, recipes, spec,
+/// targets. Instance: also files, offsets, sizes, times, scalars, objects.
+uint64_t computeSchemaFingerprint(const Plan &plan);
+uint64_t computeInstanceFingerprint(const Plan &plan);
+
+/// The artifact (D9): FlatBuffers directory, raw little-endian columns in 64-byte aligned sections.
+/// write(read(bytes)) == bytes.
+std::string writeArtifact(const Plan &plan);
+/// Bounds-checked, verified; any malformed input is an error, never a crash.
+Result<Plan> readArtifact(std::string_view bytes);
+
+} // namespace recast::plan

@@ -1,0 +1,52 @@
+#include "runtime/base/Checked.h"
+#include "runtime/base/DType.h"
+#include "runtime/base/NearestName.h"
+#include "runtime/base/Status.h"
+
+#include <gtest/gtest.h>
+#include <limits>
+
+using namespace recast;
+
+TEST(DType, TableIsIndexedByCodeAndSpellingsReadBack) {
+  ASSERT_EQ(allDTypes().size(), kDTypeCount);
+  for (size_t i = 0; i < kDTypeCount; ++i) {
+    const DTypeInfo &entry = allDTypes()[i];
+    EXPECT_EQ(static_cast<size_t>(entry.type), i);
+    EXPECT_EQ(parseDType(entry.name), entry.type);
+    if (!entry.safetensors.empty())
+      EXPECT_EQ(dtypeFromSafetensors(entry.safetensors), entry.type);
+    if (!entry.torch.empty())
+      EXPECT_EQ(dtypeFromTorch(entry.torch), entry.type);
+  }
+  EXPECT_EQ(dtypeFromSafetensors(""), std::nullopt);
+  EXPECT_EQ(dtypeFromCode(kDTypeCount), std::nullopt);
+  EXPECT_EQ(parseDType("fp32"), DType::F32);
+}
+
+TEST(Checked, OverflowIsAnAnswer) {
+  int64_t max = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(checkedAdd<int64_t>(max, 1), std::nullopt);
+  EXPECT_EQ(elementCount(std::vector<int64_t>{max, 2}), std::nullopt);
+  EXPECT_EQ(elementCount(std::vector<int64_t>{max, 0}), 0);
+  EXPECT_EQ(elementCount(std::vector<int64_t>{2, -1}), std::nullopt);
+  EXPECT_EQ(elementCount(std::vector<int64_t>{}), 1);
+  EXPECT_TRUE(rangeInside(4, 6, 10));
+  EXPECT_FALSE(rangeInside(5, std::numeric_limits<uint64_t>::max(), 10));
+}
+
+TEST(Status, InnermostContextWins) {
+  Error error = Error(Code::BadInput, "short record").file("inner.pt");
+  error = std::move(error).file("outer").tensor("w").bytes(3, 9).hint("Copy the file again.");
+  EXPECT_EQ(error.fileName(), "inner.pt");
+  EXPECT_EQ(error.exitCode(), 3);
+  EXPECT_EQ(error.str(), "short record\n  tensor: w\n  file:   inner.pt\n  bytes:  [3, 9)\n"
+                         "  try:    Copy the file again.");
+}
+
+TEST(NearestName, GuessesOnlyWhenClose) {
+  std::vector<std::string> names{"exp_avg", "exp_avg_sq", "master"};
+  EXPECT_EQ(nearestName("exp_avq", names), "exp_avg");
+  EXPECT_EQ(nearestName("mastre", names), "master");
+  EXPECT_EQ(nearestName("weights_of_the_model", names), "");
+}
