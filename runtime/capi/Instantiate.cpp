@@ -1,0 +1,200 @@
+#include "runtime/capi/Instantiate.h"
+
+#include "runtime/plan/Expand.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace recast::capi {
+namespace {
+
+struct Place {
+  uint32_t file = plan::kNone; ///< Program target file.
+  uint64_t offset = 0;
+};
+
+/// Where each tensor of one target lies, by request index.
+struct TargetPlaces {
+  TargetImages images;
+  std::vector<Place> places;
+};
+
+class Instantiator {
+public:
+  explicit Instantiator(const plan::Plan &plan) : plan_(plan) {}
+  Result<Instance> run();
+
+private:
+  void addSources();
+  Status addTarget(uint32_t target);
+  Status addFamily(uint32_t family);
+  Result<exec::Task> makeTask(const plan::Run &run);
+  uint32_t sliceOf(recipe::Recipe slice);
+
+  const plan::Plan &plan_;
+  Instance instance_;
+  std::vector<TargetPlaces> targets_;
+  std::vector<detail::VerbatimUse> verbatim_;
+  /// Per family: the slices and their input maps, by output and by check.
+  struct Slices {
+    std::vector<exec::TaskOutput> outputs;
+    std::vector<exec::TaskCheck> checks;
+  };
+  Slices current_;
+  std::vector<std::pair<uint32_t, uint64_t>> imageStart_; ///< Program file -> (writer, image).
+};
+
+void Instantiator::addSources() {
+  exec::Program &program = instance_.program;
+  for (const plan::SourceFile &file : plan_.files) {
+    const plan::SourceEndpoint &source = plan_.sources[file.endpoint];
+    program.sources.push_back({source.path + "/" + file.path, file.size, file.mtimeNs});
+  }
+  for (const plan::Record &record : plan_.records)
+    program.records.push_back({record.file, record.offset, record.length, record.crc32});
+}
+
+Status Instantiator::addTarget(uint32_t target) {
+  exec::Program &program = instance_.program;
+  const plan::TargetEndpoint &endpoint = plan_.targets[target];
+  TargetPlaces places;
+  auto images = makeImages(plan_, target);
+  if (!images)
+    return fail(Error(images.error()).hint(fmt::format("Look at target '{}'.", endpoint.name)));
+  places.images = std::move(*images);
+  const format::TargetWriter &writer = *places.images.writer;
+  places.places.resize(places.images.tensors.size());
+
+  exec::TargetRoot root;
+  root.folder = endpoint.path;
+  root.endpoint = endpoint.name;
+  root.manifestDir = writer.commit().manifestDir;
+  root.pointers = writer.commit().pointers;
+  for (const format::LinkedFile &link : writer.links())
+    root.links.emplace_back(link.path, link.target);
+
+  for (const plan::SideFile &side : endpoint.sideFiles) {
+    // Side files become visible before the file that makes the output look complete.
+    root.renames.push_back(side.name);
+    verbatim_.push_back({static_cast<uint32_t>(program.sources.size()),
+                         static_cast<uint32_t>(program.targets.size()), 0});
+    program.sources.push_back({side.source, side.size, side.mtimeNs});
+    program.targets.push_back({target, side.name, side.size, {}});
+    imageStart_.emplace_back(target, plan::kNone);
+  }
+  root.renames.insert(root.renames.end(), writer.commit().renames.begin(),
+                      writer.commit().renames.end());
+
+  for (size_t i = 0; i < writer.images().size(); ++i) {
+    const format::FileImage &image = writer.images()[i];
+    auto file = static_cast<uint32_t>(program.targets.size());
+    exec::TargetFile out{target, image.path, image.size, {}};
+    for (const format::CrcPatch &patch : image.patches)
+      out.patches.push_back({patch.offset, patch.begin, patch.end});
+    for (const format::TensorSlot &slot : image.tensors)
+      places.places[slot.tensor] = {file, slot.offset};
+    for (const format::VerbatimSlot &slot : image.verbatim)
+      verbatim_.push_back({endpoint.keptFiles[slot.file].file, file, slot.offset});
+    program.targets.push_back(std::move(out));
+    imageStart_.emplace_back(target, i);
+  }
+  for (const std::string &note : writer.notes())
+    if (std::find(instance_.notes.begin(), instance_.notes.end(), note) == instance_.notes.end())
+      instance_.notes.push_back(note);
+  program.roots.push_back(std::move(root));
+  instance_.writers.push_back(places.images.writer);
+  targets_.push_back(std::move(places));
+  return {};
+}
+
+uint32_t Instantiator::sliceOf(recipe::Recipe slice) {
+  auto &slices = instance_.program.slices;
+  auto found = std::find(slices.begin(), slices.end(), slice);
+  if (found != slices.end())
+    return static_cast<uint32_t>(found - slices.begin());
+  slices.push_back(std::move(slice));
+  return static_cast<uint32_t>(slices.size() - 1);
+}
+
+Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
+  const plan::Family &family = plan_.families[run.family];
+  exec::Task task;
+  task.count = run.count;
+  task.name = static_cast<uint32_t>(instance_.program.names.size() - 1);
+  for (size_t i = 0; i < run.inputs.size(); ++i)
+    task.inputs.push_back({run.inputs[i].file, run.inputs[i].offset, family.inputs[i].dtype});
+  task.checks = current_.checks;
+  task.outputs = current_.outputs;
+  for (size_t o = 0; o < task.outputs.size(); ++o) {
+    const TargetPlaces &target = targets_[family.outputs[o].target];
+    uint32_t tensor =
+        target.images.tensorOf[run.family][size_t{run.member} * family.outputs.size() + o];
+    const Place &place = target.places[tensor];
+    if (place.file == plan::kNone)
+      return internal(fmt::format(
+          "target '{}' has no place for {} '{}'", plan_.targets[family.outputs[o].target].name,
+          target.images.tensors[tensor].role, target.images.tensors[tensor].name));
+    task.outputs[o].file = place.file;
+    task.outputs[o].offset = place.offset + run.outputs[o].tensorByte;
+  }
+  return task;
+}
+
+Status Instantiator::addFamily(uint32_t index) {
+  const plan::Family &family = plan_.families[index];
+  current_ = {};
+  for (size_t o = 0; o < family.outputs.size(); ++o) {
+    exec::TaskOutput output;
+    output.slice = sliceOf(recipe::sliceForOutput(family.recipe, o, output.inputs));
+    current_.outputs.push_back(std::move(output));
+  }
+  for (size_t c = 0; c < family.recipe.checkCount(); ++c) {
+    exec::TaskCheck check;
+    check.slice = sliceOf(recipe::sliceForCheck(family.recipe, c, check.inputs));
+    current_.checks.push_back(std::move(check));
+  }
+  exec::Program &program = instance_.program;
+  for (uint32_t m = 0; m < family.memberCount(); ++m) {
+    // Scalars are literals of the file images; nothing is read for them.
+    if (family.memberInputs[size_t{m} * family.inputs.size()].store == plan::kNone)
+      continue;
+    program.names.push_back(plan_.strings[family.memberNames[m]]);
+    RECAST_TRY(plan::expandMember(plan_, index, m, [&](const plan::Run &run) -> Status {
+      RECAST_ASSIGN(exec::Task task, makeTask(run));
+      program.tasks.push_back(std::move(task));
+      return {};
+    }));
+  }
+  return {};
+}
+
+Result<Instance> Instantiator::run() {
+  exec::Program &program = instance_.program;
+  program.fingerprint = plan_.instanceFingerprint;
+  program.budget = plan_.budget;
+  addSources();
+  for (uint32_t t = 0; t < plan_.targets.size(); ++t)
+    RECAST_TRY(addTarget(t));
+  for (uint32_t f = 0; f < plan_.families.size(); ++f)
+    RECAST_TRY(addFamily(f));
+  RECAST_TRY(detail::addVerbatim(program, verbatim_));
+  RECAST_ASSIGN(instance_.forecast, detail::completeRecords(program));
+
+  // The writers live as long as the program that asks them for literals.
+  program.literals = [writers = instance_.writers, start = imageStart_](uint32_t target) {
+    std::vector<exec::LiteralBytes> bytes;
+    auto [writer, image] = start[target];
+    if (image == plan::kNone)
+      return bytes;
+    for (format::Literal &literal : writers[writer]->literals(image))
+      bytes.push_back({literal.offset, std::move(literal.bytes)});
+    return bytes;
+  };
+  return std::move(instance_);
+}
+
+} // namespace
+
+Result<Instance> instantiate(const plan::Plan &plan) { return Instantiator(plan).run(); }
+
+} // namespace recast::capi

@@ -1,0 +1,70 @@
+// The façade of the runtime: from a plan to what one rank executes. Formats make file images, the
+// plan expands to runs; here the two meet. `recast-run`, `explain` and the proofs are thin over it.
+#pragma once
+
+#include "runtime/exec/Program.h"
+#include "runtime/format/TargetWriter.h"
+#include "runtime/plan/Plan.h"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace recast::capi {
+
+/// Bytes by what needs them, before anything runs.
+struct Forecast {
+  uint64_t loadBytes = 0;    ///< Union of source ranges that outputs need.
+  uint64_t checkBytes = 0;   ///< Union of further ranges that armed checks and checksums need.
+  uint64_t readBytes = 0;    ///< What the tasks will read: equals the sum of the two, or is a bug.
+  uint64_t writtenBytes = 0; ///< Sizes of all target files.
+  uint64_t targetFiles = 0;
+  uint64_t recordsWhole = 0,
+           recordsPartial = 0;  ///< Source checksums that can and cannot be verified.
+  uint64_t checkedElements = 0; ///< Elements under CheckEqual.
+};
+
+/// A program with the writers whose literals it asks for.
+struct Instance {
+  exec::Program program;
+  std::vector<std::shared_ptr<format::TargetWriter>> writers; ///< One per target.
+  Forecast forecast;
+  std::vector<std::string> notes; ///< Of the writers, each once.
+};
+
+/// Instantiates the whole plan for one process. Pure: reads no file. Fails with Code::BadInput when
+/// a target format refuses what it is asked to hold, or two tensors share source bytes.
+Result<Instance> instantiate(const plan::Plan &plan);
+
+/// The file images of one target of a plan, and where each output of each member lies in them.
+struct TargetImages {
+  std::shared_ptr<format::TargetWriter> writer;
+  /// Parallel to `memberOutputs` of each family: index into WriteRequest::tensors, or kNone for
+  /// outputs of other targets.
+  std::vector<std::vector<uint32_t>> tensorOf;
+  std::vector<format::TargetTensor> tensors;
+};
+Result<TargetImages> makeImages(const plan::Plan &plan, uint32_t target);
+
+/// Loads an artifact from a file (a path, or /proc/self/fd/N).
+Result<plan::Plan> loadPlan(const std::string &path);
+/// Refuses a plan whose source files changed since it was made: names the first that differs.
+Status checkSources(const plan::Plan &plan);
+
+namespace detail {
+/// Adds to `program` what copies the kept and side files, sharing reads with tasks that already
+/// touch the same bytes. `keptSource[t][k]`: program source of kept file k of target t.
+struct VerbatimUse {
+  uint32_t source = 0; ///< Program source file, copied whole.
+  uint32_t target = 0; ///< Program target file.
+  uint64_t offset = 0; ///< Where its first byte goes.
+};
+Status addVerbatim(exec::Program &program, std::span<const VerbatimUse> uses);
+
+/// Adds read-only tasks for the few bytes (padding) that keep a source record from being verified
+/// whole, then counts. Refuses tasks that share source bytes.
+Result<Forecast> completeRecords(exec::Program &program);
+} // namespace detail
+
+} // namespace recast::capi

@@ -1,0 +1,106 @@
+// Executes a plan. Links no LLVM: what people wait for is small and starts at once.
+#include "runtime/capi/Instantiate.h"
+#include "runtime/exec/Stop.h"
+#include "tools/recast-run/Report.h"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+using namespace recast;
+
+namespace {
+
+int report(const Error &error, bool json) {
+  if (json)
+    fmt::print("{}\n", nlohmann::json{{"error", error.message()},
+                                      {"file", error.fileName()},
+                                      {"tensor", error.tensorName()},
+                                      {"hint", error.hintText()},
+                                      {"exit_code", error.exitCode()}}
+                           .dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  fmt::print(stderr, "error: {}\n", error.str());
+  return error.exitCode();
+}
+
+/// One line that rewrites itself, only where somebody looks at it.
+void showProgress(uint64_t done, uint64_t all) {
+  int percent =
+      all == 0 ? 100
+               : static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(all));
+  fmt::print(stderr, "\r  {:3d} %  {:.1f} of {:.1f} MiB{}", percent,
+             static_cast<double>(done) / (1 << 20), static_cast<double>(all) / (1 << 20),
+             done == all ? "\n" : "");
+}
+
+struct Arguments {
+  std::string plan;
+  unsigned threads = 0;
+  bool overwrite = false, noSync = false, noKernels = false, json = false, quiet = false;
+};
+
+int run(const Arguments &arguments, uint64_t memory) {
+  auto plan = capi::loadPlan(arguments.plan);
+  if (!plan)
+    return report(plan.error(), arguments.json);
+  if (memory != 0)
+    plan->budget = memory;
+  if (Status same = capi::checkSources(*plan); !same)
+    return report(same.error(), arguments.json);
+  auto instance = capi::instantiate(*plan);
+  if (!instance)
+    return report(instance.error(), arguments.json);
+
+  // The first signal asks for a clean stop; staged files are removed on the way out.
+  struct sigaction action{};
+  action.sa_handler = [](int) { exec::requestStop(); };
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  // A file-size limit is an error of a write, not a death.
+  std::signal(SIGXFSZ, SIG_IGN);
+
+  exec::Options options;
+  options.threads = arguments.threads;
+  options.sync = !arguments.noSync;
+  options.overwrite = arguments.overwrite;
+  options.useKernels = !arguments.noKernels;
+  if (!arguments.quiet && !arguments.json && isatty(STDERR_FILENO))
+    options.progress = showProgress;
+  auto done = exec::execute(instance->program, options);
+  if (!done)
+    return report(done.error(), arguments.json);
+  if (arguments.json)
+    fmt::print("{}\n", tools::reportJson(*done, *instance));
+  else if (!arguments.quiet)
+    fmt::print("{}", tools::reportText(*done, *instance));
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  CLI::App app{"Executes a plan made by `recast plan`.\n"
+               "Example: recast-run restore.rplan --memory 512MiB"};
+  Arguments arguments;
+  uint64_t memory = 0;
+  app.add_option("plan", arguments.plan, "The .rplan file")->required();
+  app.add_option("--memory", memory, "Memory for buffers and tables, e.g. 512MiB")
+      ->transform(CLI::AsSizeValue(false));
+  app.add_option("--threads", arguments.threads, "Worker threads (default: one per core)");
+  app.add_flag("--overwrite", arguments.overwrite, "Replace an output that exists");
+  app.add_flag("--no-sync", arguments.noSync,
+               "Do not flush to the device before the output appears");
+  app.add_flag("--no-kernels", arguments.noKernels, "Use the recipe interpreter only");
+  app.add_flag("--json", arguments.json, "Print the report as JSON");
+  app.add_flag("-q,--quiet", arguments.quiet, "Print nothing but errors");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    int code = app.exit(error);
+    return code == 0 ? 0 : static_cast<int>(Code::Usage);
+  }
+  return run(arguments, memory);
+}

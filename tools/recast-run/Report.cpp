@@ -1,0 +1,78 @@
+#include "tools/recast-run/Report.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/resource.h>
+
+namespace recast::tools {
+namespace {
+
+std::string bytesText(uint64_t bytes) {
+  constexpr const char *kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; value >= 1024 && unit < 4; ++unit)
+    value /= 1024;
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.2f} {}", value, kUnits[unit]);
+}
+
+uint64_t peakResidentBytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+double ratio(const exec::Report &report) {
+  uint64_t unique = report.bytesNeeded + report.bytesForChecks;
+  return unique == 0 ? 1.0 : static_cast<double>(report.bytesRead) / static_cast<double>(unique);
+}
+
+} // namespace
+
+std::string reportText(const exec::Report &report, const capi::Instance &instance) {
+  std::string out;
+  auto line = [&out](std::string_view label, const std::string &text) {
+    out += fmt::format("  {:<9} {}\n", label, text);
+  };
+  line("read", fmt::format("{} = {} for data + {} for checks; read / unique = {:.2f}",
+                           bytesText(report.bytesRead), bytesText(report.bytesNeeded),
+                           bytesText(report.bytesForChecks), ratio(report)));
+  line("written", fmt::format("{} in {} files, no temporary copies", bytesText(report.bytesWritten),
+                              report.filesWritten));
+  line("checked", fmt::format("{} source checksums, {} elements of cast(master) == weight{}",
+                              report.recordsVerified, report.elementsChecked,
+                              report.recordsSkipped
+                                  ? fmt::format("; {} checksums not checked (records read in part)",
+                                                report.recordsSkipped)
+                                  : ""));
+  line("memory", fmt::format("{} in slots, peak {} with the program", bytesText(report.slotBytes),
+                             bytesText(peakResidentBytes())));
+  double rate = report.seconds > 0 ? static_cast<double>(report.bytesWritten) / report.seconds : 0;
+  line("time", fmt::format("{:.2f} s ({}/s written), flush {:.2f} s; kernels: {}", report.seconds,
+                           bytesText(static_cast<uint64_t>(rate)), report.flushSeconds,
+                           fmt::join(report.kernels, ", ")));
+  for (const std::string &note : instance.notes)
+    line("note", note);
+  return out;
+}
+
+std::string reportJson(const exec::Report &report, const capi::Instance &instance) {
+  nlohmann::json json{{"bytes_read", report.bytesRead},
+                      {"bytes_needed", report.bytesNeeded},
+                      {"bytes_for_checks", report.bytesForChecks},
+                      {"read_over_unique", ratio(report)},
+                      {"bytes_written", report.bytesWritten},
+                      {"files_written", report.filesWritten},
+                      {"records_verified", report.recordsVerified},
+                      {"records_skipped", report.recordsSkipped},
+                      {"elements_checked", report.elementsChecked},
+                      {"slot_bytes", report.slotBytes},
+                      {"peak_resident_bytes", peakResidentBytes()},
+                      {"seconds", report.seconds},
+                      {"flush_seconds", report.flushSeconds},
+                      {"kernels", report.kernels},
+                      {"notes", instance.notes}};
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+} // namespace recast::tools

@@ -1,0 +1,15 @@
+// What a run counted, for people and for machines.
+#pragma once
+
+#include "runtime/capi/Instantiate.h"
+#include "runtime/exec/Program.h"
+
+#include <string>
+
+namespace recast::tools {
+
+/// A few lines: bytes, ratio of read to needed, checks, memory, rate.
+std::string reportText(const exec::Report &report, const capi::Instance &instance);
+std::string reportJson(const exec::Report &report, const capi::Instance &instance);
+
+} // namespace recast::tools
