@@ -15,7 +15,7 @@ struct Place {
 
 /// Where each tensor of one target lies, by request index.
 struct TargetPlaces {
-  TargetImages images;
+  format::TargetImages images;
   std::vector<Place> places;
 };
 
@@ -58,7 +58,7 @@ Status Instantiator::addTarget(uint32_t target) {
   exec::Program &program = instance_.program;
   const plan::TargetEndpoint &endpoint = plan_.targets[target];
   TargetPlaces places;
-  auto images = makeImages(plan_, target);
+  auto images = format::makeImages(plan_, target);
   if (!images)
     return fail(Error(images.error()).hint(fmt::format("Look at target '{}'.", endpoint.name)));
   places.images = std::move(*images);

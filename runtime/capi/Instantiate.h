@@ -3,7 +3,7 @@
 #pragma once
 
 #include "runtime/exec/Program.h"
-#include "runtime/format/TargetWriter.h"
+#include "runtime/format/PlanTargets.h"
 #include "runtime/plan/Plan.h"
 
 #include <memory>
@@ -36,16 +36,6 @@ struct Instance {
 /// Instantiates the whole plan for one process. Pure: reads no file. Fails with Code::BadInput when
 /// a target format refuses what it is asked to hold, or two tensors share source bytes.
 Result<Instance> instantiate(const plan::Plan &plan);
-
-/// The file images of one target of a plan, and where each output of each member lies in them.
-struct TargetImages {
-  std::shared_ptr<format::TargetWriter> writer;
-  /// Parallel to `memberOutputs` of each family: index into WriteRequest::tensors, or kNone for
-  /// outputs of other targets.
-  std::vector<std::vector<uint32_t>> tensorOf;
-  std::vector<format::TargetTensor> tensors;
-};
-Result<TargetImages> makeImages(const plan::Plan &plan, uint32_t target);
 
 /// Loads an artifact from a file (a path, or /proc/self/fd/N).
 Result<plan::Plan> loadPlan(const std::string &path);

@@ -106,6 +106,10 @@ struct Inventory {
   /// armed, not optional (round robin).
   bool orderUncertain = false;
 
+  /// Files (indices) that hold weights and state of the run besides optimizer shards, which a
+  /// target of the same family of formats keeps byte for byte (DeepSpeed's model-states files).
+  std::vector<uint32_t> keptFiles;
+
   std::vector<Problem> problems;
   std::vector<std::string>
       notes; ///< What a user should know: "frozen values: the loader ignores..."

@@ -125,6 +125,10 @@ struct TargetTraits {
   bool holdsObjects = false;
   /// Roles whose floating values narrower than f32 are widened to f32 (exactly) in this format.
   std::vector<std::string> widenedRoles;
+  /// Roles that stay inside kept source files and need no place of their own.
+  std::vector<std::string> verbatimRoles;
+  /// Source formats whose kept files the target needs; empty: any source.
+  std::vector<std::string> sourceFormats;
   /// Names of endpoint arguments that the writer understands.
   std::vector<std::string> options;
 };

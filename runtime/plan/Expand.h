@@ -32,4 +32,9 @@ struct Run {
 Status expandMember(const Plan &plan, uint32_t family, uint32_t member,
                     const std::function<Status(const Run &)> &visit);
 
+/// A member whose inputs are scalars (steps): nothing is read for it.
+bool isScalarMember(const Family &family, size_t member);
+/// The value of output `slot` of such a member, as bits of the output's dtype.
+uint64_t scalarOutput(const Family &family, size_t member, size_t slot);
+
 } // namespace recast::plan

@@ -1,32 +1,11 @@
 // Targets of a plan as write requests.
-#include "runtime/capi/Instantiate.h"
+#include "runtime/format/PlanTargets.h"
+#include "runtime/plan/Expand.h"
 
-#include <cstring>
 #include <fmt/format.h>
 
-namespace recast::capi {
+namespace recast::format {
 namespace {
-
-/// The value of output `slot` of a member whose inputs are all scalars: the recipe over one
-/// element.
-uint64_t evaluateScalar(const plan::Family &family, size_t member, size_t slot) {
-  std::vector<uint64_t> values(family.inputs.size()), results(family.outputs.size());
-  std::vector<const std::byte *> inputs;
-  std::vector<std::byte *> outputs;
-  for (size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<uint64_t>(family.memberInputs[member * values.size() + i].start);
-    inputs.push_back(reinterpret_cast<const std::byte *>(&values[i]));
-  }
-  for (uint64_t &result : results)
-    outputs.push_back(reinterpret_cast<std::byte *>(&result));
-  recipe::interpret(family.recipe, inputs, outputs, 1);
-  return results[slot];
-}
-
-bool isScalar(const plan::Family &family, size_t member) {
-  size_t inputs = family.inputs.size();
-  return inputs != 0 && family.memberInputs[member * inputs].store == plan::kNone;
-}
 
 Result<plan::ObjectPtr> parseObject(const std::string &json, const std::string &what) {
   auto object = plan::fromJson(json);
@@ -51,28 +30,28 @@ Result<TargetImages> makeImages(const plan::Plan &plan, uint32_t target) {
         if (family.outputs[o].target != target)
           continue;
         const plan::MemberOutput &row = family.memberOutputs[m * width + o];
-        format::TargetTensor tensor;
+        TargetTensor tensor;
         tensor.name = plan.strings[row.name];
         tensor.role = plan.strings[row.role];
         tensor.dtype = family.outputs[o].dtype;
         tensor.shape = family.shape;
-        tensor.isScalar = isScalar(family, m);
+        tensor.isScalar = plan::isScalarMember(family, m);
         if (tensor.isScalar)
-          tensor.scalarBits = evaluateScalar(family, m, o);
+          tensor.scalarBits = plan::scalarOutput(family, m, o);
         images.tensorOf[f][m * width + o] = static_cast<uint32_t>(images.tensors.size());
         images.tensors.push_back(std::move(tensor));
       }
     }
   }
 
-  format::WriteRequest request;
+  WriteRequest request;
   request.options = endpoint.options;
   request.tag = endpoint.tag;
   request.tensors = images.tensors;
   for (auto [alias, canonical] : endpoint.aliases)
     request.aliases.emplace_back(plan.strings[alias], plan.strings[canonical]);
   for (const plan::Group &group : endpoint.groups) {
-    format::TargetGroup out;
+    TargetGroup out;
     for (uint32_t name : group.names)
       out.names.push_back(plan.strings[name]);
     RECAST_ASSIGN(out.hyper, parseObject(group.hyper, "a parameter group"));
@@ -84,11 +63,11 @@ Result<TargetImages> makeImages(const plan::Plan &plan, uint32_t target) {
   for (const plan::KeptFile &kept : endpoint.keptFiles)
     request.keptFiles.push_back({plan.files[kept.file].path, plan.files[kept.file].size});
 
-  auto writer = format::createWriter(endpoint.format, std::move(request));
+  auto writer = createWriter(endpoint.format, std::move(request));
   if (!writer)
     return fail(std::move(writer).error());
   images.writer = std::move(*writer);
   return images;
 }
 
-} // namespace recast::capi
+} // namespace recast::format
