@@ -1,0 +1,36 @@
+// Members grouped into families (D5): the key is shape, dtypes, layouts and what is computed.
+#pragma once
+
+#include "compiler/Bind/Resolve.h"
+#include "compiler/Bind/Strings.h"
+
+namespace recast::compiler {
+
+struct DraftInput {
+  std::string role;
+  DType dtype = DType::F32;
+  uint32_t layout = 0; ///< Index into Inventory::layouts; kNone for scalars (whole).
+};
+struct DraftOutput {
+  uint32_t input = 0;
+  uint32_t target = 0;
+  std::vector<CastStep> casts;
+};
+
+/// A family before it is IR. `rows` has the columns of `ckpt.family`.
+struct FamilyDraft {
+  std::string name;
+  std::vector<int64_t> shape;
+  std::vector<DraftInput> inputs;
+  std::vector<DraftOutput> outputs;
+  bool checked = false; ///< cast(input 0) == input 1.
+  std::vector<int64_t> rows;
+  int64_t memberCount = 0;
+};
+
+/// In order of first member, so that the plan does not depend on hashing.
+std::vector<FamilyDraft> draftFamilies(const format::Inventory &source,
+                                       const Resolution &resolution,
+                                       const std::vector<int32_t> &armed, Strings &strings);
+
+} // namespace recast::compiler

@@ -1,0 +1,274 @@
+#include "compiler/Bind/Resolve.h"
+
+#include "compiler/Bind/Glob.h"
+#include "compiler/Bind/SourceText.h"
+#include "runtime/base/NearestName.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+#include <set>
+
+namespace recast::compiler {
+namespace {
+
+constexpr const char *kStandardRoles[] = {
+    format::role::kWeight, format::role::kMaster, format::role::kExpAvg, format::role::kExpAvgSq,
+    format::role::kStep,   format::role::kFrozen, format::role::kBuffer,
+};
+
+bool contains(const std::vector<std::string> &list, std::string_view value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+bool appliesTo(const std::vector<uint32_t> &targets, uint32_t target) {
+  return std::find(targets.begin(), targets.end(), target) != targets.end();
+}
+
+bool nameSelected(const Selection &selection, const std::string &name) {
+  return selection.globs.empty() ||
+         std::any_of(selection.globs.begin(), selection.globs.end(),
+                     [&](const std::string &glob) { return globMatches(glob, name); });
+}
+
+class Resolver {
+public:
+  Resolver(const Job &job, const format::Inventory &source) : job_(job), source_(source) {
+    for (uint32_t i = 0; i < source.tensors.size(); ++i) {
+      const format::Tensor &tensor = source.tensors[i];
+      byRole_[tensor.role].push_back(i);
+      tensorOf_[{tensor.name, tensor.role}] = i;
+    }
+  }
+
+  Result<Resolution> run() {
+    result_.uses.resize(source_.tensors.size());
+    for (uint32_t target = 0; target < job_.targets.size(); ++target)
+      RECAST_TRY(fillTarget(target));
+    return std::move(result_);
+  }
+
+private:
+  using CellKey = std::pair<std::string, std::string>; // (name, role in the target)
+
+  Status fillTarget(uint32_t target);
+  Status applyRule(uint32_t target, const RoleRule &rule);
+  Status applyElse(uint32_t target, const RoleRule &rule);
+  Status applyDrop(uint32_t target, const DropRule &drop);
+  Status reportUnmentioned(uint32_t target);
+  Status assign(uint32_t target, uint32_t tensor, const std::string &role, const RoleRule &rule);
+  Status checkCasts(const format::Tensor &tensor, const std::vector<CastStep> &casts,
+                    mlir::Location loc) const;
+  Status checkSelection(const Selection &selection, mlir::Location loc) const;
+  void noteLeftOut(uint32_t target);
+
+  const Job &job_;
+  const format::Inventory &source_;
+  std::map<std::string, std::vector<uint32_t>> byRole_;
+  std::map<CellKey, uint32_t> tensorOf_;
+  Resolution result_;
+
+  // Of the target being filled.
+  std::set<CellKey> filled_, dropped_;
+  std::map<std::string, int64_t> droppedPerRole_;
+};
+
+/// Roles and names a statement speaks of must exist, or be words of the language.
+Status Resolver::checkSelection(const Selection &selection, mlir::Location loc) const {
+  for (const std::string &role : selection.roles) {
+    bool standard = std::find(std::begin(kStandardRoles), std::end(kStandardRoles), role) !=
+                    std::end(kStandardRoles);
+    if (standard || byRole_.count(role))
+      continue;
+    std::vector<std::string> known(std::begin(kStandardRoles), std::end(kStandardRoles));
+    for (const auto &[name, tensors] : byRole_)
+      known.push_back(name);
+    return fail(
+        specError(loc, fmt::format("no tensor of '{}' has the role '{}'", job_.source.name, role),
+                  nearestName(role, known)));
+  }
+  for (const std::string &glob : selection.globs) {
+    bool any =
+        std::any_of(source_.tensors.begin(), source_.tensors.end(),
+                    [&](const format::Tensor &tensor) { return globMatches(glob, tensor.name); });
+    if (any)
+      continue;
+    std::vector<std::string> names;
+    for (const format::Tensor &tensor : source_.tensors)
+      names.push_back(tensor.name);
+    return fail(specError(loc,
+                          fmt::format("no tensor of '{}' is called \"{}\"", job_.source.name, glob),
+                          nearestName(glob, names)));
+  }
+  return {};
+}
+
+Status Resolver::checkCasts(const format::Tensor &tensor, const std::vector<CastStep> &casts,
+                            mlir::Location loc) const {
+  DType type = tensor.dtype;
+  for (const CastStep &cast : casts) {
+    if (type != cast.type && !recipe::castSupported(type, cast.type)) {
+      Error error =
+          specError(loc, fmt::format("{} '{}' is {}, which cannot be cast to {}", tensor.role,
+                                     tensor.name, name(type), name(cast.type)));
+      return fail(
+          std::move(error)
+              .tensor(tensor.name)
+              .hint(fmt::format("Keep it: `{} in \"{}\" : keep`.", tensor.role, tensor.name)));
+    }
+    type = cast.type;
+  }
+  return {};
+}
+
+Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role,
+                        const RoleRule &rule) {
+  const format::Tensor &tensor = source_.tensors[index];
+  const EndpointDecl &endpoint = job_.targets[target];
+  const format::TargetTraits &traits = *format::targetTraits(endpoint.format);
+  if (!filled_.insert({tensor.name, role}).second)
+    return fail(specError(rule.loc, fmt::format("{} of '{}' is given twice for '{}'", role,
+                                                tensor.name, endpoint.name)));
+  if (!traits.roles.empty() && !contains(traits.roles, role)) {
+    Error error = specError(
+        rule.loc, fmt::format("{} cannot hold {} (of '{}')", endpoint.format, role, tensor.name));
+    return fail(std::move(error).hint(fmt::format("Add `drop {}` for '{}'.", role, endpoint.name)));
+  }
+  RECAST_TRY(checkCasts(tensor, rule.casts, rule.loc));
+
+  if (contains(traits.verbatimRoles, role)) {
+    if (role != tensor.role || !rule.casts.empty()) {
+      Error error =
+          specError(rule.loc, fmt::format("{} keeps {} inside files it copies from the source "
+                                          "byte for byte; it cannot be computed",
+                                          endpoint.format, role));
+      return fail(std::move(error).hint(fmt::format("Write `{} : keep`.", role)));
+    }
+    result_.uses[index].keptVerbatim = true;
+    return {};
+  }
+  Cell cell{target, role, rule.casts};
+  DType type = cell.casts.empty() ? tensor.dtype : cell.casts.back().type;
+  if (contains(traits.widenedRoles, role) && info(type).isFloat && bitWidth(type) < 32)
+    cell.casts.push_back({DType::F32, recipe::Overflow::Ieee});
+  result_.uses[index].cells.push_back(std::move(cell));
+  return {};
+}
+
+Status Resolver::applyRule(uint32_t target, const RoleRule &rule) {
+  for (const std::string &role : rule.selection.roles) {
+    const std::string &from = rule.from.empty() ? role : rule.from;
+    auto tensors = byRole_.find(from);
+    if (tensors == byRole_.end())
+      continue;
+    for (uint32_t index : tensors->second)
+      if (nameSelected(rule.selection, source_.tensors[index].name))
+        RECAST_TRY(assign(target, index, role, rule));
+  }
+  return {};
+}
+
+Status Resolver::applyElse(uint32_t target, const RoleRule &rule) {
+  for (uint32_t index = 0; index < source_.tensors.size(); ++index) {
+    const format::Tensor &tensor = source_.tensors[index];
+    CellKey key{tensor.name, tensor.role};
+    if (filled_.count(key) || dropped_.count(key) || !nameSelected(rule.selection, tensor.name))
+      continue;
+    if (rule.from.empty()) {
+      RECAST_TRY(assign(target, index, tensor.role, rule));
+    } else if (auto from = tensorOf_.find({tensor.name, rule.from}); from != tensorOf_.end()) {
+      RECAST_TRY(assign(target, from->second, tensor.role, rule));
+    }
+  }
+  return {};
+}
+
+Status Resolver::applyDrop(uint32_t target, const DropRule &drop) {
+  for (const format::Tensor &tensor : source_.tensors) {
+    CellKey key{tensor.name, tensor.role};
+    bool selected = drop.selection.isElse ? !filled_.count(key) && !dropped_.count(key)
+                                          : contains(drop.selection.roles, tensor.role);
+    if (!selected || !nameSelected(drop.selection, tensor.name))
+      continue;
+    if (filled_.count(key))
+      return fail(
+          specError(drop.loc, fmt::format("{} of '{}' is both kept and dropped for '{}'",
+                                          tensor.role, tensor.name, job_.targets[target].name)));
+    if (dropped_.insert(key).second)
+      ++droppedPerRole_[tensor.role];
+  }
+  return {};
+}
+
+Status Resolver::reportUnmentioned(uint32_t target) {
+  std::map<std::string, std::vector<std::string>> missing;
+  for (const format::Tensor &tensor : source_.tensors) {
+    CellKey key{tensor.name, tensor.role};
+    if (!filled_.count(key) && !dropped_.count(key))
+      missing[tensor.role].push_back(tensor.name);
+  }
+  if (missing.empty())
+    return {};
+  const auto &[role, names] = *missing.begin();
+  Error error = specError(job_.loc, fmt::format("nothing is said about {} of {} tensors for '{}'",
+                                                role, names.size(), job_.targets[target].name));
+  return fail(
+      std::move(error)
+          .tensor(names.front())
+          .hint(fmt::format("Add `{} : keep` or `drop {}`, or an `else : keep`.", role, role)));
+}
+
+void Resolver::noteLeftOut(uint32_t target) {
+  const std::string &name = job_.targets[target].name;
+  for (const auto &[role, count] : droppedPerRole_)
+    result_.leftOut.push_back(
+        {fmt::format("{} of {} tensors", role, count), fmt::format("dropped for '{}'", name)});
+  // A filled cell whose own tensor of the source feeds nothing: it was computed from another role.
+  std::map<std::string, int64_t> replaced;
+  for (const format::Tensor &tensor : source_.tensors) {
+    uint32_t index = tensorOf_.at({tensor.name, tensor.role});
+    const Use &use = result_.uses[index];
+    bool feeds = std::any_of(use.cells.begin(), use.cells.end(), [&](const Cell &cell) {
+      return cell.target == target && cell.role == tensor.role;
+    });
+    if (filled_.count({tensor.name, tensor.role}) && !feeds && !use.keptVerbatim)
+      ++replaced[tensor.role];
+  }
+  for (const auto &[role, count] : replaced)
+    result_.leftOut.push_back({fmt::format("{} of {} tensors as stored", role, count),
+                               fmt::format("computed from another role for '{}'", name)});
+}
+
+Status Resolver::fillTarget(uint32_t target) {
+  filled_.clear();
+  dropped_.clear();
+  droppedPerRole_.clear();
+  for (const RoleRule &rule : job_.rules)
+    if (appliesTo(rule.targets, target))
+      RECAST_TRY(checkSelection(rule.selection, rule.loc));
+  for (const DropRule &drop : job_.drops)
+    if (appliesTo(drop.targets, target))
+      RECAST_TRY(checkSelection(drop.selection, drop.loc));
+  // Named statements before `else`, wherever they stand: `else` is what they leave.
+  for (const RoleRule &rule : job_.rules)
+    if (appliesTo(rule.targets, target) && !rule.selection.isElse)
+      RECAST_TRY(applyRule(target, rule));
+  for (bool isElse : {false, true})
+    for (const DropRule &drop : job_.drops)
+      if (appliesTo(drop.targets, target) && drop.selection.isElse == isElse)
+        RECAST_TRY(applyDrop(target, drop));
+  for (const RoleRule &rule : job_.rules)
+    if (appliesTo(rule.targets, target) && rule.selection.isElse)
+      RECAST_TRY(applyElse(target, rule));
+  RECAST_TRY(reportUnmentioned(target));
+  noteLeftOut(target);
+  return {};
+}
+
+} // namespace
+
+Result<Resolution> resolve(const Job &job, const format::Inventory &source) {
+  return Resolver(job, source).run();
+}
+
+} // namespace recast::compiler
