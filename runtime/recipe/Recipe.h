@@ -21,11 +21,15 @@ enum class Op : uint8_t {
   CheckEqual = 3, ///< Operands `a` and `b` must have equal bits; two NaNs of any payload are equal.
 };
 
-/// What a cast does with a finite value too large for the target, where the target has a choice
-/// (fp8). `Ieee` for types with infinities: overflow becomes infinity.
+/// What a cast does with a value too large for the target, judged after rounding.
+/// `Ieee`: infinity; the only choice for f16, bf16, f32 and f64.
+/// `Saturate` (fp8 only): the largest finite value, for infinities too (OCP OFP8 1.0, saturating
+/// mode; what torch 2.13 does for f8e4m3fn).
+/// `Nan` (f8e4m3fn only, which has no infinity): NaN, for infinities too (OFP8's other mode).
 enum class Overflow : uint8_t { Ieee = 0, Saturate = 1, Nan = 2 };
 
-/// One node. `a`, `b` index earlier nodes; fields an op does not use are zero.
+/// One node. `a`, `b` index earlier nodes; fields an op does not use are zero (Ieee for
+/// `overflow`). Store and CheckEqual carry the dtype of their operands.
 struct Node {
   Op op = Op::Load;
   DType type = DType::F32;
@@ -36,9 +40,13 @@ struct Node {
 };
 
 inline constexpr size_t kMaxNodes = 256;
+/// Longest text that parse() looks at, in bytes.
+inline constexpr size_t kMaxTextBytes = 64 * 1024;
 
-/// A verified recipe: at most kMaxNodes nodes, operands before uses, every input slot loaded with
-/// one dtype, output slots 0..n-1 each stored once, no dead value.
+/// A verified recipe: 1 to kMaxNodes nodes, operands before uses, input slots 0..n-1 each loaded
+/// with one dtype of whole bytes, output slots 0..n-1 each stored once, casts that castSupported()
+/// knows and that change the dtype, no dead value, at least one Store or CheckEqual.
+/// The members below ask for a verified recipe and for slots and checks that exist.
 struct Recipe {
   std::vector<Node> nodes;
 
@@ -48,37 +56,61 @@ struct Recipe {
   DType inputType(size_t slot) const;
   DType outputType(size_t slot) const;
 
-  /// `load 0 f32; cast %0 bf16; store %1 0`
+  /// `load 0 f32; cast %0 bf16; store %1 0`. `%n` is node n, counting every node; a cast that does
+  /// not follow Ieee ends in `saturate` or `nan`; a check is `check %0 %1`.
   std::string str() const;
+  /// The inverse of str(): statements between ';' or line ends, the result verified. Fails with
+  /// BadInput, naming the statement.
   static Result<Recipe> parse(std::string_view text);
-  /// XXH3-64 of the canonical encoding: the kernel key.
+  /// XXH3-64 (seed 0) of the canonical encoding, the kernel key; part of the artifact format. The
+  /// encoding: byte 1 (its version), u16 node count, then per node u8 op, u8 type, u8 overflow, and
+  /// u16 a, b, slot; all little-endian, no padding.
   uint64_t hash() const;
   bool operator==(const Recipe &) const = default;
 };
 
+/// Total: any bytes whatever in the nodes give an answer. Errors are BadInput and name the node.
 Status verify(const Recipe &recipe);
+
+/// `load 0 T; store %0 0`, and the same with a cast between. `from` and `to` differ and are a pair
+/// that castSupported() knows.
+Recipe copyRecipe(DType type);
+Recipe castRecipe(DType from, DType to, Overflow overflow = Overflow::Ieee);
 
 /// The part of a recipe that output `slot` needs, with inputs renumbered in order of first use;
 /// `inputs` receives, per new input, the old one. Kernels are keyed by slices, so one kernel serves
-/// every family that ends in the same cast.
+/// every family that ends in the same cast: equal computations give equal slices, whatever the
+/// order of the nodes they came from. Empty if there is no such output.
 Recipe sliceForOutput(const Recipe &recipe, size_t slot, std::vector<uint16_t> &inputs);
 /// The same for check number `check`, whose verdict stays a CheckEqual node.
 Recipe sliceForCheck(const Recipe &recipe, size_t check, std::vector<uint16_t> &inputs);
+/// One side (0: `a`, 1: `b`) of a check as a recipe that stores it to output 0. Kernels return
+/// nothing, so a fast check is: run both sides (or point at the input where a side isCopy()), then
+/// firstDifference() of Compare.h.
+Recipe sliceForCheckSide(const Recipe &recipe, size_t check, unsigned side,
+                         std::vector<uint16_t> &inputs);
 
 /// True if the recipe is `load; store` of one dtype: bytes move, no kernel is needed.
 bool isCopy(const Recipe &recipe);
 
-/// Runs a recipe over `count` elements; inputs and outputs are arrays of the recipe's dtypes
-/// (little-endian, any alignment). Reference semantics of every kernel. Returns the index of the
-/// first element for which a check failed, or -1.
+/// Runs a verified recipe over `count` elements; inputs and outputs are arrays of the recipe's
+/// dtypes (little-endian, any alignment, outputs overlap nothing). Reference semantics of every
+/// kernel. Returns the index of the first element for which a check failed, or -1; after a failure
+/// the outputs are unspecified.
 int64_t interpret(const Recipe &recipe, std::span<const std::byte *const> inputs,
                   std::span<std::byte *const> outputs, int64_t count);
 
-/// One value, as bits, from one dtype to another: D10's float rules (integer round to nearest even,
-/// NaNs quiet with their top bits kept, denormals exact, no dependence on MXCSR).
+/// One value, as bits, from one dtype to another: D10's float rules (one integer round to nearest
+/// even, NaNs quiet with sign and top bits kept, denormals exact, no dependence on MXCSR).
+/// Asks for a supported pair; bits above the source's width are ignored.
 uint64_t castBits(uint64_t bits, DType from, DType to, Overflow overflow);
-/// Whether castBits knows the pair, and whether every value survives the way there and back.
+/// Whether castBits knows the pair: any two of f64, f32, f16, bf16, f8e4m3fn and f8e5m2; an integer
+/// type to a wider one that holds all its values; every type of whole bytes up to 64 bits to
+/// itself, bit for bit.
 bool castSupported(DType from, DType to);
+/// Whether every value survives the way there and back (a NaN as some NaN).
 bool castExact(DType from, DType to);
+/// Whether casts to `to` may ask for this rule.
+bool overflowAllowed(DType to, Overflow overflow);
 
 } // namespace recast::recipe

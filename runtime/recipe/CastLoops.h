@@ -1,0 +1,17 @@
+// Casts over arrays, as the interpreter runs them.
+#pragma once
+
+#include "runtime/recipe/Recipe.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace recast::recipe {
+
+/// Casts `count` elements; both arrays in any alignment, not overlapping.
+using CastLoop = void (*)(const std::byte *in, std::byte *out, int64_t count, Overflow overflow);
+
+/// The loop for a pair of different dtypes, or null if the pair is not supported.
+CastLoop castLoop(DType from, DType to);
+
+} // namespace recast::recipe
