@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -207,6 +208,9 @@ struct Spec {
   std::vector<Endpoint> endpoints;
   std::vector<Job> jobs;
 
+  /// The value bound to `name`, or null.
+  const ExprPtr *let(std::string_view name) const;
+  /// The source or target called `name`, or null.
   const Endpoint *endpoint(std::string_view name) const;
 };
 

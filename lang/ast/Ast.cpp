@@ -1,0 +1,73 @@
+#include "lang/ast/Ast.h"
+
+namespace recast::lang {
+
+bool Expr::operator==(const Expr &other) const {
+  if (kind != other.kind)
+    return false;
+  switch (kind) {
+  case Kind::Int:
+  case Kind::Size:
+  case Kind::Bool:
+    return integer == other.integer;
+  case Kind::Float:
+    return real == other.real;
+  case Kind::String:
+  case Kind::Name:
+    return text == other.text;
+  case Kind::Call:
+    return text == other.text && args == other.args;
+  case Kind::Tuple:
+    return args == other.args;
+  case Kind::Member:
+  case Kind::Binary:
+    break;
+  }
+  if (text != other.text || operands.size() != other.operands.size())
+    return false;
+  for (size_t i = 0; i < operands.size(); ++i)
+    if (!equal(operands[i], other.operands[i]))
+      return false;
+  return true;
+}
+
+bool equal(const ExprPtr &a, const ExprPtr &b) {
+  if (a == b)
+    return true;
+  return a && b && *a == *b;
+}
+
+std::string Ref::str() const {
+  std::string out;
+  for (const std::string &part : parts) {
+    if (!out.empty())
+      out += '.';
+    out += part;
+  }
+  return out;
+}
+
+const ExprPtr *Spec::let(std::string_view name) const {
+  for (const auto &[known, value] : lets)
+    if (known == name)
+      return &value;
+  return nullptr;
+}
+
+const Endpoint *Spec::endpoint(std::string_view name) const {
+  for (const Endpoint &candidate : endpoints)
+    if (candidate.name == name)
+      return &candidate;
+  return nullptr;
+}
+
+bool operator==(const Spec &a, const Spec &b) {
+  if (a.lets.size() != b.lets.size())
+    return false;
+  for (size_t i = 0; i < a.lets.size(); ++i)
+    if (a.lets[i].first != b.lets[i].first || !equal(a.lets[i].second, b.lets[i].second))
+      return false;
+  return a.endpoints == b.endpoints && a.jobs == b.jobs;
+}
+
+} // namespace recast::lang

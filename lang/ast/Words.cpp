@@ -1,0 +1,62 @@
+#include "lang/ast/Words.h"
+
+#include <algorithm>
+
+namespace recast::lang {
+namespace {
+constexpr KnownWord kOperations[] = {
+    {"keep", true},        {"cast", true},           {"role", true},
+    {"drop", false},       {"quantize", false},      {"dequantize", false},
+    {"requantize", false}, {"repack", false},        {"average", false},
+    {"select", false},     {"predict", false},       {"apply", false},
+    {"xor", false},        {"planes", false},        {"zstd", false},
+    {"rans", false},       {"block8", false},        {"codebook", false},
+    {"code_delta", false}, {"group_dropout", false}, {"separate_quant", false}};
+constexpr KnownWord kPolicies[] = {{"keep", true},  {"drop", true},     {"set", true},
+                                   {"merge", true}, {"per_rank", true}, {"by_name", true}};
+constexpr KnownWord kFormats[] = {{"deepspeed", true},   {"deepspeed_universal", true},
+                                  {"safetensors", true}, {"dcp", false},
+                                  {"megatron", false},   {"recast", false},
+                                  {"memory", false}};
+constexpr KnownWord kStatements[] = {{"else", true},  {"for", true},      {"objects", true},
+                                     {"files", true}, {"drop", true},     {"expect", true},
+                                     {"check", true}, {"budget", true},   {"init", false},
+                                     {"only", false}, {"deadline", false}};
+constexpr KnownWord kItems[] = {{"let", true},     {"source", true},    {"target", true},
+                                {"convert", true}, {"use", false},      {"model", false},
+                                {"view", false},   {"pipeline", false}, {"restore", false},
+                                {"append", false}, {"delta", false}};
+
+bool isLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+} // namespace
+
+std::span<const KnownWord> operationWords() { return kOperations; }
+std::span<const KnownWord> objectPolicyWords() { return kPolicies; }
+std::span<const KnownWord> formatWords() { return kFormats; }
+std::span<const KnownWord> statementWords() { return kStatements; }
+std::span<const KnownWord> itemWords() { return kItems; }
+
+const KnownWord *findWord(std::span<const KnownWord> words, std::string_view name) {
+  auto found = std::find_if(words.begin(), words.end(),
+                            [&](const KnownWord &word) { return word.name == name; });
+  return found == words.end() ? nullptr : &*found;
+}
+
+bool isIdentifier(std::string_view text) {
+  if (text.empty() || !isLetter(text[0]) || text == "true" || text == "false")
+    return false;
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return isLetter(c) || (c >= '0' && c <= '9'); });
+}
+
+std::string spellSize(uint64_t bytes) {
+  static constexpr std::string_view kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  size_t unit = 0;
+  while (unit + 1 < std::size(kUnits) && bytes != 0 && bytes % 1024 == 0) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return std::to_string(bytes) + std::string(kUnits[unit]);
+}
+
+} // namespace recast::lang
