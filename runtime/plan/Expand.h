@@ -5,7 +5,7 @@
 #include "runtime/plan/Plan.h"
 
 #include <functional>
-#include <optional>
+#include <memory>
 
 namespace recast::plan {
 
@@ -28,9 +28,43 @@ struct Run {
   std::vector<RunOutput> outputs;
 };
 
-/// Calls `visit` for every run of a member, in logical order; stops at its first error.
-Status expandMember(const Plan &plan, uint32_t family, uint32_t member,
-                    const std::function<Status(const Run &)> &visit);
+using RunVisitor = std::function<Status(const Run &)>;
+
+/// Expands the members of one family and keeps what they share: where layouts do not depend on the
+/// member, they are intersected once. Holds a reference to `plan`, which must have passed verify();
+/// not for use by two threads at once.
+class FamilyExpander {
+public:
+  static Result<FamilyExpander> create(const Plan &plan, uint32_t family);
+  FamilyExpander(FamilyExpander &&) noexcept;
+  FamilyExpander &operator=(FamilyExpander &&) noexcept;
+  ~FamilyExpander();
+
+  /// Calls `visit` for every run of a member, in logical order; stops at its first error. The Run
+  /// is reused between calls. Elements that some input does not hold have no run: compare counts
+  /// where that matters.
+  Status expand(uint32_t member, const RunVisitor &visit);
+
+private:
+  class Impl;
+  explicit FamilyExpander(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// One member by itself; for many members of a family, FamilyExpander is faster.
+Status expandMember(const Plan &plan, uint32_t family, uint32_t member, const RunVisitor &visit);
+/// Every run of the plan, family by family, member by member.
+Status expandPlan(const Plan &plan, const RunVisitor &visit);
+
+/// What an expansion amounts to, for proofs and `explain`.
+struct RunTotals {
+  uint64_t runs = 0;
+  uint64_t elements = 0;
+  uint64_t bytesRead = 0;    ///< Over all inputs; a range read by two members counts twice.
+  uint64_t bytesWritten = 0; ///< Over all outputs.
+  bool operator==(const RunTotals &) const = default;
+};
+Result<RunTotals> countMember(const Plan &plan, uint32_t family, uint32_t member);
 
 /// A member whose inputs are scalars (steps): nothing is read for it.
 bool isScalarMember(const Family &family, size_t member);

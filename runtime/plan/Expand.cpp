@@ -1,0 +1,209 @@
+#include "runtime/plan/Expand.h"
+#include "runtime/base/Checked.h"
+#include "runtime/plan/CellRuns.h"
+
+#include <fmt/format.h>
+
+namespace recast::plan {
+namespace {
+
+bool isGrouped(const layout::Layout &layout) {
+  for (const layout::Step &step : layout.steps)
+    if (const auto *flat = std::get_if<layout::Flat>(&step))
+      if (flat->scope == layout::FlatScope::PerGroup)
+        return true;
+  return false;
+}
+
+/// An input or output of the family as a side of the intersection.
+struct Side {
+  const layout::Layout *layout = nullptr;
+  layout::Holders holders = layout::Holders::First;
+  bool grouped = false; ///< Its fragments depend on the member's place in a group buffer.
+  bool measured = false;
+  std::vector<layout::Fragment> fragments;
+  bool isSimple = false;
+  std::vector<Interval> intervals; ///< Where `isSimple`.
+};
+
+} // namespace
+
+class FamilyExpander::Impl {
+public:
+  Impl(const Plan &plan, uint32_t index)
+      : plan_(plan), family_(plan.families[index]), index_(index), shapes_{family_.shape} {
+    for (const Input &input : family_.inputs) {
+      const layout::Layout &layout = plan.layouts[input.layout];
+      sides_.push_back({&layout, layout::Holders::First, isGrouped(layout), false, {}, false, {}});
+    }
+    for (const Output &output : family_.outputs)
+      sides_.push_back(
+          {&plan.layouts[output.layout], layout::Holders::Every, false, false, {}, false, {}});
+    run_.family = index;
+    run_.inputs.resize(family_.inputs.size());
+    run_.outputs.resize(family_.outputs.size());
+  }
+
+  Status expand(uint32_t member, const RunVisitor &visit) {
+    if (member >= family_.memberCount())
+      return internal(fmt::format("family {} has no member {}", index_, member));
+    rows_ = std::span(family_.memberInputs)
+                .subspan(member * family_.inputs.size(), family_.inputs.size());
+    run_.member = member;
+    if (elementCount(family_.shape).value_or(0) == 0)
+      return {};
+    RECAST_TRY(measure());
+    PlaceVisitor emit = [&](int64_t logical, int64_t count, std::span<const RunPlace> places) {
+      return emitRun(logical, count, places, visit);
+    };
+    if (active_.empty())
+      return emit(0, 1, {}); // Only values known now: checks of scalars.
+    bool simple = true;
+    for (size_t side : active_)
+      simple &= sides_[side].isSimple;
+    if (simple) {
+      // Moved in and out, because a sweep wants the active sides next to each other.
+      std::vector<std::vector<Interval>> &operands = operands_;
+      operands.resize(active_.size());
+      for (size_t i = 0; i < active_.size(); ++i)
+        operands[i].swap(sides_[active_[i]].intervals);
+      Status status = walkIntervals(operands, emit);
+      for (size_t i = 0; i < active_.size(); ++i)
+        operands[i].swap(sides_[active_[i]].intervals);
+      return status;
+    }
+    if (!cellsValid_) {
+      std::vector<layout::Operand> operands;
+      for (size_t side : active_)
+        operands.push_back({sides_[side].fragments, sides_[side].holders});
+      RECAST_ASSIGN(cells_, layout::overlay(operands));
+      cellsValid_ = true;
+    }
+    return walkCells(cells_, emit);
+  }
+
+private:
+  /// Brings fragments up to date for the current member, and the list of sides that are not
+  /// scalars; what earlier members left is kept where it still holds.
+  Status measure() {
+    std::vector<size_t> active;
+    for (size_t i = 0; i < sides_.size(); ++i) {
+      Side &side = sides_[i];
+      bool isInput = i < family_.inputs.size();
+      if (isInput && rows_[i].store == kNone)
+        continue;
+      active.push_back(i);
+      if (side.measured && !side.grouped)
+        continue;
+      layout::FlatPosition position;
+      if (side.grouped)
+        position = {rows_[i].start, rows_[i].groupTotal};
+      RECAST_ASSIGN(side.fragments, layout::fragments(*side.layout, shapes_, position));
+      side.isSimple = asIntervals({side.fragments, side.holders}, side.intervals);
+      side.measured = true;
+      cellsValid_ = false;
+    }
+    if (active != active_) {
+      active_ = std::move(active);
+      cellsValid_ = false;
+    }
+    return {};
+  }
+
+  Status emitRun(int64_t logical, int64_t count, std::span<const RunPlace> places,
+                 const RunVisitor &visit) {
+    run_.logicalOffset = logical;
+    run_.count = count;
+    size_t next = 0;
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      if (rows_[i].store == kNone) {
+        run_.inputs[i] = {kNone, static_cast<uint64_t>(rows_[i].start)};
+        continue;
+      }
+      RunPlace place = places[next++];
+      const Store &store = plan_.stores[rows_[i].store];
+      // A layout's own offset counts from the member, except in a group buffer, where it counts
+      // from the rank's share.
+      int64_t element = place.offset + (sides_[i].grouped ? 0 : rows_[i].start);
+      if (place.rank >= store.extentCount ||
+          plan_.extents[store.firstExtent + place.rank].elements - count < element)
+        return outside(i, place.rank, element, count);
+      const Extent &extent = plan_.extents[store.firstExtent + place.rank];
+      run_.inputs[i] = {extent.file, extent.offset + static_cast<uint64_t>(element) *
+                                                         byteWidth(family_.inputs[i].dtype)};
+    }
+    for (size_t i = 0; i < family_.outputs.size(); ++i) {
+      RunPlace place = places[next++];
+      run_.outputs[i] = {static_cast<uint64_t>(place.offset) * byteWidth(family_.outputs[i].dtype)};
+    }
+    return visit(run_);
+  }
+
+  /// verify() refuses such plans; said here too, because a wrong read would be silent.
+  tl::unexpected<Error> outside(size_t input, int64_t rank, int64_t element, int64_t count) const {
+    return fail(Error(Code::Internal,
+                      fmt::format("input {} of rank {}: elements {} + {} lie outside its extent",
+                                  input, rank, element, count))
+                    .tensor(plan_.strings[family_.memberNames[run_.member]]));
+  }
+
+  const Plan &plan_;
+  const Family &family_;
+  uint32_t index_;
+  std::vector<std::vector<int64_t>> shapes_;
+  std::vector<Side> sides_;    ///< Inputs, then outputs.
+  std::vector<size_t> active_; ///< Sides that are not scalars for the current member.
+  std::vector<std::vector<Interval>> operands_;
+  std::vector<layout::Cell> cells_;
+  bool cellsValid_ = false;
+  std::span<const MemberInput> rows_; ///< Of the current member.
+  Run run_;
+};
+
+FamilyExpander::FamilyExpander(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+FamilyExpander::FamilyExpander(FamilyExpander &&) noexcept = default;
+FamilyExpander &FamilyExpander::operator=(FamilyExpander &&) noexcept = default;
+FamilyExpander::~FamilyExpander() = default;
+
+Result<FamilyExpander> FamilyExpander::create(const Plan &plan, uint32_t family) {
+  if (family >= plan.families.size())
+    return internal(fmt::format("the plan has no family {}", family));
+  return FamilyExpander(std::make_unique<Impl>(plan, family));
+}
+
+Status FamilyExpander::expand(uint32_t member, const RunVisitor &visit) {
+  return impl_->expand(member, visit);
+}
+
+Status expandMember(const Plan &plan, uint32_t family, uint32_t member, const RunVisitor &visit) {
+  RECAST_ASSIGN(FamilyExpander expander, FamilyExpander::create(plan, family));
+  return expander.expand(member, visit);
+}
+
+Status expandPlan(const Plan &plan, const RunVisitor &visit) {
+  for (uint32_t f = 0; f < plan.families.size(); ++f) {
+    RECAST_ASSIGN(FamilyExpander expander, FamilyExpander::create(plan, f));
+    for (uint32_t m = 0; m < plan.families[f].memberCount(); ++m)
+      RECAST_TRY(expander.expand(m, visit));
+  }
+  return {};
+}
+
+Result<RunTotals> countMember(const Plan &plan, uint32_t family, uint32_t member) {
+  RunTotals totals;
+  RECAST_TRY(expandMember(plan, family, member, [&](const Run &run) -> Status {
+    const Family &shape = plan.families[run.family];
+    auto count = static_cast<uint64_t>(run.count);
+    ++totals.runs;
+    totals.elements += count;
+    for (size_t i = 0; i < run.inputs.size(); ++i)
+      if (run.inputs[i].file != kNone)
+        totals.bytesRead += count * byteWidth(shape.inputs[i].dtype);
+    for (const Output &output : shape.outputs)
+      totals.bytesWritten += count * byteWidth(output.dtype);
+    return {};
+  }));
+  return totals;
+}
+
+} // namespace recast::plan

@@ -1,0 +1,294 @@
+// Families: recipes fit their inputs and outputs, and every read stays inside its extent. The cost
+// per member is constant except where an extent is shorter than the layout's whole share (a last
+// rank saved without padding): then the member's own fragments decide.
+#include "runtime/base/Checked.h"
+#include "runtime/layout/Pieces.h"
+#include "runtime/plan/Verify.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace recast::plan {
+namespace {
+
+using Shapes = std::vector<std::vector<int64_t>>;
+constexpr size_t kMaxDims = 64;
+
+/// One past the last stored element that the pieces of `fragment` touch.
+int64_t storedEnd(const layout::Fragment &fragment) {
+  int64_t end = 0;
+  for (const layout::Piece &piece : fragment.pieces) {
+    int64_t last = piece.storedOffset;
+    for (const layout::BoxDim &dim : piece.dims)
+      last += (dim.extent - 1) * dim.storedStride;
+    end = std::max(end, last + 1);
+  }
+  return end;
+}
+
+/// The step `flat ... per group` of a layout, or null.
+const layout::Flat *groupStep(const layout::Layout &layout) {
+  for (const layout::Step &step : layout.steps)
+    if (const auto *flat = std::get_if<layout::Flat>(&step))
+      if (flat->scope == layout::FlatScope::PerGroup)
+        return flat;
+  return nullptr;
+}
+
+/// Checks the members' columns of one input.
+class InputVerifier {
+public:
+  InputVerifier(const Plan &plan, const std::vector<StoreFacts> &stores, size_t family,
+                size_t input)
+      : plan_(plan), stores_(stores), family_(plan.families[family]), familyIndex_(family),
+        inputIndex_(input), input_(family_.inputs[input]), layout_(plan.layouts[input_.layout]),
+        shapes_{family_.shape} {}
+
+  Status run() {
+    for (size_t m = 0; m < family_.memberCount(); ++m) {
+      const MemberInput &row = family_.memberInputs[m * family_.inputs.size() + inputIndex_];
+      if (row.store == kNone) {
+        RECAST_TRY(scalar(m, row));
+        continue;
+      }
+      if (row.store >= plan_.stores.size())
+        return bad(m, fmt::format("store {} does not exist, there are {}", row.store,
+                                  plan_.stores.size()));
+      RECAST_TRY(stored(m, row));
+    }
+    return {};
+  }
+
+private:
+  tl::unexpected<Error> bad(size_t member, std::string why) const {
+    const std::string &name = plan_.strings[family_.memberNames[member]];
+    return fail(
+        Error(Code::BadInput, fmt::format("malformed plan: family {}, member {}, input {}: {}",
+                                          familyIndex_, member, inputIndex_, why))
+            .tensor(name));
+  }
+
+  Status scalar(size_t member, const MemberInput &row) const {
+    unsigned bits = bitWidth(input_.dtype);
+    if (!family_.shape.empty())
+      return bad(member, "a value without a store needs a shape without dimensions");
+    if (bits > 64 || (bits < 64 && (static_cast<uint64_t>(row.start) >> bits) != 0) ||
+        row.groupTotal != 0)
+      return bad(member, fmt::format("its bits do not fit {}", name(input_.dtype)));
+    return {};
+  }
+
+  Status stored(size_t member, const MemberInput &row) {
+    RECAST_TRY(measure());
+    const Store &store = plan_.stores[row.store];
+    const StoreFacts &facts = stores_[row.store];
+    if (store.extentCount != ranks_)
+      return bad(member, fmt::format("store {} has {} extents for {} ranks", row.store,
+                                     store.extentCount, ranks_));
+    if (byteWidth(input_.dtype) > facts.maxWidth)
+      return bad(member, fmt::format("an extent of store {} with {} elements of {} reaches beyond "
+                                     "its file",
+                                     row.store, store.extentCount, name(input_.dtype)));
+    if (row.start < 0 || row.groupTotal < 0)
+      return bad(member, "a negative start or group size");
+    return groupRanks_ ? grouped(member, row, facts) : placed(member, row, facts);
+  }
+
+  /// `start` is the same in every rank's buffer.
+  Status placed(size_t member, const MemberInput &row, const StoreFacts &facts) const {
+    if (row.groupTotal != 0)
+      return bad(member, "a group size, but its layout has no group");
+    auto end = checkedAdd(row.start, maxEnd_);
+    if (end && *end <= facts.minElements)
+      return {};
+    for (auto [rank, rankEnd] : rankEnds_)
+      RECAST_TRY(fits(member, row, rank, checkedAdd(row.start, rankEnd)));
+    return {};
+  }
+
+  Status grouped(size_t member, const MemberInput &row, const StoreFacts &facts) const {
+    auto end = checkedAdd(row.start, localMax_);
+    if (!end || *end > row.groupTotal || row.groupTotal % groupRanks_ != 0)
+      return bad(member, fmt::format("{} elements at {} do not fit a group of {} elements over {} "
+                                     "ranks",
+                                     localMax_, row.start, row.groupTotal, groupRanks_));
+    if (row.groupTotal / groupRanks_ <= facts.minElements)
+      return {};
+    auto fragments =
+        layout::fragments(layout_, shapes_, layout::FlatPosition{row.start, row.groupTotal});
+    if (!fragments)
+      return bad(member, fragments.error().message());
+    for (const layout::Fragment &fragment : *fragments)
+      RECAST_TRY(fits(member, row, fragment.rank, storedEnd(fragment)));
+    return {};
+  }
+
+  Status fits(size_t member, const MemberInput &row, int64_t rank,
+              std::optional<int64_t> end) const {
+    const Extent &extent = plan_.extents[plan_.stores[row.store].firstExtent + rank];
+    if (end && *end <= extent.elements)
+      return {};
+    return bad(member, fmt::format("rank {} would read beyond the {} elements of its extent in "
+                                   "file `{}`",
+                                   rank, extent.elements, plan_.files[extent.file].path));
+  }
+
+  /// What the layout needs of a store, the same for all members. Done for the first one.
+  Status measure() {
+    if (ranks_)
+      return {};
+    ranks_ = layout_.mesh.rankCount();
+    layout::Layout before = layout_;
+    if (const layout::Flat *flat = groupStep(layout_)) {
+      groupRanks_ = layout_.mesh.sizes[layout_.mesh.axisIndex(flat->by)];
+      while (!std::holds_alternative<layout::Flat>(before.steps.back()))
+        before.steps.pop_back();
+      before.steps.pop_back();
+    }
+    auto fragments = layout::fragments(before, shapes_);
+    if (!fragments)
+      return badPlan("family {}, input {}: {}", familyIndex_, inputIndex_,
+                     fragments.error().message());
+    for (const layout::Fragment &fragment : *fragments) {
+      localMax_ = std::max(localMax_, fragment.storedElements);
+      rankEnds_.emplace_back(fragment.rank, storedEnd(fragment));
+      maxEnd_ = std::max(maxEnd_, rankEnds_.back().second);
+    }
+    return {};
+  }
+
+  const Plan &plan_;
+  const std::vector<StoreFacts> &stores_;
+  const Family &family_;
+  size_t familyIndex_, inputIndex_;
+  const Input &input_;
+  const layout::Layout &layout_;
+  Shapes shapes_;
+
+  int64_t ranks_ = 0;      ///< 0: not measured yet.
+  int64_t groupRanks_ = 0; ///< Ranks that share a group buffer; 0: no group step.
+  int64_t localMax_ = 0;   ///< Elements of the largest local tensor before the group step.
+  int64_t maxEnd_ = 0;
+  std::vector<std::pair<int64_t, int64_t>> rankEnds_; ///< (rank, stored elements it needs).
+};
+
+Status verifyHeader(const Plan &plan, size_t f) {
+  const Family &family = plan.families[f];
+  auto count = elementCount(family.shape);
+  if (family.shape.size() > kMaxDims || !count || !checkedMul<int64_t>(*count, 16))
+    return badPlan("family {}: its shape is too large or negative", f);
+  if (auto ok = recipe::verify(family.recipe); !ok)
+    return badPlan("family {}: {}", f, ok.error().message());
+  if (family.inputs.empty() || family.recipe.inputCount() != family.inputs.size() ||
+      family.recipe.outputCount() != family.outputs.size())
+    return badPlan("family {}: a recipe of {} inputs and {} outputs for {} and {}", f,
+                   family.recipe.inputCount(), family.recipe.outputCount(), family.inputs.size(),
+                   family.outputs.size());
+  auto checkLayout = [&](std::string_view what, size_t slot, uint32_t index) -> Status {
+    if (index >= plan.layouts.size())
+      return badPlan("family {}: {} {} has layout {}, there are {}", f, what, slot, index,
+                     plan.layouts.size());
+    const layout::Layout &layout = plan.layouts[index];
+    if (!layout.axes.stored.empty() && layout.axes.partCount() != 1)
+      return badPlan("family {}: {} {}: layout {} packs several tensors", f, what, slot, index);
+    if (auto ok = layout::verify(layout, {family.shape}); !ok)
+      return badPlan("family {}: {} {}: {}", f, what, slot, ok.error().message());
+    return {};
+  };
+  auto checkType = [&](std::string_view what, size_t slot, DType dtype, DType inRecipe) -> Status {
+    if (dtype != inRecipe)
+      return badPlan("family {}: {} {} is {}, its recipe has {}", f, what, slot, name(dtype),
+                     name(inRecipe));
+    if (byteWidth(dtype) == 0)
+      return badPlan("family {}: {} {}: elements of {} are smaller than a byte", f, what, slot,
+                     name(dtype));
+    return {};
+  };
+  for (size_t i = 0; i < family.inputs.size(); ++i) {
+    RECAST_TRY(checkType("input", i, family.inputs[i].dtype, family.recipe.inputType(i)));
+    RECAST_TRY(checkLayout("input", i, family.inputs[i].layout));
+  }
+  for (size_t i = 0; i < family.outputs.size(); ++i) {
+    const Output &output = family.outputs[i];
+    RECAST_TRY(checkType("output", i, output.dtype, family.recipe.outputType(i)));
+    RECAST_TRY(checkLayout("output", i, output.layout));
+    if (output.target >= plan.targets.size())
+      return badPlan("family {}: output {} goes to target {}, there are {}", f, i, output.target,
+                     plan.targets.size());
+    // A target's place for a tensor has room for its elements and no more.
+    const layout::Layout &layout = plan.layouts[output.layout];
+    if (layout.mesh.rankCount() != 1 || groupStep(layout))
+      return badPlan("family {}: output {}: targets of format {}.{} hold tensors whole", f, i,
+                     kVersionMajor, kVersionMinor);
+    auto fragment = layout::fragment(layout, {family.shape}, 0);
+    if (!fragment)
+      return badPlan("family {}: output {}: {}", f, i, fragment.error().message());
+    if (fragment->storedElements != *count)
+      return badPlan("family {}: output {}: its layout stores {} elements of {}", f, i,
+                     fragment->storedElements, *count);
+  }
+  return {};
+}
+
+Status verifyMembers(const Plan &plan, size_t f) {
+  const Family &family = plan.families[f];
+  size_t members = family.memberCount();
+  if (members >= kNone || family.memberInputs.size() != members * family.inputs.size() ||
+      family.memberOutputs.size() != members * family.outputs.size())
+    return badPlan("family {}: its {} members have {} input and {} output rows", f, members,
+                   family.memberInputs.size(), family.memberOutputs.size());
+  for (size_t m = 0; m < members; ++m)
+    if (family.memberNames[m] >= plan.strings.size())
+      return badPlan("family {}: member {} is named by string {}, there are {}", f, m,
+                     family.memberNames[m], plan.strings.size());
+  for (size_t m = 0; m < members; ++m) {
+    auto rows =
+        std::span(family.memberInputs).subspan(m * family.inputs.size(), family.inputs.size());
+    auto scalars = std::count_if(rows.begin(), rows.end(),
+                                 [](const MemberInput &row) { return row.store == kNone; });
+    if (scalars == 0)
+      continue;
+    if (static_cast<size_t>(scalars) != rows.size())
+      return badPlan("family {}: member {} mixes known values with values in files", f, m);
+    for (const Output &output : family.outputs)
+      if (bitWidth(output.dtype) > 64)
+        return badPlan("family {}: member {}: a known value of {}", f, m, name(output.dtype));
+  }
+  for (const MemberOutput &output : family.memberOutputs)
+    if (output.name >= plan.strings.size() || output.role >= plan.strings.size())
+      return badPlan("family {}: an output is named by strings {} and {}, there are {}", f,
+                     output.name, output.role, plan.strings.size());
+  return {};
+}
+
+/// No tensor of a target is written twice.
+Status verifyTargetsOnce(const Plan &plan) {
+  std::vector<std::array<uint32_t, 3>> written;
+  for (const Family &family : plan.families)
+    for (size_t i = 0; i < family.memberOutputs.size(); ++i)
+      written.push_back({family.outputs[i % family.outputs.size()].target,
+                         family.memberOutputs[i].name, family.memberOutputs[i].role});
+  std::sort(written.begin(), written.end());
+  auto twice = std::adjacent_find(written.begin(), written.end());
+  if (twice == written.end())
+    return {};
+  return fail(Error(Code::BadInput,
+                    fmt::format("malformed plan: target {} gets role `{}` of a tensor twice",
+                                (*twice)[0], plan.strings[(*twice)[2]]))
+                  .tensor(plan.strings[(*twice)[1]]));
+}
+
+} // namespace
+
+Status verifyFamilies(const Plan &plan, const std::vector<StoreFacts> &stores) {
+  for (size_t f = 0; f < plan.families.size(); ++f) {
+    RECAST_TRY(verifyHeader(plan, f));
+    RECAST_TRY(verifyMembers(plan, f));
+    for (size_t i = 0; i < plan.families[f].inputs.size(); ++i)
+      RECAST_TRY(InputVerifier(plan, stores, f, i).run());
+  }
+  return verifyTargetsOnce(plan);
+}
+
+} // namespace recast::plan
