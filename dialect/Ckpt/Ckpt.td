@@ -1,0 +1,8 @@
+//===- Ckpt.td - root of the ckpt dialect ----------------------------------------------------------===//
+
+#ifndef RECAST_DIALECT_CKPT_TD
+#define RECAST_DIALECT_CKPT_TD
+
+include "dialect/Ckpt/CkptDeclaredOps.td"
+
+#endif // RECAST_DIALECT_CKPT_TD
