@@ -1,0 +1,3 @@
+list(APPEND RECAST_FORMAT_SOURCES
+  Printable.cpp
+  read/Values.cpp)

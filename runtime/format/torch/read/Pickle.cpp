@@ -1,0 +1,485 @@
+#include "runtime/format/torch/read/Pickle.h"
+
+#include "runtime/base/Checked.h"
+#include "runtime/format/Printable.h"
+#include "runtime/format/torch/read/KnownGlobals.h"
+#include "runtime/format/torch/read/PickleMachine.h"
+
+#include <bit>
+#include <fmt/format.h>
+
+namespace recast::format::torch {
+namespace {
+
+/// Two's complement, little-endian, as LONG1 and LONG4 store it, to decimal digits.
+std::string toDecimal(std::string_view bytes) {
+  bool negative = static_cast<unsigned char>(bytes.back()) >= 0x80;
+  std::vector<uint32_t> limbs((bytes.size() + 3) / 4, negative ? 0xffffffffu : 0);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    limbs[i / 4] &= ~(0xffu << (i % 4 * 8));
+    limbs[i / 4] |= static_cast<uint32_t>(static_cast<unsigned char>(bytes[i])) << (i % 4 * 8);
+  }
+  if (negative) {
+    uint64_t carry = 1;
+    for (uint32_t &limb : limbs) {
+      carry += static_cast<uint32_t>(~limb);
+      limb = static_cast<uint32_t>(carry);
+      carry >>= 32;
+    }
+  }
+  std::vector<uint32_t> groups; ///< Nine decimal digits each, least significant first.
+  while (!limbs.empty()) {
+    uint64_t remainder = 0;
+    for (size_t i = limbs.size(); i-- > 0;) {
+      remainder = remainder << 32 | limbs[i];
+      limbs[i] = static_cast<uint32_t>(remainder / 1'000'000'000);
+      remainder %= 1'000'000'000;
+    }
+    groups.push_back(static_cast<uint32_t>(remainder));
+    while (!limbs.empty() && limbs.back() == 0)
+      limbs.pop_back();
+  }
+  std::string out = negative ? "-" : "";
+  out += std::to_string(groups.back());
+  for (size_t i = groups.size() - 1; i-- > 0;)
+    out += fmt::format("{:09}", groups[i]);
+  return out;
+}
+
+} // namespace
+
+Result<Pickle> readPickle(std::string_view bytes, PickleBudget &budget) {
+  return PickleMachine(bytes, budget).run();
+}
+
+tl::unexpected<Error> PickleMachine::bad(std::string_view what) const {
+  return badInput(
+      fmt::format("damaged or hostile pickle: {} (byte {} of {})", what, opcodeAt_, bytes_.size()));
+}
+
+Result<Pickle> PickleMachine::run() {
+  if (bytes_.size() > budget_.bytes)
+    return bad("the files of this checkpoint hold too many bytes of pickle together");
+  budget_.bytes -= bytes_.size();
+  RECAST_ASSIGN(none_, make(Kind::None));
+  RECAST_ASSIGN(false_, make(Kind::Bool));
+  RECAST_ASSIGN(true_, make(Kind::Bool));
+  node(true_).integer = 1;
+
+  RECAST_ASSIGN(std::string_view head, take(2));
+  if (head[0] != '\x80' || head[1] < 2 || head[1] > 5)
+    return bad("it does not start with protocol 2, 3, 4 or 5");
+  while (true) {
+    opcodeAt_ = at_;
+    RECAST_ASSIGN(std::string_view opcode, take(1));
+    if (opcode[0] == '.')
+      break;
+    RECAST_TRY(step(static_cast<uint8_t>(opcode[0])));
+  }
+  if (at_ != bytes_.size())
+    return bad("bytes follow its end");
+  if (!marks_.empty() || stack_.size() != 1)
+    return bad("it does not end with one object");
+  RECAST_ASSIGN(out_.root, tree_.build(stack_[0], budget_));
+  return std::move(out_);
+}
+
+Result<std::string_view> PickleMachine::take(uint64_t size) {
+  if (!rangeInside(at_, size, bytes_.size()))
+    return bad("it ends in the middle of an opcode");
+  std::string_view out = bytes_.substr(at_, size);
+  at_ += size;
+  return out;
+}
+
+Result<uint64_t> PickleMachine::number(int size) {
+  RECAST_ASSIGN(std::string_view raw, take(static_cast<uint64_t>(size)));
+  uint64_t value = 0;
+  for (size_t i = raw.size(); i-- > 0;)
+    value = value << 8 | static_cast<unsigned char>(raw[i]);
+  return value;
+}
+
+Result<std::string_view> PickleMachine::line() {
+  size_t end = bytes_.find('\n', at_);
+  if (end == std::string_view::npos)
+    return bad("it ends in the middle of a name");
+  std::string_view out = bytes_.substr(at_, end - at_);
+  at_ = end + 1;
+  return out;
+}
+
+Result<NodeId> PickleMachine::make(Kind kind) {
+  if (budget_.nodes == 0)
+    return bad("the files of this checkpoint hold too many objects together");
+  if (tree_.nodes.size() >= plan::kMaxObjectNodes)
+    return bad(fmt::format("it makes more than {} objects", plan::kMaxObjectNodes));
+  --budget_.nodes;
+  tree_.nodes.emplace_back().kind = kind;
+  return static_cast<NodeId>(tree_.nodes.size() - 1);
+}
+
+Status PickleMachine::push(NodeId id) {
+  if (stack_.size() >= kMaxStack)
+    return bad("its stack grows too deep");
+  stack_.push_back(id);
+  return {};
+}
+
+Status PickleMachine::pushNew(Kind kind) {
+  RECAST_ASSIGN(NodeId id, make(kind));
+  return push(id);
+}
+
+Result<NodeId> PickleMachine::pop() {
+  if (stack_.size() <= (marks_.empty() ? 0 : marks_.back()))
+    return bad("it pops from an empty stack");
+  NodeId id = stack_.back();
+  stack_.pop_back();
+  return id;
+}
+
+Result<NodeId> PickleMachine::top() {
+  if (stack_.size() <= (marks_.empty() ? 0 : marks_.back()))
+    return bad("it looks at an empty stack");
+  return stack_.back();
+}
+
+Result<std::vector<NodeId>> PickleMachine::popToMark() {
+  if (marks_.empty())
+    return bad("it looks for a mark that is not there");
+  size_t from = marks_.back();
+  marks_.pop_back();
+  std::vector<NodeId> out(stack_.begin() + static_cast<std::ptrdiff_t>(from), stack_.end());
+  stack_.resize(from);
+  return out;
+}
+
+Status PickleMachine::step(uint8_t opcode) {
+  switch (opcode) {
+  case '(':
+    if (marks_.size() >= kMaxStack)
+      return bad("its stack grows too deep");
+    marks_.push_back(stack_.size());
+    return {};
+  case '0':
+    RECAST_TRY(pop());
+    return {};
+  case '1':
+    RECAST_TRY(popToMark());
+    return {};
+  case '2': {
+    RECAST_ASSIGN(NodeId id, top());
+    return push(id);
+  }
+  case 'N':
+    return push(none_);
+  case 0x88:
+    return push(true_);
+  case 0x89:
+    return push(false_);
+  case 'J': {
+    RECAST_ASSIGN(uint64_t value, number(4));
+    RECAST_TRY(pushNew(Kind::Int));
+    node(stack_.back()).integer = static_cast<int32_t>(static_cast<uint32_t>(value));
+    return {};
+  }
+  case 'K':
+  case 'M': {
+    RECAST_ASSIGN(uint64_t value, number(opcode == 'K' ? 1 : 2));
+    RECAST_TRY(pushNew(Kind::Int));
+    node(stack_.back()).integer = static_cast<int64_t>(value);
+    return {};
+  }
+  case 0x8a:
+    return pushLong(1);
+  case 0x8b:
+    return pushLong(4);
+  case 'G': {
+    // The one big-endian value in a pickle.
+    RECAST_ASSIGN(std::string_view raw, take(8));
+    uint64_t value = 0;
+    for (char c : raw)
+      value = value << 8 | static_cast<unsigned char>(c);
+    RECAST_TRY(pushNew(Kind::Float));
+    node(stack_.back()).real = std::bit_cast<double>(value);
+    return {};
+  }
+  case 'X':
+    return pushText(Kind::String, 4);
+  // Python 2 strings; torch's storage keys were such.
+  case 'U':
+    return pushText(Kind::String, 1);
+  case 'T':
+    return pushText(Kind::String, 4);
+  case 'C':
+    return pushText(Kind::Bytes, 1);
+  case 'B':
+    return pushText(Kind::Bytes, 4);
+  case '}':
+    return pushNew(Kind::Dict);
+  case ']':
+    return pushNew(Kind::List);
+  case ')':
+    return pushNew(Kind::Tuple);
+  case 0x85:
+  case 0x86:
+  case 0x87:
+    return pushTuple(static_cast<size_t>(opcode - 0x84));
+  case 't': {
+    RECAST_ASSIGN(std::vector<NodeId> items, popToMark());
+    RECAST_TRY(pushNew(Kind::Tuple));
+    node(stack_.back()).children = std::move(items);
+    return {};
+  }
+  case 'a': {
+    RECAST_ASSIGN(NodeId item, pop());
+    RECAST_ASSIGN(NodeId target, top());
+    return append(target, std::span(&item, 1));
+  }
+  case 'e': {
+    RECAST_ASSIGN(std::vector<NodeId> items, popToMark());
+    RECAST_ASSIGN(NodeId target, top());
+    return append(target, items);
+  }
+  case 's': {
+    RECAST_ASSIGN(NodeId value, pop());
+    RECAST_ASSIGN(NodeId key, pop());
+    RECAST_ASSIGN(NodeId target, top());
+    NodeId items[] = {key, value};
+    return setItems(target, items);
+  }
+  case 'u': {
+    RECAST_ASSIGN(std::vector<NodeId> items, popToMark());
+    RECAST_ASSIGN(NodeId target, top());
+    return setItems(target, items);
+  }
+  case 'q':
+  case 'r': {
+    RECAST_ASSIGN(uint64_t index, number(opcode == 'q' ? 1 : 4));
+    return put(index);
+  }
+  case 'h':
+  case 'j': {
+    RECAST_ASSIGN(uint64_t index, number(opcode == 'h' ? 1 : 4));
+    return get(index);
+  }
+  case 'c': {
+    RECAST_ASSIGN(std::string_view module, line());
+    RECAST_ASSIGN(std::string_view name, line());
+    return pushGlobal(module, name);
+  }
+  case 'R':
+    return reduce();
+  case 0x81:
+    return newObject(/*keywords=*/false);
+  case 'b':
+    return build();
+  case 'Q':
+    return persistentId();
+  default:
+    return stepProtocol4(opcode);
+  }
+}
+
+/// Opcodes of protocols 4 and 5.
+Status PickleMachine::stepProtocol4(uint8_t opcode) {
+  switch (opcode) {
+  case 0x8c:
+    return pushText(Kind::String, 1);
+  case 0x8d:
+    return pushText(Kind::String, 8);
+  case 0x8e:
+  case 0x96: // A bytearray: the same bytes, as data.
+    return pushText(Kind::Bytes, 8);
+  case 0x8f:
+    return pushNew(Kind::Set);
+  case 0x90: {
+    RECAST_ASSIGN(std::vector<NodeId> items, popToMark());
+    RECAST_ASSIGN(NodeId target, top());
+    if (node(target).kind != Kind::Set)
+      return bad("it adds items to something that is not a set");
+    auto &children = node(target).children;
+    children.insert(children.end(), items.begin(), items.end());
+    return {};
+  }
+  case 0x91: {
+    RECAST_ASSIGN(std::vector<NodeId> items, popToMark());
+    RECAST_TRY(pushGlobal("builtins", "frozenset"));
+    RECAST_ASSIGN(NodeId callee, pop());
+    RECAST_ASSIGN(NodeId list, make(Kind::List));
+    node(list).children = std::move(items);
+    RECAST_ASSIGN(NodeId arguments, make(Kind::Tuple));
+    node(arguments).children = {list};
+    RECAST_TRY(pushNew(Kind::Call));
+    node(stack_.back()).first = callee;
+    node(stack_.back()).second = arguments;
+    return {};
+  }
+  case 0x92:
+    return newObject(/*keywords=*/true);
+  case 0x93: {
+    RECAST_ASSIGN(NodeId name, pop());
+    RECAST_ASSIGN(NodeId module, pop());
+    if (node(name).kind != Kind::String || node(module).kind != Kind::String)
+      return bad("a global whose name is not a string");
+    return pushGlobal(node(module).text, node(name).text);
+  }
+  case 0x94:
+    return put(memo_.size());
+  case 0x95: {
+    RECAST_ASSIGN(uint64_t size, number(8));
+    if (size > bytes_.size() - at_)
+      return bad("a frame reaches beyond its end");
+    return {};
+  }
+  default:
+    return bad(fmt::format("opcode 0x{:02x} is not one that torch.save writes", opcode));
+  }
+}
+
+Status PickleMachine::pushText(Kind kind, int lengthBytes) {
+  RECAST_ASSIGN(uint64_t size, number(lengthBytes));
+  RECAST_ASSIGN(std::string_view text, take(size));
+  RECAST_TRY(pushNew(kind));
+  node(stack_.back()).text = text;
+  return {};
+}
+
+Status PickleMachine::pushLong(int lengthBytes) {
+  RECAST_ASSIGN(uint64_t size, number(lengthBytes));
+  if (size > kMaxLongBytes)
+    return bad(fmt::format("an integer of {} bytes", size));
+  RECAST_ASSIGN(std::string_view raw, take(size));
+  if (raw.size() > 8) {
+    RECAST_TRY(pushNew(Kind::BigInt));
+    node(stack_.back()).text = texts_.emplace_back(toDecimal(raw));
+    return {};
+  }
+  uint64_t value = !raw.empty() && static_cast<unsigned char>(raw.back()) >= 0x80 ? UINT64_MAX : 0;
+  for (size_t i = raw.size(); i-- > 0;)
+    value = value << 8 | static_cast<unsigned char>(raw[i]);
+  RECAST_TRY(pushNew(Kind::Int));
+  node(stack_.back()).integer = static_cast<int64_t>(value);
+  return {};
+}
+
+Status PickleMachine::pushTuple(size_t count) {
+  std::vector<NodeId> items(count);
+  for (size_t i = count; i-- > 0;) {
+    RECAST_ASSIGN(items[i], pop());
+  }
+  RECAST_TRY(pushNew(Kind::Tuple));
+  node(stack_.back()).children = std::move(items);
+  return {};
+}
+
+Status PickleMachine::pushGlobal(std::string_view module, std::string_view name) {
+  auto found = globals_.find({module, name});
+  if (found != globals_.end())
+    return push(found->second);
+  if (!isKnownGlobal(module, name))
+    out_.foreignGlobals.insert(printable(fmt::format("{}.{}", module, name)));
+  RECAST_ASSIGN(NodeId moduleNode, make(Kind::String));
+  node(moduleNode).text = module;
+  RECAST_ASSIGN(NodeId id, make(Kind::Global));
+  node(id).text = name;
+  node(id).first = moduleNode;
+  globals_.emplace(std::pair(module, name), id);
+  return push(id);
+}
+
+Status PickleMachine::put(uint64_t index) {
+  // Picklers number the memo densely; a sparse index would only cost memory.
+  if (index > memo_.size() + 1)
+    return bad("its memo has gaps");
+  if (index >= kMaxStack)
+    return bad("its memo grows too large");
+  RECAST_ASSIGN(NodeId id, top());
+  if (index >= memo_.size())
+    memo_.resize(index + 1, kNoNode);
+  memo_[index] = id;
+  return {};
+}
+
+Status PickleMachine::get(uint64_t index) {
+  if (index >= memo_.size() || memo_[index] == kNoNode)
+    return bad("it recalls what was never memoised");
+  return push(memo_[index]);
+}
+
+Status PickleMachine::append(NodeId target, std::span<const NodeId> items) {
+  Node &list = node(target);
+  if (list.kind == Kind::List && !list.isStorage) {
+    list.children.insert(list.children.end(), items.begin(), items.end());
+    return {};
+  }
+  // A list class of someone's own: items as values of None keys.
+  if (list.kind == Kind::Call || list.kind == Kind::Instance) {
+    for (NodeId item : items)
+      list.children.insert(list.children.end(), {none_, item});
+    return {};
+  }
+  return bad("it appends to something that is not a list");
+}
+
+Status PickleMachine::setItems(NodeId target, std::span<const NodeId> items) {
+  Node &dict = node(target);
+  if (items.size() % 2)
+    return bad("a key without a value");
+  if (dict.isStorage || (dict.kind != Kind::Dict && dict.kind != Kind::Ordered &&
+                         dict.kind != Kind::Call && dict.kind != Kind::Instance))
+    return bad("it sets items of something that is not a dict");
+  dict.children.insert(dict.children.end(), items.begin(), items.end());
+  return {};
+}
+
+Status PickleMachine::reduce() {
+  RECAST_ASSIGN(NodeId arguments, pop());
+  RECAST_ASSIGN(NodeId callee, pop());
+  if (node(arguments).kind != Kind::Tuple)
+    return bad("a call whose arguments are not a tuple");
+  RECAST_ASSIGN(NodeId meaning, interpret(callee, arguments));
+  if (meaning != kNoNode)
+    return push(meaning);
+  RECAST_TRY(pushNew(Kind::Call));
+  node(stack_.back()).first = callee;
+  node(stack_.back()).second = arguments;
+  return {};
+}
+
+Status PickleMachine::newObject(bool keywords) {
+  if (keywords) {
+    // Keyword arguments are not part of an Instance; classes that need them are nobody's here.
+    RECAST_ASSIGN(NodeId dict, pop());
+    if (node(dict).kind != Kind::Dict || !node(dict).children.empty())
+      return bad("an object made with keyword arguments");
+  }
+  RECAST_ASSIGN(NodeId arguments, pop());
+  RECAST_ASSIGN(NodeId callee, pop());
+  if (node(arguments).kind != Kind::Tuple)
+    return bad("an object whose arguments are not a tuple");
+  RECAST_TRY(pushNew(Kind::Instance));
+  node(stack_.back()).first = callee;
+  node(stack_.back()).second = arguments;
+  return {};
+}
+
+Status PickleMachine::build() {
+  RECAST_ASSIGN(NodeId state, pop());
+  RECAST_ASSIGN(NodeId target, top());
+  Node &object = node(target);
+  if (object.kind == Kind::Call || object.kind == Kind::Instance) {
+    if (object.third != kNoNode)
+      return bad("an object is given its state twice");
+    object.third = state;
+    return {};
+  }
+  // Attributes of an OrderedDict are torch's `_metadata` (versions of modules), those of a tensor
+  // are Python conveniences: neither is data of a checkpoint.
+  if (object.kind == Kind::Ordered || object.kind == Kind::Tensor)
+    return {};
+  return bad("it gives a state to a plain value");
+}
+
+} // namespace recast::format::torch

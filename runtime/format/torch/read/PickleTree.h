@@ -1,0 +1,50 @@
+// The nodes that a pickle builds while it runs. Containers are filled after they were used, so
+// nodes refer to each other by number; the immutable plan::Object tree is made once at the end,
+// when cycles, depth and size can be judged.
+#pragma once
+
+#include "runtime/format/torch/read/Pickle.h"
+
+#include <memory>
+#include <vector>
+
+namespace recast::format::torch {
+
+using NodeId = uint32_t;
+inline constexpr NodeId kNoNode = 0xffffffffu;
+
+/// A persistent id: `('storage', class, key, location, numel)`.
+struct StorageNode {
+  std::string_view module, name; ///< Storage class.
+  std::string key, location;
+  int64_t elements = 0;
+};
+
+struct Node {
+  using Kind = plan::Object::Kind;
+  Kind kind = Kind::None;
+  /// Not a value of its own but the persistent id `storages[value]`.
+  bool isStorage = false;
+  /// Callee, arguments, state of a Call or Instance; the module of a Global is `first`'s text.
+  NodeId first = kNoNode, second = kNoNode, third = kNoNode;
+  union {
+    int64_t integer = 0;
+    double real;
+    uint64_t index; ///< Into `storages` or `tensors`.
+  };
+  std::string_view text; ///< Into the pickle, or into `texts`.
+  /// Items; for Dict, Ordered, Call and Instance alternating keys and values.
+  std::vector<NodeId> children;
+};
+
+struct PickleTree {
+  std::vector<Node> nodes;
+  std::vector<StorageNode> storages;
+  std::vector<std::shared_ptr<const plan::TensorRef>> tensors;
+
+  /// The tree below `root` as immutable objects: no cycles, unique string and integer keys, at most
+  /// kMaxObjectDepth deep and kMaxObjectNodes large when sharing is expanded.
+  Result<plan::ObjectPtr> build(NodeId root, PickleBudget &budget) const;
+};
+
+} // namespace recast::format::torch

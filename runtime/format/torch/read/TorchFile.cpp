@@ -1,0 +1,185 @@
+#include "runtime/format/torch/read/TorchFile.h"
+
+#include "runtime/base/Checked.h"
+#include "runtime/format/Printable.h"
+
+#include <cstring>
+#include <fmt/format.h>
+#include <libdeflate.h>
+#include <map>
+
+namespace recast::format::torch {
+namespace {
+using plan::Object;
+using plan::ObjectPtr;
+using plan::TensorRef;
+
+constexpr uint64_t kMaxPickle = uint64_t{1} << 28;
+constexpr uint64_t kMaxDetachedTensor = uint64_t{1} << 16;
+
+Result<std::string> readMember(const io::File &file, const ZipMember &member, uint64_t limit) {
+  auto bad = [&](std::string message) {
+    return fail(Error(Code::BadInput, std::move(message))
+                    .file(file.path())
+                    .bytes(member.offset, member.offset + member.size));
+  };
+  if (member.size > limit)
+    return bad(fmt::format("'{}' is {} bytes long, where at most {} are expected",
+                           printable(member.name), member.size, limit));
+  RECAST_ASSIGN(std::string bytes, file.read(member.offset, member.size));
+  // A checksum of 0 means that torch was told not to compute any.
+  if (member.crc32 != 0 && libdeflate_crc32(0, bytes.data(), bytes.size()) != member.crc32)
+    return bad(fmt::format("damaged: the checksum of '{}' is wrong", printable(member.name)));
+  return bytes;
+}
+
+std::vector<int64_t> contiguousStrides(const std::vector<int64_t> &shape) {
+  std::vector<int64_t> strides(shape.size(), 1);
+  for (size_t i = shape.size(); i-- > 1;)
+    strides[i - 1] = strides[i] * std::max<int64_t>(shape[i], 1);
+  return strides;
+}
+
+} // namespace
+
+int64_t elementsOf(const TensorRef &ref) { return elementCount(ref.shape).value_or(0); }
+
+bool isContiguous(const TensorRef &ref) {
+  int64_t expected = 1;
+  if (elementsOf(ref) == 0)
+    return true;
+  for (size_t i = ref.shape.size(); i-- > 0;) {
+    if (ref.shape[i] == 1)
+      continue;
+    if (ref.strides[i] != expected)
+      return false;
+    expected *= ref.shape[i];
+  }
+  return true;
+}
+
+Result<TorchFile> TorchFile::open(const std::string &path, PickleBudget &budget) {
+  RECAST_ASSIGN(io::File opened, io::File::open(path));
+  TorchFile out(std::move(opened));
+  RECAST_ASSIGN(out.directory_, ZipDirectory::read(out.file_));
+
+  // The archive's folder is named after the file it was saved to: find it by its one pickle.
+  const ZipMember *data = nullptr;
+  for (const ZipMember &member : out.directory_.members()) {
+    if (!member.name.ends_with("/data.pkl"))
+      continue;
+    if (data)
+      return fail(Error(Code::BadInput, "a zip file with two data.pkl").file(path));
+    data = &member;
+  }
+  if (!data) {
+    bool script = out.directory_.find("constants.pkl") != nullptr;
+    return fail(Error(Code::BadInput, script ? "a TorchScript archive, not a checkpoint"
+                                             : "a zip file without data.pkl: torch.save did not "
+                                               "write it")
+                    .file(path));
+  }
+  std::string prefix = data->name.substr(0, data->name.size() - std::strlen("data.pkl"));
+  out.dataPrefix_ = prefix + "data/";
+  RECAST_TRY(out.checkByteOrder(prefix));
+
+  RECAST_ASSIGN(std::string bytes, readMember(out.file_, *data, kMaxPickle));
+  auto pickle = readPickle(bytes, budget);
+  if (!pickle)
+    return fail(
+        std::move(pickle).error().file(path).bytes(data->offset, data->offset + data->size));
+  for (const auto &[key, size] : pickle->storages) {
+    const ZipMember *member = out.storage(key);
+    if (!member)
+      return fail(Error(Code::BadInput,
+                        fmt::format("tensors refer to the record 'data/{}', which the file does "
+                                    "not hold",
+                                    printable(key)))
+                      .file(path));
+    if (member->size != size)
+      return fail(Error(Code::BadInput,
+                        fmt::format("the record 'data/{}' holds {} bytes, its tensors say {}",
+                                    printable(key), member->size, size))
+                      .file(path)
+                      .bytes(member->offset, member->offset + member->size));
+  }
+  out.root_ = std::move(pickle->root);
+  out.foreignGlobals_ = std::move(pickle->foreignGlobals);
+  return out;
+}
+
+Status TorchFile::checkByteOrder(const std::string &prefix) const {
+  const ZipMember *member = directory_.find(prefix + "byteorder");
+  if (!member)
+    return {}; // Before torch 2.1; little-endian machines only.
+  RECAST_ASSIGN(std::string order, readMember(file_, *member, 64));
+  if (order == "little")
+    return {};
+  return fail(Error(Code::BadInput, fmt::format("the file was written with byte order '{}'; Recast "
+                                                "reads 'little'",
+                                                printable(order)))
+                  .file(file_.path())
+                  .bytes(member->offset, member->offset + member->size)
+                  .hint("Load and save it with torch on a little-endian machine."));
+}
+
+const ZipMember *TorchFile::storage(std::string_view key) const {
+  return directory_.find(dataPrefix_ + std::string(key));
+}
+
+Result<std::string> TorchFile::elements(const TensorRef &ref, uint64_t limit) const {
+  uint64_t width = byteWidth(ref.dtype);
+  uint64_t count = static_cast<uint64_t>(elementsOf(ref));
+  const ZipMember *member = storage(ref.storage);
+  if (!member || count > limit / width)
+    return internal("a tensor is read that is too large or not in this file");
+  std::string out(count * width, '\0');
+  if (count == 0)
+    return out;
+  uint64_t base = member->offset + static_cast<uint64_t>(ref.offset) * width;
+  if (isContiguous(ref)) {
+    RECAST_TRY(file_.readAt(base, out.data(), out.size()));
+    return out;
+  }
+  std::vector<int64_t> index(ref.shape.size(), 0);
+  for (uint64_t i = 0; i < count; ++i) {
+    uint64_t element = 0;
+    for (size_t d = 0; d < index.size(); ++d)
+      element += static_cast<uint64_t>(index[d] * ref.strides[d]);
+    RECAST_TRY(file_.readAt(base + element * width, out.data() + i * width, width));
+    for (size_t d = index.size(); d-- > 0 && ++index[d] == ref.shape[d];)
+      index[d] = 0;
+  }
+  return out;
+}
+
+Result<ObjectPtr> TorchFile::detached(const ObjectPtr &object, uint64_t &budget) const {
+  if (object->kind == Object::Kind::Tensor) {
+    const TensorRef &ref = *object->tensor;
+    uint64_t width = byteWidth(ref.dtype);
+    uint64_t count = static_cast<uint64_t>(elementsOf(ref));
+    if (count > kMaxDetachedTensor / width || count * width > budget)
+      return object;
+    budget -= count * width;
+    TensorRef copy = ref;
+    RECAST_ASSIGN(copy.literal, elements(ref, kMaxDetachedTensor));
+    copy.storage.clear();
+    copy.storageElements = static_cast<int64_t>(count);
+    copy.offset = 0;
+    copy.strides = contiguousStrides(copy.shape);
+    return plan::tensor(std::move(copy));
+  }
+  if (object->items.empty() && object->entries.empty())
+    return object;
+  auto out = std::make_shared<Object>(*object);
+  for (ObjectPtr &item : out->items) {
+    RECAST_ASSIGN(item, detached(item, budget));
+  }
+  for (auto &[key, value] : out->entries) {
+    RECAST_ASSIGN(key, detached(key, budget));
+    RECAST_ASSIGN(value, detached(value, budget));
+  }
+  return ObjectPtr(std::move(out));
+}
+
+} // namespace recast::format::torch

@@ -1,0 +1,45 @@
+// One file that torch.save wrote: its object tree, and where the bytes of its storages lie.
+#pragma once
+
+#include "runtime/format/torch/read/Pickle.h"
+#include "runtime/format/torch/read/ZipDirectory.h"
+
+namespace recast::format::torch {
+
+class TorchFile {
+public:
+  /// Reads the directory and the pickle (whose checksum is verified), no tensor data. Every storage
+  /// that a tensor refers to is known to lie in the file with the declared size.
+  static Result<TorchFile> open(const std::string &path, PickleBudget &budget);
+
+  const io::File &file() const { return file_; }
+  const plan::ObjectPtr &root() const { return root_; }
+  const std::set<std::string> &foreignGlobals() const { return foreignGlobals_; }
+  /// The member that holds a storage; null if there is none of that key.
+  const ZipMember *storage(std::string_view key) const;
+
+  /// The elements of `ref`, contiguous and little-endian. Refuses more than `limit` bytes.
+  Result<std::string> elements(const plan::TensorRef &ref, uint64_t limit) const;
+
+  /// `object` with the bytes of its small tensors (up to 64 KiB each, `budget` in all) inside, so
+  /// that it means the same outside this file: such tensors have a `literal`, no storage key, and
+  /// are contiguous. Larger tensors stay as they are.
+  Result<plan::ObjectPtr> detached(const plan::ObjectPtr &object, uint64_t &budget) const;
+
+private:
+  explicit TorchFile(io::File file) : file_(std::move(file)) {}
+  Status checkByteOrder(const std::string &prefix) const;
+
+  io::File file_;
+  ZipDirectory directory_;
+  std::string dataPrefix_; ///< "archive/data/"
+  plan::ObjectPtr root_;
+  std::set<std::string> foreignGlobals_;
+};
+
+/// Tensor elements in row-major order without holes; extents of 1 and empty tensors always are.
+bool isContiguous(const plan::TensorRef &ref);
+/// Elements of the tensor; sizes were checked when the pickle was read.
+int64_t elementsOf(const plan::TensorRef &ref);
+
+} // namespace recast::format::torch

@@ -1,0 +1,8 @@
+list(APPEND RECAST_FORMAT_SOURCES
+  torch/read/InventoryBuilder.cpp
+  torch/read/KnownGlobals.cpp
+  torch/read/Pickle.cpp
+  torch/read/PickleCalls.cpp
+  torch/read/PickleTree.cpp
+  torch/read/TorchFile.cpp
+  torch/read/ZipDirectory.cpp)
