@@ -1,0 +1,70 @@
+#include "compiler/Bind/Bind.h"
+
+#include "compiler/Bind/Arm.h"
+#include "compiler/Bind/Condition.h"
+#include "compiler/Bind/Emit.h"
+#include "compiler/Bind/ReadJob.h"
+#include "compiler/Bind/SourceText.h"
+#include "compiler/Bind/Tables.h"
+#include "compiler/Target/PlanIO.h"
+
+#include "mlir/IR/Verifier.h"
+
+#include <fmt/format.h>
+
+namespace recast::compiler {
+namespace {
+
+Result<format::Inventory> readSource(const Job &job) {
+  format::ReadOptions options;
+  options.format = job.source.format;
+  if (auto tag = job.source.options.find("tag"); tag != job.source.options.end())
+    options.tag = tag->second;
+  return format::readSoundInventory(job.source.path, options);
+}
+
+/// Whether the job asks for the armed check of weights; other `check`s are refused.
+Result<bool> checkAsked(const Job &job) {
+  bool asked = false;
+  for (const Condition &check : job.checks) {
+    if (!asksForWeightCheck(check, job.source))
+      return fail(specError(
+          check.loc, fmt::format("this check cannot be armed; known is `check weight == {}.weight`",
+                                 job.source.name)));
+    asked = true;
+  }
+  return asked;
+}
+
+} // namespace
+
+Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
+  RECAST_ASSIGN(Job job, readJob(declared));
+  RECAST_ASSIGN(bool asked, checkAsked(job));
+  RECAST_ASSIGN(format::Inventory source, readSource(job));
+  for (const Condition &expect : job.expects)
+    RECAST_TRY(expectHolds(expect, job.source, source));
+  RECAST_ASSIGN(Resolution resolution, resolve(job, source));
+  RECAST_ASSIGN(std::vector<int32_t> armed, armChecks(job, source, resolution, asked));
+
+  plan::Plan plan;
+  plan.spec = specText;
+  plan.budget = job.budget;
+  Strings strings;
+  addSourceTables(plan, job, source);
+  RECAST_TRY(addTargetTables(plan, job, source, strings));
+  std::vector<FamilyDraft> drafts = draftFamilies(source, resolution, armed, strings);
+  plan.strings = strings.take();
+  for (plan::LeftOut &item : resolution.leftOut)
+    plan.leftOut.push_back(std::move(item));
+
+  Bound bound;
+  bound.module = importPlan(plan, *declared.getContext());
+  emitFamilies(*bound.module, job, source.layouts, std::move(drafts));
+  if (mlir::failed(mlir::verify(*bound.module)))
+    return internal("bind made IR that does not verify");
+  bound.notes = source.notes;
+  return bound;
+}
+
+} // namespace recast::compiler

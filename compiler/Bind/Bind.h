@@ -1,0 +1,23 @@
+// Bind: declared IR becomes bound IR. Reads the source's metadata, never its bulk data.
+#pragma once
+
+#include "runtime/base/Status.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <string>
+#include <vector>
+
+namespace recast::compiler {
+
+struct Bound {
+  /// `plan.*` tables (sources, buffers, targets, objects) and one `ckpt.family` per recipe.
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<std::string> notes; ///< What the reader wants the user to know.
+};
+
+/// Binds the one job of `declared`. `specText` goes into the plan as provenance.
+Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText);
+
+} // namespace recast::compiler

@@ -1,0 +1,90 @@
+#include "compiler/Bind/Emit.h"
+
+#include "dialect/Ckpt/CkptDialect.h"
+#include "dialect/Ckpt/MemberTable.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace recast::compiler {
+namespace {
+
+using namespace recast::ir;
+
+class Emitter {
+public:
+  Emitter(mlir::ModuleOp module, const Job &job, const std::vector<layout::Layout> &layouts)
+      : context_(module.getContext()), builder_(module.getBodyRegion()), job_(job),
+        layouts_(layouts) {
+    builder_.setInsertionPointToEnd(module.getBody());
+  }
+
+  void emit(FamilyDraft draft) {
+    llvm::SmallVector<mlir::Type> inputs;
+    llvm::SmallVector<llvm::StringRef> roles, targets;
+    for (const DraftInput &input : draft.inputs) {
+      inputs.push_back(ckpt::ValueType::get(context_, draft.shape, input.dtype, on(input.layout)));
+      roles.push_back(input.role);
+    }
+    for (const DraftOutput &output : draft.outputs)
+      targets.push_back(job_.targets[output.target].name);
+    size_t columns = draft.rows.size() / static_cast<size_t>(draft.memberCount);
+    auto members = ckpt::makeMemberTable(context_, draft.name, columns, std::move(draft.rows));
+    auto family =
+        ckpt::FamilyOp::create(builder_, job_.loc, draft.name, roles, targets, members, inputs);
+
+    mlir::OpBuilder::InsertionGuard guard(builder_);
+    builder_.setInsertionPointToEnd(&family.getBlock());
+    llvm::SmallVector<mlir::Value> results;
+    for (const DraftOutput &output : draft.outputs) {
+      mlir::Value value = family.getInputs()[output.input];
+      for (const CastStep &cast : output.casts)
+        value = castTo(value, cast);
+      results.push_back(toWhole(value));
+    }
+    if (draft.checked) {
+      mlir::Value master =
+          castTo(family.getInputs()[0], {draft.inputs[1].dtype, recipe::Overflow::Ieee});
+      ckpt::CheckEqualOp::create(builder_, job_.loc, toWhole(master),
+                                 toWhole(family.getInputs()[1]));
+    }
+    ckpt::YieldOp::create(builder_, job_.loc, results);
+  }
+
+private:
+  ckpt::LayoutAttr on(uint32_t layout) {
+    if (layout == plan::kNone || layouts_[layout].isWhole())
+      return {};
+    return ckpt::LayoutAttr::get(context_, layouts_[layout]);
+  }
+
+  mlir::Value castTo(mlir::Value value, const CastStep &cast) {
+    if (llvm::cast<ckpt::ValueType>(value.getType()).getDType() == cast.type)
+      return value;
+    std::optional<ckpt::Overflow> overflow;
+    if (cast.overflow != recipe::Overflow::Ieee)
+      overflow = static_cast<ckpt::Overflow>(cast.overflow);
+    return ckpt::CastOp::create(builder_, job_.loc, value, cast.type, overflow);
+  }
+
+  mlir::Value toWhole(mlir::Value value) {
+    auto type = llvm::cast<ckpt::ValueType>(value.getType());
+    return type.getOn() ? ckpt::ReshardOp::create(builder_, job_.loc, type.withOn({}), value)
+                        : value;
+  }
+
+  mlir::MLIRContext *context_;
+  mlir::OpBuilder builder_;
+  const Job &job_;
+  const std::vector<layout::Layout> &layouts_;
+};
+
+} // namespace
+
+void emitFamilies(mlir::ModuleOp module, const Job &job, const std::vector<layout::Layout> &layouts,
+                  std::vector<FamilyDraft> drafts) {
+  Emitter emitter(module, job, layouts);
+  for (FamilyDraft &draft : drafts)
+    emitter.emit(std::move(draft));
+}
+
+} // namespace recast::compiler

@@ -1,0 +1,185 @@
+#include "compiler/Bind/ReadJob.h"
+
+#include "compiler/Bind/SourceText.h"
+#include "dialect/Ckpt/CkptDialect.h"
+#include "runtime/base/NearestName.h"
+#include "runtime/format/TargetWriter.h"
+
+#include <fmt/format.h>
+#include <numeric>
+
+namespace recast::compiler {
+namespace {
+
+using namespace recast::ir;
+
+std::vector<std::string> strings(std::optional<mlir::ArrayAttr> array) {
+  std::vector<std::string> out;
+  if (array && *array)
+    for (mlir::Attribute element : *array)
+      out.push_back(llvm::cast<mlir::StringAttr>(element).str());
+  return out;
+}
+
+/// An argument as the text that a format understands: words and strings alike.
+std::optional<std::string> optionText(mlir::Attribute value) {
+  if (auto text = llvm::dyn_cast<mlir::StringAttr>(value))
+    return text.str();
+  if (auto word = llvm::dyn_cast<ckpt::WordAttr>(value))
+    return word.getText().str();
+  if (auto flag = llvm::dyn_cast<mlir::BoolAttr>(value))
+    return flag.getValue() ? "true" : "false";
+  if (auto number = llvm::dyn_cast<mlir::IntegerAttr>(value))
+    return std::to_string(number.getInt());
+  if (auto size = llvm::dyn_cast<ckpt::SizeAttr>(value))
+    return std::to_string(size.getBytes());
+  return std::nullopt;
+}
+
+template <typename Endpoint>
+Result<EndpointDecl> readEndpoint(Endpoint op, const std::vector<std::string> &known) {
+  EndpointDecl out{op.getSymName().str(), op.getFormat().str(), {}, {}, op.getLoc()};
+  for (mlir::Attribute argument : op.getArgs()) {
+    auto named = llvm::dyn_cast<ckpt::ArgAttr>(argument);
+    if (!named) {
+      auto path = llvm::dyn_cast<mlir::StringAttr>(argument);
+      if (!path || !out.path.empty())
+        return fail(specError(op.getLoc(),
+                              fmt::format("'{}' takes one path and named arguments", out.name)));
+      out.path = path.str();
+      continue;
+    }
+    std::string name = named.getName().str();
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return fail(specError(op.getLoc(), fmt::format("{} has no argument '{}'", out.format, name),
+                            nearestName(name, known)));
+    auto text = optionText(named.getValue());
+    if (!text)
+      return fail(specError(op.getLoc(), fmt::format("argument '{}' must be a constant", name)));
+    out.options[name] = *text;
+  }
+  if (out.path.empty())
+    return fail(specError(op.getLoc(), fmt::format("'{}' has no path", out.name)));
+  if (op.getMesh() || op.getSame() || op.getReplicated())
+    return fail(
+        specError(op.getLoc(), fmt::format("{} takes no mesh and no layout steps: {}", out.format,
+                                           std::is_same_v<Endpoint, ckpt::SourceOp>
+                                               ? "its layouts are read from its files"
+                                               : "it holds whole tensors")));
+  return out;
+}
+
+class Reader {
+public:
+  Result<Job> read(mlir::ModuleOp module);
+
+private:
+  Status statement(mlir::Operation *op);
+  Status role(ckpt::RoleOp op);
+  Status check(ckpt::CheckOp op);
+  template <typename Op> Selection selection(Op op) {
+    return {strings(op.getRoles()), op.getIsElse(), strings(op.getNames())};
+  }
+  /// Indices of the `for` list; all targets without one.
+  template <typename Op> std::vector<uint32_t> targets(Op op) {
+    std::vector<uint32_t> out;
+    if (auto list = op.getTargets())
+      for (mlir::Attribute symbol : *list)
+        for (uint32_t i = 0; i < job_->targets.size(); ++i)
+          if (job_->targets[i].name == llvm::cast<mlir::FlatSymbolRefAttr>(symbol).getValue())
+            out.push_back(i);
+    if (!op.getTargets()) {
+      out.resize(job_->targets.size());
+      std::iota(out.begin(), out.end(), 0u);
+    }
+    return out;
+  }
+
+  std::optional<Job> job_;
+};
+
+Status Reader::role(ckpt::RoleOp op) {
+  RoleRule rule{
+      selection(op), op.getFrom() ? op.getFrom()->str() : "", {}, targets(op), op.getLoc()};
+  // A chain is a line of casts from the block's argument to its yield.
+  mlir::Value value = op.getYield().getValues().front();
+  std::vector<CastStep> reversed;
+  while (auto cast = value.getDefiningOp<ckpt::CastOp>()) {
+    reversed.push_back({cast.getTargetDType(), cast.getRecipeOverflow()});
+    value = cast.getInput();
+  }
+  if (value != op.getState())
+    return fail(specError(op.getLoc(), "this operation of a chain cannot be bound"));
+  rule.casts.assign(reversed.rbegin(), reversed.rend());
+  job_->rules.push_back(std::move(rule));
+  return {};
+}
+
+Status Reader::check(ckpt::CheckOp op) {
+  if (op.getOtherwise())
+    return fail(
+        specError(op.getLoc(), "`otherwise` needs a lossy scheme; a failed check stops the job"));
+  job_->checks.push_back({op.getCondition(), op.getLoc()});
+  return {};
+}
+
+Status Reader::statement(mlir::Operation *op) {
+  if (auto rule = llvm::dyn_cast<ckpt::RoleOp>(op))
+    return role(rule);
+  if (auto condition = llvm::dyn_cast<ckpt::CheckOp>(op))
+    return check(condition);
+  if (auto drop = llvm::dyn_cast<ckpt::DropOp>(op)) {
+    job_->drops.push_back({selection(drop), targets(drop), op->getLoc()});
+  } else if (auto objects = llvm::dyn_cast<ckpt::ObjectsOp>(op)) {
+    job_->objects.push_back({strings(objects.getKeys()), objects.getIsElse(),
+                             ckpt::stringifyObjectPolicy(objects.getPolicy()).str(),
+                             targets(objects), op->getLoc()});
+  } else if (auto files = llvm::dyn_cast<ckpt::FilesOp>(op)) {
+    job_->files.push_back(
+        {strings(files.getNames()), files.getFrom().str(), targets(files), op->getLoc()});
+  } else if (auto expect = llvm::dyn_cast<ckpt::ExpectOp>(op)) {
+    job_->expects.push_back({expect.getCondition(), op->getLoc()});
+  } else if (auto budget = llvm::dyn_cast<ckpt::BudgetOp>(op)) {
+    job_->budget = static_cast<uint64_t>(budget.getSize().getBytes());
+  } else {
+    return fail(specError(op->getLoc(), "this statement cannot be bound"));
+  }
+  return {};
+}
+
+Result<Job> Reader::read(mlir::ModuleOp module) {
+  auto jobs = llvm::to_vector(module.getOps<ckpt::JobOp>());
+  if (jobs.size() != 1)
+    return fail(
+        specError(module.getLoc(),
+                  fmt::format("the specification holds {} jobs; one is expected", jobs.size())));
+  ckpt::JobOp op = jobs.front();
+  if (op.getVerb() != "convert")
+    return fail(specError(
+        op.getLoc(), fmt::format("jobs of the kind '{}' cannot be bound", op.getVerb().str())));
+  auto source =
+      mlir::SymbolTable::lookupNearestSymbolFrom<ckpt::SourceOp>(module, op.getSourceAttr());
+  RECAST_ASSIGN(EndpointDecl from, readEndpoint(source, {"tag"}));
+  job_.emplace(
+      Job{op.getSymName().str(), std::move(from), {}, {}, {}, {}, {}, {}, {}, 0, op.getLoc()});
+  for (mlir::Attribute symbol : op.getTargets()) {
+    auto target = mlir::SymbolTable::lookupNearestSymbolFrom<ckpt::TargetOp>(
+        module, llvm::cast<mlir::FlatSymbolRefAttr>(symbol));
+    std::string format = target.getFormat().str();
+    const format::TargetTraits *traits = format::targetTraits(format);
+    if (!traits)
+      return fail(specError(target.getLoc(), fmt::format("no target format is called '{}'", format),
+                            nearestName(format, format::targetFormats())));
+    RECAST_ASSIGN(EndpointDecl to, readEndpoint(target, traits->options));
+    job_->targets.push_back(std::move(to));
+  }
+  for (mlir::Operation &statementOp : op.getBody().front())
+    RECAST_TRY(statement(&statementOp));
+  return std::move(*job_);
+}
+
+} // namespace
+
+Result<Job> readJob(mlir::ModuleOp module) { return Reader().read(module); }
+
+} // namespace recast::compiler

@@ -1,0 +1,111 @@
+#include "compiler/Bind/Tables.h"
+
+#include "compiler/Bind/Objects.h"
+#include "compiler/Bind/SideFiles.h"
+#include "compiler/Bind/SourceText.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace recast::compiler {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path canonical(const std::string &path) {
+  std::error_code ignored;
+  fs::path out = fs::weakly_canonical(fs::absolute(path, ignored), ignored);
+  return out.has_filename() ? out : out.parent_path(); // "a/b/" names the same folder as "a/b".
+}
+
+bool isInside(const fs::path &inner, const fs::path &outer) {
+  auto [end, ignored] = std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
+  return end == outer.end();
+}
+
+/// Reading from where we write would let a half-made output pass for source.
+Status refuseOverlap(const Job &job, const format::Inventory &source) {
+  fs::path from = canonical(source.root);
+  for (size_t t = 0; t < job.targets.size(); ++t) {
+    fs::path to = canonical(job.targets[t].path);
+    if (isInside(to, from) || isInside(to, canonical(job.source.path))) {
+      Error error = specError(job.targets[t].loc, fmt::format("target '{}' lies inside its source",
+                                                              job.targets[t].name));
+      return fail(
+          std::move(error).file(job.targets[t].path).hint("Choose a folder beside the source."));
+    }
+    for (size_t other = 0; other < t; ++other)
+      if (canonical(job.targets[other].path) == to)
+        return fail(specError(job.targets[t].loc,
+                              fmt::format("targets '{}' and '{}' have the same folder",
+                                          job.targets[other].name, job.targets[t].name)));
+  }
+  return {};
+}
+
+Status checkSourceFormat(const EndpointDecl &target, const format::Inventory &source) {
+  const format::TargetTraits &traits = *format::targetTraits(target.format);
+  if (traits.sourceFormats.empty() ||
+      std::find(traits.sourceFormats.begin(), traits.sourceFormats.end(), source.format) !=
+          traits.sourceFormats.end())
+    return {};
+  return fail(specError(target.loc,
+                        fmt::format("{} is made from {} checkpoints, not from {}", target.format,
+                                    fmt::join(traits.sourceFormats, " or "), source.format)));
+}
+
+} // namespace
+
+void addSourceTables(plan::Plan &plan, const Job &job, const format::Inventory &source) {
+  plan.sources.push_back({job.source.name, source.format, source.root, source.tag});
+  for (const format::File &file : source.files)
+    plan.files.push_back({0, file.path, file.size, file.mtimeNs});
+  for (const format::Record &record : source.records)
+    plan.records.push_back({record.file, record.offset, record.length, record.crc32});
+  for (const format::Store &store : source.stores) {
+    plan.stores.push_back(
+        {static_cast<uint32_t>(plan.extents.size()), static_cast<uint32_t>(store.extents.size())});
+    for (const format::Extent &extent : store.extents)
+      plan.extents.push_back({extent.file, extent.offset, extent.elements});
+  }
+  plan.layouts = source.layouts;
+}
+
+Status addTargetTables(plan::Plan &plan, const Job &job, const format::Inventory &source,
+                       Strings &strings) {
+  RECAST_TRY(refuseOverlap(job, source));
+  for (uint32_t t = 0; t < job.targets.size(); ++t) {
+    const EndpointDecl &declared = job.targets[t];
+    RECAST_TRY(checkSourceFormat(declared, source));
+    const format::TargetTraits &traits = *format::targetTraits(declared.format);
+    plan::TargetEndpoint target;
+    target.name = declared.name;
+    target.format = declared.format;
+    target.path = declared.path;
+    target.options = declared.options;
+    target.tag = source.tag;
+    for (const auto &[alias, name] : source.aliases)
+      target.aliases.emplace_back(strings.id(alias), strings.id(name));
+    RECAST_ASSIGN(auto kept, keptObjects(job, t, source, traits, plan.leftOut));
+    for (const auto &[name, object] : kept)
+      target.objects[name] = plan::toJson(*object);
+    if (kept.count("param_groups"))
+      for (const format::Group &group : source.groups) {
+        plan::Group out;
+        for (const std::string &name : group.names)
+          out.names.push_back(strings.id(name));
+        out.hyper = plan::toJson(*group.hyper);
+        target.groups.push_back(std::move(out));
+      }
+    if (!traits.verbatimRoles.empty())
+      for (uint32_t file : source.keptFiles)
+        target.keptFiles.push_back({file});
+    RECAST_ASSIGN(target.sideFiles, sideFiles(job, t));
+    plan.targets.push_back(std::move(target));
+  }
+  return {};
+}
+
+} // namespace recast::compiler

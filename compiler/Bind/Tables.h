@@ -1,0 +1,21 @@
+// The parts of a plan that bind knows before families are made: sources, buffers, targets, objects.
+#pragma once
+
+#include "compiler/Bind/Job.h"
+#include "compiler/Bind/Resolve.h"
+#include "compiler/Bind/Strings.h"
+#include "runtime/format/Inventory.h"
+#include "runtime/plan/Plan.h"
+
+namespace recast::compiler {
+
+/// Files, checksummed records, buffers and layouts of the source.
+void addSourceTables(plan::Plan &plan, const Job &job, const format::Inventory &source);
+
+/// Target endpoints with their groups, aliases, kept objects, kept files and side files. Errors:
+/// objects nobody mentions, policies a format cannot follow, side files that do not exist, an
+/// output inside its source.
+Status addTargetTables(plan::Plan &plan, const Job &job, const format::Inventory &source,
+                       Strings &strings);
+
+} // namespace recast::compiler

@@ -1,0 +1,128 @@
+#include "compiler/Proofs/Prove.h"
+
+#include "compiler/Proofs/Images.h"
+#include "runtime/base/Checked.h"
+#include "runtime/plan/Expand.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace recast::compiler {
+namespace {
+
+/// Half-open ranges that must tile [0, size): in order without work, else sorted at the end.
+class Tiling {
+public:
+  void add(uint64_t begin, uint64_t end) {
+    if (sorted_ && begin == next_) {
+      next_ = end;
+      return;
+    }
+    if (sorted_)
+      ranges_.emplace_back(0, next_);
+    sorted_ = false;
+    ranges_.emplace_back(begin, end);
+  }
+
+  /// The first range that is missing or doubled; empty if the ranges tile [0, size).
+  std::optional<std::pair<ByteRange, bool>> flaw(uint64_t size) {
+    if (sorted_)
+      return next_ == size ? std::nullopt : std::optional(std::pair(ByteRange{next_, size}, false));
+    std::sort(ranges_.begin(), ranges_.end());
+    uint64_t position = 0;
+    for (auto [begin, end] : ranges_) {
+      if (begin > position)
+        return std::pair(ByteRange{position, begin}, false);
+      if (begin < position)
+        return std::pair(ByteRange{begin, position}, true);
+      position = end;
+    }
+    return position == size ? std::nullopt
+                            : std::optional(std::pair(ByteRange{position, size}, false));
+  }
+
+private:
+  bool sorted_ = true;
+  uint64_t next_ = 0;
+  std::vector<std::pair<uint64_t, uint64_t>> ranges_;
+};
+
+struct Counts {
+  uint64_t tensors = 0, elements = 0, runs = 0, reads = 0;
+};
+
+Error witness(const plan::Plan &plan, const plan::Family &family, uint32_t member,
+              std::string message) {
+  return Error(Code::Internal, std::move(message)).tensor(plan.strings[family.memberNames[member]]);
+}
+
+Status proveReads(const plan::Plan &plan, const plan::Family &family, const plan::Run &run) {
+  for (size_t i = 0; i < run.inputs.size(); ++i) {
+    const plan::RunInput &input = run.inputs[i];
+    uint64_t bytes = static_cast<uint64_t>(run.count) * byteWidth(family.inputs[i].dtype);
+    const plan::SourceFile &file = plan.files[input.file];
+    if (rangeInside(input.offset, bytes, file.size))
+      continue;
+    return fail(witness(plan, family, run.member, "a read reaches beyond its file")
+                    .file(file.path)
+                    .bytes(input.offset, input.offset + bytes));
+  }
+  return {};
+}
+
+Status proveMember(const plan::Plan &plan, uint32_t f, uint32_t member, Counts &counts) {
+  const plan::Family &family = plan.families[f];
+  std::vector<Tiling> outputs(family.outputs.size());
+  RECAST_TRY(plan::expandMember(plan, f, member, [&](const plan::Run &run) -> Status {
+    ++counts.runs;
+    counts.reads += run.inputs.size();
+    RECAST_TRY(proveReads(plan, family, run));
+    for (size_t o = 0; o < outputs.size(); ++o) {
+      uint64_t width = byteWidth(family.outputs[o].dtype);
+      outputs[o].add(run.outputs[o].tensorByte,
+                     run.outputs[o].tensorByte + static_cast<uint64_t>(run.count) * width);
+    }
+    return {};
+  }));
+  auto elements = static_cast<uint64_t>(*elementCount(family.shape));
+  for (size_t o = 0; o < outputs.size(); ++o) {
+    uint64_t width = byteWidth(family.outputs[o].dtype);
+    ++counts.tensors;
+    counts.elements += elements;
+    auto flaw = outputs[o].flaw(elements * width);
+    if (!flaw)
+      continue;
+    auto [range, doubled] = *flaw;
+    return fail(witness(plan, family, member,
+                        fmt::format("elements [{}, {}) for target '{}' are {}", range.begin / width,
+                                    range.end / width, plan.targets[family.outputs[o].target].name,
+                                    doubled ? "written twice" : "never written")));
+  }
+  return {};
+}
+
+} // namespace
+
+Result<std::vector<Proof>> prove(const plan::Plan &plan) {
+  Counts counts;
+  for (uint32_t f = 0; f < plan.families.size(); ++f)
+    for (uint32_t m = 0; m < plan.families[f].memberCount(); ++m)
+      if (plan::isScalarMember(plan.families[f], m))
+        counts.tensors += plan.families[f].outputs.size();
+      else
+        RECAST_TRY(proveMember(plan, f, m, counts));
+  std::vector<Proof> proofs;
+  proofs.push_back({fmt::format("each of {} elements of {} target tensors is written exactly once",
+                                counts.elements, counts.tensors)});
+  proofs.push_back({fmt::format("each of {} reads lies inside its file", counts.reads)});
+  RECAST_ASSIGN(ImageCounts images, proveImages(plan));
+  proofs.push_back({fmt::format("each byte of {} target files ({} bytes) has exactly one origin",
+                                images.files, images.bytes)});
+  proofs.push_back(
+      {fmt::format("every source tensor, role and object is used, or left out on purpose ({})",
+                   plan.leftOut.size())});
+  proofs.push_back({"no step waits for another one: there is nothing that could deadlock"});
+  return proofs;
+}
+
+} // namespace recast::compiler
