@@ -6,8 +6,9 @@
 
 namespace recast::device::cpu {
 
-/// Processes `count` elements; `in` and `out` are arrays of base pointers, one per slot, in any
-/// alignment. Does not read or change MXCSR-dependent behaviour: integer arithmetic only.
+/// Processes `count` elements (none if it is negative); `in` and `out` are arrays of base pointers,
+/// one per slot, in any alignment; outputs overlap nothing. Does not read or change
+/// MXCSR-dependent behaviour.
 using KernelFn = void (*)(const void *const *in, void *const *out, int64_t count);
 
 struct Kernel {
@@ -15,7 +16,11 @@ struct Kernel {
   std::string_view name; ///< For `explain`: e.g. "f32_bf16.x86-64-v3".
 };
 
-/// The best built-in kernel for a recipe hash on this CPU; `run` is null if there is none.
-Kernel builtinKernel(uint64_t recipeHash);
+/// The best built-in kernel for a recipe on this CPU; `run` is null if there is none. The key is
+/// Recipe::hash(); the text, Recipe::str(), must match as well: plans come from anywhere, and a
+/// hash that can be forged may not choose the machine code that runs.
+/// The environment variable RECAST_CPU caps the feature level (x86-64-v2, ...); with any other
+/// value, such as `none`, there are no built-in kernels.
+Kernel builtinKernel(uint64_t recipeHash, std::string_view recipeText);
 
 } // namespace recast::device::cpu

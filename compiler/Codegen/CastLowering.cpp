@@ -1,0 +1,108 @@
+#include "compiler/Codegen/CastLowering.h"
+
+#include "runtime/recipe/FloatFormat.h"
+
+using mlir::Value;
+using recast::recipe::FloatFormat;
+using recast::recipe::Overflow;
+
+namespace recast::codegen {
+namespace {
+
+/// To a wider format that holds every value: f32 from the small ones, f64 from f32.
+Value widen(Lanes &l, Value value, const FloatFormat &from, const FloatFormat &to) {
+  Value bits = l.extend(value, to.bits);
+  Value magnitude = l.bitAnd(bits, from.magnitudeMask());
+  const unsigned raise = to.mantissaBits - from.mantissaBits;
+  const uint64_t quiet = to.quietNan() & to.mantissaMask();
+  if (from.exponentBits() == to.exponentBits()) {
+    Value same = l.shiftLeft(bits, raise);
+    return l.select(l.less(from.topExponent(), magnitude), l.bitOr(same, quiet), same);
+  }
+  Value raised = l.shiftLeft(magnitude, raise);
+  Value result = l.add(raised, static_cast<uint64_t>(to.bias - from.bias) << to.mantissaBits);
+  // A denormal is an integer times the smallest one.
+  const int smallest = from.bias - 1 + static_cast<int>(from.mantissaBits);
+  Value denormal =
+      l.sub(l.floatBits(magnitude, to.bits), static_cast<uint64_t>(smallest) << to.mantissaBits);
+  result = l.select(l.less(magnitude, from.mantissaMask() + 1), denormal, result);
+  result = l.select(l.equal(magnitude, 0), l.constant(bits, 0), result);
+  if (from.hasInfinity) {
+    Value special = l.bitOr(raised, to.topExponent());
+    Value nan = l.bitOr(special, quiet);
+    result = l.select(l.less(magnitude, from.topExponent()), result, special);
+    result = l.select(l.less(from.topExponent(), magnitude), nan, result);
+  } else {
+    Value nan = l.bitOr(raised, to.topExponent());
+    result = l.select(l.equal(magnitude, from.magnitudeMask()), nan, result);
+  }
+  Value sign = l.shiftLeft(l.bitAnd(bits, from.signBit()), to.bits - from.bits);
+  return l.bitOr(result, sign);
+}
+
+/// `bits >> count`, to nearest even.
+Value shiftRounding(Lanes &l, Value bits, Value count, Value halfMinusOne) {
+  Value odd = l.bitAnd(l.shiftRight(bits, count), 1);
+  return l.shiftRight(l.add(l.add(bits, halfMinusOne), odd), count);
+}
+
+/// From f32 or f64 to a narrower format.
+Value narrow(Lanes &l, Value bits, const FloatFormat &from, const FloatFormat &to,
+             Overflow overflow) {
+  Value magnitude = l.bitAnd(bits, from.magnitudeMask());
+  const unsigned drop = from.mantissaBits - to.mantissaBits;
+  const int rebias = from.bias - to.bias;
+
+  // Normal numbers: rounding the pattern rounds the value, a carry into the exponent included.
+  Value result = shiftRounding(l, magnitude, l.constant(bits, drop),
+                               l.constant(bits, (uint64_t{1} << (drop - 1)) - 1));
+  if (from.exponentBits() != to.exponentBits()) {
+    result = l.sub(result, static_cast<uint64_t>(rebias) << to.mantissaBits);
+    // Denormals of the target lose one more bit per step below its least exponent. Beyond
+    // mantissaBits + 2 all are zero, as are the source's own denormals.
+    Value field = l.shiftRight(magnitude, from.mantissaBits);
+    Value significand = l.bitOr(l.bitAnd(magnitude, from.mantissaMask()), from.mantissaMask() + 1);
+    Value count =
+        l.minimum(l.sub(l.constant(bits, rebias + 1 + drop), field), from.mantissaBits + 2);
+    // Not 1 << (count - 1): SSE shifts by way of floats, and a count of -1 in a lane that is not
+    // used would raise a floating-point exception.
+    Value half = l.shiftRight(l.shiftLeft(l.constant(bits, 1), count), 1);
+    Value denormal = shiftRounding(l, significand, count, l.sub(half, 1));
+    const uint64_t leastNormal = static_cast<uint64_t>(rebias + 1) << from.mantissaBits;
+    result = l.select(l.less(magnitude, leastNormal), denormal, result);
+    // Of equal exponent width, overflow carries into infinity by itself.
+    uint64_t beyond = to.overflowMagnitude(overflow);
+    if (overflow == Overflow::Nan)
+      result = l.select(l.less(to.maxFinite(), result), l.constant(bits, beyond), result);
+    else
+      result = l.minimum(result, beyond);
+  }
+  Value nan = l.bitOr(l.bitAnd(l.shiftRight(magnitude, drop), to.mantissaMask()), to.quietNan());
+  result = l.select(l.less(from.topExponent(), magnitude), nan, result);
+  Value sign = l.bitAnd(l.shiftRight(bits, from.bits - to.bits), to.signBit());
+  return l.truncate(l.bitOr(result, sign), to.bits);
+}
+
+Value castFloat(Lanes &l, Value value, const FloatFormat &from, const FloatFormat &to,
+                Overflow overflow) {
+  // Formats below 32 bits go through f32, which holds all their values: one rounding in all.
+  if (from.bits < 32) {
+    Value wide = widen(l, value, from, recipe::kF32);
+    return to.type == DType::F32 ? wide : castFloat(l, wide, recipe::kF32, to, overflow);
+  }
+  if (to.bits > from.bits)
+    return widen(l, value, from, to);
+  return narrow(l, value, from, to, overflow);
+}
+
+bool isSigned(DType type) { return type == DType::I8 || type == DType::I16 || type == DType::I32; }
+} // namespace
+
+Value emitCast(Lanes &lanes, Value value, DType from, DType to, Overflow overflow) {
+  const FloatFormat *source = recipe::floatFormat(from), *target = recipe::floatFormat(to);
+  if (source && target)
+    return castFloat(lanes, value, *source, *target, overflow);
+  return lanes.extend(value, bitWidth(to), isSigned(from));
+}
+
+} // namespace recast::codegen

@@ -1,0 +1,102 @@
+#include "compiler/Codegen/Codegen.h"
+
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <mutex>
+
+using namespace mlir;
+
+namespace recast::codegen {
+namespace {
+
+Result<std::unique_ptr<llvm::TargetMachine>> makeMachine(const Target &target) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeAllTargetInfos();
+    llvm::InitializeAllTargets();
+    llvm::InitializeAllTargetMCs();
+    llvm::InitializeAllAsmPrinters();
+  });
+  llvm::Triple triple((llvm::StringRef(target.triple)));
+  std::string error;
+  const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!found)
+    return internal("this LLVM does not compile for " + std::string(target.level) + ": " + error);
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  std::unique_ptr<llvm::TargetMachine> machine(
+      found->createTargetMachine(triple, target.cpu, /*Features=*/"", options, llvm::Reloc::PIC_,
+                                 std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  if (!machine)
+    return internal("LLVM has no machine for " + std::string(target.level));
+  return machine;
+}
+
+void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  // The vector loop is written as it should be, and the scalar one runs a few dozen times at most.
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopUnrolling = false;
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager sccs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder passes(&machine, tuning);
+  passes.registerModuleAnalyses(modules);
+  passes.registerCGSCCAnalyses(sccs);
+  passes.registerFunctionAnalyses(functions);
+  passes.registerLoopAnalyses(loops);
+  passes.crossRegisterProxies(loops, functions, sccs, modules);
+  passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+}
+
+Result<std::string> compile(std::span<const Kernel> kernels, const Target &target,
+                            llvm::CodeGenFileType fileType) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  registerBuiltinDialectTranslation(context);
+  registerLLVMDialectTranslation(context);
+  RECAST_ASSIGN(OwningOpRef<ModuleOp> source, emitModule(context, kernels, target));
+  RECAST_TRY(lowerToLLVM(*source));
+  RECAST_ASSIGN(std::unique_ptr<llvm::TargetMachine> machine, makeMachine(target));
+
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> module =
+      translateModuleToLLVMIR(*source, llvmContext, "recast.kernels");
+  if (!module)
+    return internal("translating kernels to LLVM IR failed");
+  module->setTargetTriple(machine->getTargetTriple());
+  module->setDataLayout(machine->createDataLayout());
+  for (llvm::Function &function : *module) {
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    function.addFnAttr("target-cpu", machine->getTargetCPU());
+  }
+  optimize(*module, *machine);
+  if (llvm::verifyModule(*module))
+    return internal("the generated LLVM module does not verify");
+
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager emission;
+  if (machine->addPassesToEmitFile(emission, stream, nullptr, fileType))
+    return internal("LLVM cannot write this kind of file for " + std::string(target.level));
+  emission.run(*module);
+  return std::string(bytes.begin(), bytes.end());
+}
+} // namespace
+
+Result<std::string> compileObject(std::span<const Kernel> kernels, const Target &target) {
+  return compile(kernels, target, llvm::CodeGenFileType::ObjectFile);
+}
+Result<std::string> compileAssembly(std::span<const Kernel> kernels, const Target &target) {
+  return compile(kernels, target, llvm::CodeGenFileType::AssemblyFile);
+}
+
+} // namespace recast::codegen

@@ -1,0 +1,61 @@
+#include "compiler/Codegen/Lanes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+
+namespace recast::codegen {
+
+Type Lanes::lanesOf(Type element) {
+  return count_ == 1 ? element : VectorType::get({count_}, element);
+}
+Type Lanes::integers(unsigned bits) { return lanesOf(builder_.getIntegerType(bits)); }
+
+Value Lanes::constant(Value like, uint64_t value) {
+  unsigned bits = getElementTypeOrSelf(like).getIntOrFloatBitWidth();
+  TypedAttr attribute =
+      builder_.getIntegerAttr(builder_.getIntegerType(bits), APInt(bits, value, false, true));
+  if (auto vector = dyn_cast<VectorType>(like.getType()))
+    attribute = DenseElementsAttr::get(vector, APInt(bits, value, false, true));
+  return arith::ConstantOp::create(builder_, attribute);
+}
+
+Value Lanes::add(Value a, Value b) { return arith::AddIOp::create(builder_, a, b); }
+Value Lanes::sub(Value a, Value b) { return arith::SubIOp::create(builder_, a, b); }
+Value Lanes::bitAnd(Value a, Value b) { return arith::AndIOp::create(builder_, a, b); }
+Value Lanes::bitOr(Value a, Value b) { return arith::OrIOp::create(builder_, a, b); }
+Value Lanes::shiftLeft(Value a, Value b) { return arith::ShLIOp::create(builder_, a, b); }
+Value Lanes::shiftRight(Value a, Value b) { return arith::ShRUIOp::create(builder_, a, b); }
+Value Lanes::minimum(Value a, Value b) { return arith::MinUIOp::create(builder_, a, b); }
+Value Lanes::less(Value a, Value b) {
+  return arith::CmpIOp::create(builder_, arith::CmpIPredicate::ult, a, b);
+}
+Value Lanes::equal(Value a, Value b) {
+  return arith::CmpIOp::create(builder_, arith::CmpIPredicate::eq, a, b);
+}
+Value Lanes::select(Value condition, Value a, Value b) {
+  return arith::SelectOp::create(builder_, condition, a, b);
+}
+
+Value Lanes::extend(Value a, unsigned bits, bool isSigned) {
+  if (getElementTypeOrSelf(a).getIntOrFloatBitWidth() == bits)
+    return a;
+  if (isSigned)
+    return arith::ExtSIOp::create(builder_, integers(bits), a);
+  return arith::ExtUIOp::create(builder_, integers(bits), a);
+}
+Value Lanes::truncate(Value a, unsigned bits) {
+  if (getElementTypeOrSelf(a).getIntOrFloatBitWidth() == bits)
+    return a;
+  return arith::TruncIOp::create(builder_, integers(bits), a);
+}
+
+Value Lanes::floatBits(Value a, unsigned bits) {
+  Type type = bits == 32 ? Type(builder_.getF32Type()) : Type(builder_.getF64Type());
+  // Every processor converts from 32 bits; from 64 it takes AVX-512 or a detour.
+  Value number = arith::SIToFPOp::create(builder_, lanesOf(type), truncate(a, 32));
+  return arith::BitcastOp::create(builder_, integers(bits), number);
+}
+
+} // namespace recast::codegen

@@ -1,0 +1,30 @@
+#include "compiler/Codegen/Target.h"
+
+#include <fmt/format.h>
+
+namespace recast::codegen {
+namespace {
+// The psABI's levels of x86-64; every aarch64 has 128-bit vectors.
+constexpr Target kTargets[] = {
+    {"x86-64-v2", "x86_64-unknown-linux-gnu", "x86-64-v2", 16},
+    {"x86-64-v3", "x86_64-unknown-linux-gnu", "x86-64-v3", 32},
+    {"x86-64-v4", "x86_64-unknown-linux-gnu", "x86-64-v4", 64},
+    {"aarch64", "aarch64-unknown-linux-gnu", "generic", 16},
+};
+} // namespace
+
+std::span<const Target> allTargets() { return kTargets; }
+
+Result<Target> findTarget(std::string_view level) {
+  std::string known;
+  for (const Target &target : kTargets) {
+    if (target.level == level)
+      return target;
+    known += known.empty() ? "" : ", ";
+    known += target.level;
+  }
+  return fail(Error(Code::Usage, fmt::format("unknown CPU level '{}'", level))
+                  .hint(fmt::format("Use one of {}.", known)));
+}
+
+} // namespace recast::codegen

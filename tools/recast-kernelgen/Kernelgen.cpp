@@ -1,0 +1,112 @@
+// recast-kernelgen FOLDER LEVEL...: compiles the kernels that every Recast runtime carries, one
+// object per CPU level, and writes the table through which the runtime finds them.
+#include "compiler/Codegen/Codegen.h"
+#include "runtime/recipe/FloatFormat.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+
+using namespace recast;
+using codegen::Kernel;
+using codegen::Target;
+
+namespace {
+
+struct NamedRecipe {
+  std::string name;
+  recipe::Recipe recipe;
+};
+
+/// Every cast between two floating-point types, with every overflow rule.
+std::vector<NamedRecipe> builtinRecipes() {
+  std::vector<NamedRecipe> recipes;
+  for (const recipe::FloatFormat &from : recipe::kFloatFormats)
+    for (const recipe::FloatFormat &to : recipe::kFloatFormats)
+      for (auto [rule, suffix] : {std::pair{recipe::Overflow::Ieee, ""},
+                                  {recipe::Overflow::Saturate, "_saturate"},
+                                  {recipe::Overflow::Nan, "_nan"}})
+        if (from.type != to.type && recipe::overflowAllowed(to.type, rule))
+          recipes.push_back({fmt::format("{}_{}{}", name(from.type), name(to.type), suffix),
+                             recipe::castRecipe(from.type, to.type, rule)});
+  return recipes;
+}
+
+std::string symbolOf(std::string_view name, std::string_view level) {
+  std::string symbol = fmt::format("recast_kernel_{}_{}", name, level);
+  std::replace(symbol.begin(), symbol.end(), '-', '_');
+  return symbol;
+}
+
+Status write(const std::filesystem::path &path, std::string_view bytes) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (!file)
+    return ioError("cannot write", errno, path.native());
+  return {};
+}
+
+/// The table's source: declarations, then one entry per recipe and level.
+class TableText {
+public:
+  void add(const NamedRecipe &recipe, std::string_view level, std::string_view symbol) {
+    declarations_ += fmt::format("void {}(const void *const *, void *const *, int64_t);\n", symbol);
+    entries_ +=
+        fmt::format("    {{0x{:016x}, \"{}\", \"{}\", {{{}, \"{}.{}\"}}}},\n", recipe.recipe.hash(),
+                    recipe.recipe.str(), level, symbol, recipe.name, level);
+    ++count_;
+  }
+  std::string str() const {
+    // An array has an element, also where no level is known and the size is zero.
+    return fmt::format("// Written by recast-kernelgen.\n"
+                       "#include \"runtime/device/cpu/KernelTable.h\"\n\n"
+                       "extern \"C\" {{\n{}}}\n\n"
+                       "namespace recast::device::cpu {{\n"
+                       "const TableEntry kKernelTable[] = {{\n{}    {{}}}};\n"
+                       "const size_t kKernelTableSize = {};\n"
+                       "}} // namespace recast::device::cpu\n",
+                       declarations_, entries_, count_);
+  }
+
+private:
+  std::string declarations_, entries_;
+  size_t count_ = 0;
+};
+
+Status generate(const std::filesystem::path &folder, std::span<char *const> levels) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    return ioError("cannot make the folder", error.value(), folder.native());
+  const std::vector<NamedRecipe> recipes = builtinRecipes();
+  TableText table;
+  for (std::string_view level : levels) {
+    RECAST_ASSIGN(Target target, codegen::findTarget(level));
+    std::vector<Kernel> kernels;
+    for (const NamedRecipe &named : recipes) {
+      kernels.push_back({named.recipe, symbolOf(named.name, level)});
+      table.add(named, level, kernels.back().symbol);
+    }
+    RECAST_ASSIGN(std::string object, codegen::compileObject(kernels, target));
+    RECAST_TRY(write(folder / fmt::format("kernels.{}.o", level), object));
+  }
+  return write(folder / "KernelTable.cpp", table.str());
+}
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    fmt::print(stderr, "usage: recast-kernelgen FOLDER LEVEL...\n");
+    return static_cast<int>(Code::Usage);
+  }
+  std::span<char *const> levels(argv + 2, static_cast<size_t>(argc - 2));
+  if (Status status = generate(argv[1], levels); !status) {
+    fmt::print(stderr, "error: {}\n", status.error().str());
+    return status.error().exitCode();
+  }
+  return 0;
+}
