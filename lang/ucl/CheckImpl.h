@@ -1,0 +1,110 @@
+// The checker behind Check.h: walks a spec once and collects findings.
+#pragma once
+
+#include "lang/ast/Evaluate.h"
+#include "lang/ucl/Lexer.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace recast::lang {
+
+class Checker {
+public:
+  Checker(const Spec &spec, std::string_view text);
+  Status run();
+
+private:
+  Status checkCounts();
+
+  // ---- findings
+  /// A finding at `loc`; the caret underlines the token there.
+  void report(Location loc, std::string message);
+  /// A finding at the `nth` occurrence of `word` at or behind `loc`: positions are kept per
+  /// statement, names inside are found again.
+  void reportWord(Location loc, std::string_view word, std::string message, size_t nth = 1);
+  bool checkName(Location loc, std::string_view name, std::string_view what);
+  /// Reports names that stand twice; `what` completes "stands twice ...".
+  void checkTwice(Location loc, const std::vector<std::string> &names, std::string_view what);
+  void checkGlob(const Glob &glob, Location at);
+
+  // ---- expressions (CheckExpr.cpp)
+  /// What the text form could not say: null, negative numbers, conditions inside values, ...
+  bool expressible(const ExprPtr &expr, Location at, bool isCondition, unsigned depth = 0);
+  bool expressibleArgs(const std::vector<Arg> &args, Location at, unsigned depth);
+  /// The folded value, or null after a report.
+  ExprPtr constant(const ExprPtr &expr, Location at);
+  /// A text, or nothing after a report.
+  std::optional<std::string> textOf(const ExprPtr &expr, Location at, std::string_view what);
+  void checkCondition(const ExprPtr &condition, Location at, const Job &job);
+  void checkConditionNames(const Expr &expr, const Job &job);
+
+  // ---- declarations (Check.cpp)
+  void checkLets();
+  void checkEndpoint(const Endpoint &endpoint);
+  void checkArgs(const Endpoint &endpoint);
+  void checkMesh(const Endpoint &endpoint);
+  void checkSameRule(const Endpoint &endpoint, const SameRule &rule);
+  void checkPad(const Endpoint &endpoint, const PadStep &pad, Location loc);
+  std::vector<std::string> letNames() const;
+  std::vector<std::string> endpointNames(bool targets) const;
+
+  // ---- jobs (CheckJob.cpp)
+  /// What the statements for one target, or for all, have laid hold of.
+  struct Claims {
+    std::map<std::string, std::set<std::string>> roles; ///< Role -> globs; "": all members.
+    std::set<std::string> objects, files;
+    bool elseRoles = false, elseObjects = false;
+  };
+  struct JobState {
+    const Job *job = nullptr;
+    std::map<std::string, Claims> claims; ///< Per target; "": for all.
+    bool hasBudget = false;
+  };
+  /// What a statement for `forTargets` (null: for all targets) adds to.
+  static std::vector<Claims *> claimsOf(JobState &state,
+                                        const std::vector<std::string> *forTargets);
+  /// Calls `look(claims, "for `hub`")` for every set of claims that a statement for `forTargets`
+  /// can contradict, until it says that it has found something.
+  template <typename Look>
+  static void forEachMeeting(JobState &state, const std::vector<std::string> *forTargets,
+                             Look look) {
+    for (const auto &[target, claims] : state.claims) {
+      bool isMet = target.empty() || !forTargets ||
+                   std::find(forTargets->begin(), forTargets->end(), target) != forTargets->end();
+      if (isMet &&
+          look(claims, target.empty() ? forTargets ? "(it is given for all targets)" : "here"
+                                      : "for `" + target + "`"))
+        return;
+    }
+  }
+  void checkJob(const Job &job);
+  void checkEnds(const Job &job);
+  void checkBody(JobState &state, const std::vector<Statement> &body,
+                 const std::vector<std::string> *forTargets);
+  void checkFor(JobState &state, const ForStatement &block, Location loc, bool isNested);
+  void checkSelection(JobState &state, const Selection &selection,
+                      const std::vector<std::string> *forTargets);
+  void checkObjects(JobState &state, const ObjectsStatement &objects,
+                    const std::vector<std::string> *forTargets);
+  void checkPolicy(const Operation &policy);
+  void checkFiles(JobState &state, const FilesStatement &files, Location loc,
+                  const std::vector<std::string> *forTargets);
+  void checkChain(const std::vector<Operation> &chain, Location loc);
+  void checkOperation(const Operation &operation, bool isFirst);
+  void checkCast(const Operation &cast);
+  void checkNoArgs(const Operation &operation);
+
+  const Spec &spec_;
+  SourceText source_;
+  TokenList list_; ///< Of the text, to underline words.
+  std::vector<std::string> findings_;
+  std::set<std::string> written_;              ///< Targets of the jobs so far.
+  std::map<std::string, std::string> folders_; ///< Target folder -> target.
+};
+
+} // namespace recast::lang

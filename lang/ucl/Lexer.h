@@ -1,0 +1,57 @@
+// Text to tokens. Total: any bytes give tokens or one error, in time and memory linear in the text.
+#pragma once
+
+#include "lang/ucl/Diagnostic.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace recast::lang {
+
+/// A spec is some ten lines; longer texts than this are refused before they cost memory.
+inline constexpr size_t kMaxTextBytes = size_t{4} << 20;
+
+struct Token {
+  enum class Kind : uint8_t { End, Id, Int, Float, Size, String, Punct };
+  /// What the parser knows about a token and the formatter needs.
+  enum Flag : uint8_t {
+    BeginsItem = 1, ///< First of an item of the file, a statement, or a rule of a block.
+    OpensCall = 2,  ///< '(' right behind a name.
+    Joins = 4,      ///< '-' of a format name written with dashes.
+    OpensBody = 8,  ///< '{' of a job or a `for`: never on one line.
+    BeforeHow = 16, ///< The `as` of an endpoint.
+  };
+  Kind kind = Kind::End;
+  uint8_t flags = 0;
+  uint32_t begin = 0, end = 0; ///< Bytes of the text.
+  Location loc;
+};
+
+struct Comment {
+  uint32_t begin = 0, end = 0; ///< From '#' to the last non-blank byte.
+  uint32_t before = 0;         ///< Number of the next token.
+  Location loc;
+};
+
+struct TokenList {
+  std::vector<Token> tokens; ///< Ends with an End token.
+  std::vector<Comment> comments;
+};
+
+/// Numbers are in range, strings well-formed, the text is UTF-8 without control characters.
+Result<TokenList> lex(const SourceText &source);
+
+/// Value of a token that `lex` accepted.
+int64_t integerOf(std::string_view spelling); ///< Int, and Size in bytes.
+double realOf(std::string_view spelling);
+std::string stringOf(std::string_view spelling); ///< Without quotes, escapes replaced.
+
+/// `"..."` such that stringOf gives `value` back. Not for values that hold a NUL byte.
+std::string spellString(std::string_view value);
+
+/// Length in bytes of the UTF-8 character at the front of `text`; 0 if there is no valid one.
+size_t utf8Length(std::string_view text);
+
+} // namespace recast::lang
