@@ -25,21 +25,40 @@ struct Factor {
 /// A map with concatenations packs several logical tensors ("parts"): the k-th path through the
 /// alternatives, in text order, is part k. Several concatenations in one map must agree on the
 /// number of alternatives, and part k takes alternative k of each.
+/// (A concatenation inside an alternative counts with its own alternatives.)
 /// A part's logical axes, outer to inner, are its axes in the order in which they are met, unless
 /// the map is written `logical -> stored` (one part only); logical dimensions group them.
 struct AxisMap {
   std::vector<std::vector<Factor>> stored;       ///< Dimensions of the stored tensor.
   std::vector<std::vector<std::string>> logical; ///< Given explicitly before "->", else empty.
-  std::map<std::string, int64_t> sizes;          ///< Extent of every axis.
+  std::map<std::string, int64_t> sizes;          ///< Extent of every axis, and of no other name.
 
-  /// Parses the text; `sizes` gives extents (a `, name=INT` suffix in the text adds to it).
+  /// Parses the text; `sizes` gives extents (a `, name=INT` suffix in the text adds to it); those
+  /// of names that the map does not use are left out. An axis may stay without an extent until
+  /// `inferSizes`. Grammar (blanks only separate; NAME as in TextScanner.h):
+  ///   map = [ pattern [ "->" pattern ] ] { "," NAME "=" INT } .
+  ///   pattern = item { item } .   item = NAME | "(" pattern { "+" pattern } ")" .
   static Result<AxisMap> parse(std::string_view text, std::map<std::string, int64_t> sizes);
+  /// Fills in extents still missing, from the logical shape of each part: where one dimension, or
+  /// one part, leaves a single axis open (`j` of `(two j)` with two = 2). An error says which axis
+  /// stays open or does not divide.
+  Result<AxisMap> inferSizes(const std::vector<std::vector<int64_t>> &shapes) const;
   /// Axes d0, d1, ... one per dimension: the map of `as same`.
   static AxisMap identity(const std::vector<int64_t> &shape);
 
+  /// Logical tensors packed into the stored one; 0 if concatenations disagree on their number.
   size_t partCount() const;
+  /// Axes of part `part` (< partCount()) in logical order, outer to inner.
+  std::vector<std::string> partAxes(size_t part) const;
   std::string str() const; ///< The canonical text, without sizes.
   bool operator==(const AxisMap &) const = default;
 };
+
+/// Bounds on what text or artifact may ask for, far above what models need.
+inline constexpr size_t kMaxMapText = size_t{1} << 16; ///< Characters.
+inline constexpr int kMaxMapDepth = 16;                ///< Nested parentheses.
+inline constexpr size_t kMaxMapFactors = 1024;         ///< Axes and concatenations written.
+inline constexpr size_t kMaxParts = 256;               ///< Logical tensors in one stored tensor.
+inline constexpr size_t kMaxAxesPerPart = 64;
 
 } // namespace recast::layout

@@ -58,12 +58,23 @@ struct Layout {
   std::vector<Step> steps;
 
   /// Canonical text, e.g. `on (dp = 2) map "d0 d1" {d0 = 4, d1 = 6} split d0 by dp`; `parse` reads
-  /// it back. A layout without mesh axes and steps prints as "whole".
+  /// it back. A layout without mesh axes, map and steps prints as "whole". Grammar (NAME: a letter
+  /// or `_`, then letters, digits, `_`; an axis cannot be called `by`; blanks only separate):
+  ///   layout = "whole" | [ "on" mesh ] [ "map" '"' MAP '"' [ "{" [ sizes ] "}" ] ] { step } .
+  ///   mesh   = "(" [ sizes ] ")" .          sizes = NAME "=" INT { "," NAME "=" INT } .
+  ///   step   = "pad" NAME "to" "multiple" "of" INT
+  ///          | "split" NAME { NAME } "by" NAME { "," NAME }
+  ///            [ "(" ( "even" | "ceil" | "balanced" | "widths" INT { INT } ) ")" ]
+  ///          | "chunk" INT "by" NAME | "flat" NAME "per" ( "param" | "group" ) .
+  /// MAP is the text of an AxisMap. Whether names and numbers fit together, `verify` says.
   std::string str() const;
   static Result<Layout> parse(std::string_view text);
   bool isWhole() const { return steps.empty() && axes.stored.empty() && mesh.axes.empty(); }
   bool operator==(const Layout &) const = default;
 };
+
+/// Characters of text that `parse` accepts.
+inline constexpr size_t kMaxLayoutText = size_t{1} << 20;
 
 std::string str(const Step &step);
 /// Names, divisibility and step order are right for these logical shapes (one per part); the error

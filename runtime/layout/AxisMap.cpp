@@ -1,0 +1,207 @@
+#include "runtime/layout/AxisMap.h"
+
+#include "runtime/base/Checked.h"
+
+#include <fmt/format.h>
+#include <set>
+
+namespace recast::layout {
+
+namespace {
+
+using Product = std::vector<Factor>;
+
+// Paths through a product: factors with several must agree, 0 if they do not.
+size_t pathCount(const Product &product);
+
+size_t pathCount(const Factor &factor) {
+  if (!factor.axis.empty())
+    return 1;
+  size_t count = 0;
+  for (const Product &alternative : factor.alternatives) {
+    size_t inner = pathCount(alternative);
+    if (inner == 0)
+      return 0;
+    count += inner;
+  }
+  return count;
+}
+
+size_t pathCount(const Product &product) {
+  size_t count = 1;
+  for (const Factor &factor : product) {
+    size_t inner = pathCount(factor);
+    if (inner == 0 || (inner > 1 && count > 1 && inner != count))
+      return 0;
+    count = std::max(count, inner);
+  }
+  return count;
+}
+
+void collectPath(const Product &product, size_t path, std::vector<std::string> &out) {
+  for (const Factor &factor : product) {
+    if (!factor.axis.empty()) {
+      out.push_back(factor.axis);
+      continue;
+    }
+    size_t rest = path;
+    for (const Product &alternative : factor.alternatives) {
+      size_t inner = pathCount(alternative);
+      if (rest < inner) {
+        collectPath(alternative, rest, out);
+        break;
+      }
+      rest -= inner;
+    }
+  }
+}
+
+std::string join(const std::vector<std::string> &words) {
+  return fmt::format("{}", fmt::join(words, " "));
+}
+
+std::string printFactor(const Factor &factor);
+
+std::string printFactors(const Product &product) {
+  std::vector<std::string> words;
+  for (const Factor &factor : product)
+    words.push_back(printFactor(factor));
+  return join(words);
+}
+
+// As an item of its own: in parentheses unless it already is one name or one sum.
+std::string printItem(const Product &product) {
+  std::string text = printFactors(product);
+  return product.size() == 1 ? text : fmt::format("({})", text);
+}
+
+std::string printFactor(const Factor &factor) {
+  if (!factor.axis.empty())
+    return factor.axis;
+  std::vector<std::string> summands;
+  for (const Product &alternative : factor.alternatives)
+    summands.push_back(printItem(alternative));
+  return fmt::format("({})", fmt::join(summands, " + "));
+}
+
+} // namespace
+
+AxisMap AxisMap::identity(const std::vector<int64_t> &shape) {
+  AxisMap map;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    std::string name = fmt::format("d{}", i);
+    map.stored.push_back({Factor{name, {}}});
+    map.sizes.emplace(std::move(name), shape[i]);
+  }
+  return map;
+}
+
+size_t AxisMap::partCount() const {
+  size_t count = 1;
+  for (const Product &dim : stored) {
+    size_t inner = pathCount(dim);
+    if (inner == 0 || (inner > 1 && count > 1 && inner != count))
+      return 0;
+    count = std::max(count, inner);
+  }
+  return count;
+}
+
+std::vector<std::string> AxisMap::partAxes(size_t part) const {
+  std::vector<std::string> out;
+  if (!logical.empty()) {
+    for (const auto &dim : logical)
+      out.insert(out.end(), dim.begin(), dim.end());
+    return out;
+  }
+  for (const Product &dim : stored)
+    collectPath(dim, part, out);
+  return out;
+}
+
+std::string AxisMap::str() const {
+  std::vector<std::string> words;
+  if (!logical.empty()) {
+    for (const auto &dim : logical)
+      words.push_back(dim.size() == 1 ? dim.front() : fmt::format("({})", join(dim)));
+    words.push_back("->");
+  }
+  for (const Product &dim : stored)
+    words.push_back(printItem(dim));
+  return join(words);
+}
+
+namespace {
+
+// Axes by logical dimension as far as the map says so: explicitly, or because the shape has as
+// many dimensions as the stored tensor, or as the part has axes. Else one group: the whole part.
+std::vector<std::pair<std::vector<std::string>, int64_t>>
+groupsOf(const AxisMap &map, size_t part, const std::vector<int64_t> &shape) {
+  std::vector<std::pair<std::vector<std::string>, int64_t>> groups;
+  if (map.logical.size() == shape.size()) {
+    for (size_t i = 0; i < shape.size(); ++i)
+      groups.emplace_back(map.logical[i], shape[i]);
+    return groups;
+  }
+  std::vector<std::string> axes = map.partAxes(part);
+  if (map.logical.empty() && map.stored.size() == shape.size()) {
+    for (size_t i = 0; i < shape.size(); ++i) {
+      std::vector<std::string> names;
+      collectPath(map.stored[i], part, names);
+      groups.emplace_back(std::move(names), shape[i]);
+    }
+  } else if (axes.size() == shape.size()) {
+    for (size_t i = 0; i < shape.size(); ++i)
+      groups.push_back({{axes[i]}, shape[i]});
+  } else if (auto count = elementCount(shape)) {
+    groups.emplace_back(std::move(axes), *count);
+  }
+  return groups;
+}
+
+} // namespace
+
+Result<AxisMap> AxisMap::inferSizes(const std::vector<std::vector<int64_t>> &shapes) const {
+  if (partCount() != shapes.size())
+    return badInput(
+        fmt::format("map \"{}\" has {} parts, got {} shapes", str(), partCount(), shapes.size()));
+  AxisMap out = *this;
+  std::set<std::string> open;
+  for (bool changed = true; changed;) {
+    changed = false;
+    open.clear();
+    for (size_t part = 0; part < shapes.size(); ++part) {
+      for (const auto &[names, extent] : groupsOf(out, part, shapes[part])) {
+        int64_t known = 1;
+        std::vector<std::string> missing;
+        for (const std::string &name : names) {
+          auto found = out.sizes.find(name);
+          if (found == out.sizes.end()) {
+            missing.push_back(name);
+            continue;
+          }
+          auto next = checkedMul(known, found->second);
+          if (!next || found->second < 0)
+            return badInput(fmt::format("map \"{}\": extents do not fit 64 bits", str()));
+          known = *next;
+        }
+        open.insert(missing.begin(), missing.end());
+        if (missing.size() != 1 || known == 0)
+          continue;
+        if (extent % known != 0)
+          return badInput(
+              fmt::format("map \"{}\": {} does not divide by {}, so axis {} has no size", str(),
+                          extent, known, missing.front()));
+        out.sizes.emplace(missing.front(), extent / known);
+        changed = true;
+      }
+    }
+  }
+  if (!open.empty())
+    return fail(
+        Error(Code::BadInput, fmt::format("map \"{}\": axis {} has no size", str(), *open.begin()))
+            .hint(fmt::format("Add \", {}=INT\" to the map.", *open.begin())));
+  return out;
+}
+
+} // namespace recast::layout

@@ -1,0 +1,271 @@
+#include "runtime/layout/Pieces.h"
+
+#include "runtime/base/Checked.h"
+#include "runtime/layout/Place.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace recast::layout {
+
+int64_t Piece::elementCount() const {
+  int64_t count = 1;
+  for (const BoxDim &dim : dims)
+    count *= dim.extent;
+  return count;
+}
+
+int64_t Cell::elementCount() const {
+  int64_t count = 1;
+  for (int64_t extent : extents)
+    count *= extent;
+  return count;
+}
+
+namespace {
+
+/// Walks the ranks that hold something: step by step over the coordinates that leave a non-empty
+/// tensor, then over those of a chunk or flat interval by division, then over the replicas.
+class RankWalk {
+public:
+  RankWalk(const ResolvedLayout &layout, FlatPosition position)
+      : layout_(layout), position_(position), coordinates_(layout.meshSizes.size(), kFree) {
+    for (int64_t size : layout.axisSizes)
+      axes_.push_back({0, size, size});
+  }
+
+  Result<Fragment> only(int64_t rank);
+  Result<std::vector<Fragment>> all();
+
+private:
+  static constexpr int64_t kFree = -1;
+
+  void walkStep(size_t step);
+  void walkSplit(const AxisSplit &split, const std::vector<int64_t> &factors, size_t at, int64_t q,
+                 size_t nextStep);
+  void walkChunk(size_t chunk, const LocalTensor &tensor);
+  void walkFlat(const LocalTensor &tensor);
+  void walkReplicas(size_t meshAxis, Fragment &fragment);
+
+  /// Distributes the rank `q` along `by` over its mesh axes; false if one already has another
+  /// value.
+  bool fix(const std::vector<int> &by, int64_t q);
+  std::vector<int64_t> localExtents(const AxisSplit &split) const;
+  Range rangeOf(const AxisSplit &split, const std::vector<int64_t> &factors, size_t at,
+                int64_t digit) const;
+  /// Elements of the buffer's interval on each rank, and where the tensor starts in it.
+  struct FlatShape {
+    int64_t share = 0, start = 0;
+  };
+  Result<FlatShape> flatShape(int64_t elements) const;
+  int64_t waysOf(int meshAxis) const { return layout_.meshSizes[meshAxis]; }
+
+  const ResolvedLayout &layout_;
+  FlatPosition position_;
+  std::vector<int64_t> coordinates_;
+  std::vector<LocalAxis> axes_;
+  std::vector<Fragment> found_;
+  Status status_;
+};
+
+bool RankWalk::fix(const std::vector<int> &by, int64_t q) {
+  for (size_t i = by.size(); i-- > 0;) {
+    int64_t coordinate = q % waysOf(by[i]);
+    q /= waysOf(by[i]);
+    if (coordinates_[by[i]] != kFree && coordinates_[by[i]] != coordinate)
+      return false;
+    coordinates_[by[i]] = coordinate;
+  }
+  return true;
+}
+
+std::vector<int64_t> RankWalk::localExtents(const AxisSplit &split) const {
+  std::vector<int64_t> out;
+  for (int axis : split.axes)
+    out.push_back(axes_[axis].extent);
+  return out;
+}
+
+Range RankWalk::rangeOf(const AxisSplit &split, const std::vector<int64_t> &factors, size_t at,
+                        int64_t digit) const {
+  // All axes but the last are cut by a divisor.
+  SplitRule rule = at + 1 < factors.size() ? SplitRule::Even : split.rule;
+  return splitRange(rule, split.widths, axes_[split.axes[at]].extent, factors[at], digit);
+}
+
+Result<RankWalk::FlatShape> RankWalk::flatShape(int64_t elements) const {
+  int64_t ways = waysOf(layout_.flat->by);
+  if (layout_.flat->scope == FlatScope::PerParam)
+    return FlatShape{ceilDiv(elements, ways), 0};
+  auto [start, total] = position_;
+  if (start < 0 || total < 0 || start > total || elements > total - start)
+    return badInput(fmt::format("elements [{}, {} + {}) do not lie in a group buffer of {}", start,
+                                start, elements, total));
+  if (total % ways != 0)
+    return badInput(
+        fmt::format("a group buffer of {} elements does not divide over {} ranks", total, ways));
+  return FlatShape{total / ways, start};
+}
+
+Result<Fragment> RankWalk::only(int64_t rank) {
+  Fragment out;
+  out.rank = rank;
+  for (size_t i = layout_.meshSizes.size(); i-- > 0; rank /= waysOf(static_cast<int>(i)))
+    coordinates_[i] = rank % waysOf(static_cast<int>(i));
+  for (const AxisStep &step : layout_.axisSteps) {
+    if (const auto *pad = std::get_if<AxisPad>(&step)) {
+      padAxis(axes_[pad->axis], pad->multiple);
+      continue;
+    }
+    const auto &split = std::get<AxisSplit>(step);
+    std::vector<int64_t> factors = splitFactors(localExtents(split), split.ways);
+    int64_t q = 0;
+    for (int by : split.by)
+      q = q * waysOf(by) + coordinates_[by];
+    for (size_t at = factors.size(); at-- > 0; q /= factors[at])
+      cutAxis(axes_[split.axes[at]], rangeOf(split, factors, at, q % factors[at]));
+  }
+  LocalTensor tensor = placeParts(layout_, axes_);
+  for (auto [dim, by] : layout_.chunks)
+    tensor = chunkDim(
+        tensor, dim,
+        splitRange(SplitRule::Ceil, {}, tensor.dimExtents[dim], waysOf(by), coordinates_[by]));
+  LocalBuffer buffer = ravel(tensor);
+  out.storedElements = buffer.elements;
+  out.pieces = std::move(buffer.pieces);
+  if (layout_.flat) {
+    RECAST_ASSIGN(FlatShape shape, flatShape(buffer.elements));
+    int64_t lo = coordinates_[layout_.flat->by] * shape.share - shape.start;
+    buffer.pieces = std::move(out.pieces);
+    out.pieces = cutBuffer(buffer, lo, lo + shape.share);
+    out.storedElements = shape.share;
+  }
+  canonicalise(out.pieces);
+  return out;
+}
+
+Result<std::vector<Fragment>> RankWalk::all() {
+  if (holdsAny(layout_, axes_))
+    walkStep(0);
+  if (!status_)
+    return fail(std::move(status_).error());
+  std::ranges::sort(found_, {}, &Fragment::rank);
+  return std::move(found_);
+}
+
+void RankWalk::walkStep(size_t step) {
+  if (step == layout_.axisSteps.size())
+    return walkChunk(0, placeParts(layout_, axes_));
+  if (const auto *pad = std::get_if<AxisPad>(&layout_.axisSteps[step])) {
+    LocalAxis before = axes_[pad->axis];
+    padAxis(axes_[pad->axis], pad->multiple);
+    walkStep(step + 1);
+    axes_[pad->axis] = before;
+    return;
+  }
+  const auto &split = std::get<AxisSplit>(layout_.axisSteps[step]);
+  walkSplit(split, splitFactors(localExtents(split), split.ways), 0, 0, step + 1);
+}
+
+void RankWalk::walkSplit(const AxisSplit &split, const std::vector<int64_t> &factors, size_t at,
+                         int64_t q, size_t nextStep) {
+  if (at == factors.size()) {
+    std::vector<int64_t> before = coordinates_;
+    if (fix(split.by, q))
+      walkStep(nextStep);
+    coordinates_ = std::move(before);
+    return;
+  }
+  LocalAxis before = axes_[split.axes[at]];
+  for (int64_t digit = 0; digit < factors[at] && status_; ++digit) {
+    Range range = rangeOf(split, factors, at, digit);
+    cutAxis(axes_[split.axes[at]], range);
+    bool any = holdsAny(layout_, axes_);
+    if (any)
+      walkSplit(split, factors, at + 1, q * factors[at] + digit, nextStep);
+    axes_[split.axes[at]] = before;
+    // Elements are a prefix of an axis: behind them nothing comes any more.
+    if (!any && range.begin >= before.valid)
+      break;
+  }
+}
+
+void RankWalk::walkChunk(size_t chunk, const LocalTensor &tensor) {
+  if (chunk == layout_.chunks.size())
+    return walkFlat(tensor);
+  auto [dim, by] = layout_.chunks[chunk];
+  int64_t extent = tensor.dimExtents[dim];
+  for (int64_t at = 0; status_;) {
+    auto next = nextInDim(tensor, dim, at);
+    if (!next)
+      break;
+    coordinates_[by] = *next / ceilDiv(extent, waysOf(by));
+    Range range = splitRange(SplitRule::Ceil, {}, extent, waysOf(by), coordinates_[by]);
+    walkChunk(chunk + 1, chunkDim(tensor, dim, range));
+    at = range.end;
+  }
+  coordinates_[by] = kFree;
+}
+
+void RankWalk::walkFlat(const LocalTensor &tensor) {
+  LocalBuffer buffer = ravel(tensor);
+  Fragment fragment;
+  if (!layout_.flat) {
+    fragment.storedElements = buffer.elements;
+    fragment.pieces = std::move(buffer.pieces);
+    canonicalise(fragment.pieces);
+    return walkReplicas(0, fragment);
+  }
+  auto shape = flatShape(buffer.elements);
+  if (!shape) {
+    status_ = fail(std::move(shape).error());
+    return;
+  }
+  fragment.storedElements = shape->share;
+  int by = layout_.flat->by;
+  for (int64_t at = 0; auto next = nextInBuffer(buffer, at);) {
+    coordinates_[by] = (shape->start + *next) / shape->share;
+    int64_t lo = coordinates_[by] * shape->share - shape->start;
+    fragment.pieces = cutBuffer(buffer, lo, lo + shape->share);
+    canonicalise(fragment.pieces);
+    walkReplicas(0, fragment);
+    at = lo + shape->share;
+  }
+  coordinates_[by] = kFree;
+}
+
+void RankWalk::walkReplicas(size_t meshAxis, Fragment &fragment) {
+  if (meshAxis < coordinates_.size()) {
+    if (coordinates_[meshAxis] != kFree)
+      return walkReplicas(meshAxis + 1, fragment);
+    for (int64_t at = 0; at < layout_.meshSizes[meshAxis]; ++at) {
+      coordinates_[meshAxis] = at;
+      walkReplicas(meshAxis + 1, fragment);
+    }
+    coordinates_[meshAxis] = kFree;
+    return;
+  }
+  fragment.rank = 0;
+  for (size_t i = 0; i < coordinates_.size(); ++i)
+    fragment.rank = fragment.rank * layout_.meshSizes[i] + coordinates_[i];
+  found_.push_back(fragment);
+}
+
+} // namespace
+
+Result<Fragment> fragment(const Layout &layout, const std::vector<std::vector<int64_t>> &shapes,
+                          int64_t rank, FlatPosition position) {
+  RECAST_ASSIGN(ResolvedLayout resolved, resolve(layout, shapes));
+  if (rank < 0 || rank >= resolved.rankCount())
+    return badInput(fmt::format("there is no rank {} in the mesh {}", rank, layout.mesh.str()));
+  return RankWalk(resolved, position).only(rank);
+}
+
+Result<std::vector<Fragment>> fragments(const Layout &layout,
+                                        const std::vector<std::vector<int64_t>> &shapes,
+                                        FlatPosition position) {
+  RECAST_ASSIGN(ResolvedLayout resolved, resolve(layout, shapes));
+  return RankWalk(resolved, position).all();
+}
+
+} // namespace recast::layout
