@@ -1,0 +1,200 @@
+// The generated kernels beside hand-written C++ for the same cast, memcpy of as many bytes, and the
+// interpreter: one process, one thread, rounds interleaved, the best of each. Compare the columns
+// of a line; absolute figures belong to the machine.
+//
+//   bench_kernels [elements]      default: 64 Mi elements (DRAM); then 32 Ki (cache)
+#include "runtime/device/cpu/Kernels.h"
+#include "runtime/recipe/Recipe.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+using namespace recast;
+
+namespace {
+#if defined(__x86_64__)
+#define RECAST_HAND(level) __attribute__((target("arch=" level), noinline))
+#else
+#define RECAST_HAND(level) __attribute__((noinline))
+#endif
+
+// What one would write: the compiler vectorises the loops.
+#define RECAST_HAND_WRITTEN(suffix, level)                                                         \
+  RECAST_HAND(level)                                                                               \
+  void f32ToBf16##suffix(const uint32_t *__restrict in, uint16_t *__restrict out, int64_t count) { \
+    for (int64_t i = 0; i < count; ++i) {                                                          \
+      uint32_t x = in[i];                                                                          \
+      uint32_t rounded = (x + 0x7fff + ((x >> 16) & 1)) >> 16;                                     \
+      out[i] = (x & 0x7fffffff) > 0x7f800000 ? (x >> 16) | 0x40 : rounded;                         \
+    }                                                                                              \
+  }                                                                                                \
+  RECAST_HAND(level)                                                                               \
+  void bf16ToF32##suffix(const uint16_t *__restrict in, uint32_t *__restrict out, int64_t count) { \
+    for (int64_t i = 0; i < count; ++i)                                                            \
+      out[i] = static_cast<uint32_t>(in[i]) << 16;                                                 \
+  }
+
+RECAST_HAND_WRITTEN(V2, "x86-64-v2")
+RECAST_HAND_WRITTEN(V3, "x86-64-v3")
+RECAST_HAND_WRITTEN(V4, "x86-64-v4")
+
+#if defined(__x86_64__)
+// The processor's own instructions: what there is to win by not staying in integers.
+RECAST_HAND("x86-64-v3")
+void f32ToF16V3(const uint32_t *in, uint16_t *out, int64_t count) {
+  for (int64_t i = 0; i + 8 <= count; i += 8) {
+    __m256 x = _mm256_loadu_ps(reinterpret_cast<const float *>(in + i));
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(out + i),
+                     _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+}
+RECAST_HAND("x86-64-v3")
+void f16ToF32V3(const uint16_t *in, uint32_t *out, int64_t count) {
+  for (int64_t i = 0; i + 8 <= count; i += 8) {
+    __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i *>(in + i));
+    _mm256_storeu_ps(reinterpret_cast<float *>(out + i), _mm256_cvtph_ps(x));
+  }
+}
+RECAST_HAND("x86-64-v4")
+void f32ToF16V4(const uint32_t *in, uint16_t *out, int64_t count) {
+  for (int64_t i = 0; i + 16 <= count; i += 16)
+    _mm256_storeu_si256(
+        reinterpret_cast<__m256i *>(out + i),
+        _mm512_cvtps_ph(_mm512_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+RECAST_HAND("x86-64-v4")
+void f16ToF32V4(const uint16_t *in, uint32_t *out, int64_t count) {
+  for (int64_t i = 0; i + 16 <= count; i += 16)
+    _mm512_storeu_ps(
+        out + i, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(in + i))));
+}
+#endif
+
+using Run = std::function<void(const void *in, void *out, int64_t count)>;
+template <typename In, typename Out> Run hand(void (*function)(const In *, Out *, int64_t)) {
+  return [=](const void *in, void *out, int64_t count) {
+    function(static_cast<const In *>(in), static_cast<Out *>(out), count);
+  };
+}
+
+struct Line {
+  DType from, to;
+  const char *level;
+  Run handWritten; ///< Empty: there is none to compare with.
+};
+
+std::vector<Line> lines() {
+  std::vector<Line> lines;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("x86-64-v2")) {
+    lines.push_back({DType::F32, DType::BF16, "x86-64-v2", hand(f32ToBf16V2)});
+    lines.push_back({DType::BF16, DType::F32, "x86-64-v2", hand(bf16ToF32V2)});
+    lines.push_back({DType::F32, DType::F16, "x86-64-v2", {}});
+    lines.push_back({DType::F16, DType::F32, "x86-64-v2", {}});
+  }
+  if (__builtin_cpu_supports("x86-64-v3")) {
+    lines.push_back({DType::F32, DType::BF16, "x86-64-v3", hand(f32ToBf16V3)});
+    lines.push_back({DType::BF16, DType::F32, "x86-64-v3", hand(bf16ToF32V3)});
+    lines.push_back({DType::F32, DType::F16, "x86-64-v3", hand(f32ToF16V3)});
+    lines.push_back({DType::F16, DType::F32, "x86-64-v3", hand(f16ToF32V3)});
+  }
+  if (__builtin_cpu_supports("x86-64-v4")) {
+    lines.push_back({DType::F32, DType::BF16, "x86-64-v4", hand(f32ToBf16V4)});
+    lines.push_back({DType::BF16, DType::F32, "x86-64-v4", hand(bf16ToF32V4)});
+    lines.push_back({DType::F32, DType::F16, "x86-64-v4", hand(f32ToF16V4)});
+    lines.push_back({DType::F16, DType::F32, "x86-64-v4", hand(f16ToF32V4)});
+    lines.push_back({DType::F32, DType::F8E4M3FN, "x86-64-v4", {}});
+    lines.push_back({DType::F8E4M3FN, DType::BF16, "x86-64-v4", {}});
+    lines.push_back({DType::F64, DType::F32, "x86-64-v4", {}});
+  }
+#else
+  lines.push_back({DType::F32, DType::BF16, "aarch64", hand(f32ToBf16V2)});
+  lines.push_back({DType::BF16, DType::F32, "aarch64", hand(bf16ToF32V2)});
+#endif
+  return lines;
+}
+
+/// Best seconds of every candidate, the rounds interleaved so that a noisy moment hits all.
+std::vector<double> best(const std::vector<Run> &runs, const void *in, void *out, int64_t count) {
+  const int64_t repeats = std::max<int64_t>(1, (8 << 20) / count);
+  std::vector<double> seconds(runs.size(), 1e9);
+  for (int round = 0; round < 9; ++round)
+    for (size_t i = 0; i < runs.size(); ++i) {
+      if (!runs[i])
+        continue;
+      auto begin = std::chrono::steady_clock::now();
+      for (int64_t repeat = 0; repeat < repeats; ++repeat)
+        runs[i](in, out, count);
+      std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+      seconds[i] = std::min(seconds[i], time.count() / static_cast<double>(repeats));
+    }
+  return seconds;
+}
+
+void measure(int64_t count) {
+  const size_t bytes = static_cast<size_t>(count) * 8;
+  std::unique_ptr<std::byte[]> in(new std::byte[bytes]), out(new std::byte[bytes]);
+  // Values about 1 with a denormal of the small types now and then.
+  for (int64_t i = 0; i < count * 2; ++i) {
+    uint32_t x = 0x3f800000u + static_cast<uint32_t>(i) * 2654435761u % 0x00800000u;
+    if (i % 64 == 0)
+      x = 0x33800000u + static_cast<uint32_t>(i) % 0x1000000u;
+    std::memcpy(in.get() + i * 4, &x, 4);
+  }
+  std::memset(out.get(), 1, bytes);
+
+  std::printf("%lld elements; GB/s read and written\n", static_cast<long long>(count));
+  std::printf("%-30s %9s %9s %9s %9s   %s\n", "kernel", "generated", "hand", "memcpy", "interpret",
+              "generated / hand");
+  for (const Line &line : lines()) {
+    setenv("RECAST_CPU", line.level, 1);
+    auto rule = recipe::overflowAllowed(line.to, recipe::Overflow::Ieee)
+                    ? recipe::Overflow::Ieee
+                    : recipe::Overflow::Saturate;
+    const recipe::Recipe recipe = recipe::castRecipe(line.from, line.to, rule);
+    const device::cpu::Kernel kernel = device::cpu::builtinKernel(recipe.hash(), recipe.str());
+    if (!kernel.run)
+      continue;
+    const double moved = byteWidth(line.from) + byteWidth(line.to);
+    Run generated = [&](const void *source, void *target, int64_t n) {
+      kernel.run(&source, &target, n);
+    };
+    Run copied = [&](const void *source, void *target, int64_t n) {
+      std::memcpy(target, source, static_cast<size_t>(static_cast<double>(n) * moved / 2));
+    };
+    Run interpreted = [&](const void *source, void *target, int64_t n) {
+      const std::byte *inputs[] = {static_cast<const std::byte *>(source)};
+      std::byte *outputs[] = {static_cast<std::byte *>(target)};
+      recipe::interpret(recipe, inputs, outputs, n);
+    };
+    auto seconds =
+        best({generated, line.handWritten, copied, interpreted}, in.get(), out.get(), count);
+    auto rate = [&](size_t i) { return static_cast<double>(count) * moved / seconds[i] * 1e-9; };
+    std::printf("%-30s %9.1f ", std::string(kernel.name).c_str(), rate(0));
+    if (line.handWritten)
+      std::printf("%9.1f %9.1f %9.1f   %.2f\n", rate(1), rate(2), rate(3), rate(0) / rate(1));
+    else
+      std::printf("%9s %9.1f %9.1f\n", "-", rate(2), rate(3));
+  }
+}
+} // namespace
+
+int main(int argc, char **argv) {
+  int64_t count = argc > 1 ? std::strtoll(argv[1], nullptr, 10) : int64_t{64} << 20;
+  if (count <= 0) {
+    std::fprintf(stderr, "usage: bench_kernels [elements]\n");
+    return 2;
+  }
+  measure(count);
+  if (argc <= 1)
+    measure(32 << 10);
+  return 0;
+}
