@@ -1,20 +1,13 @@
 #include "tools/recast-run/Report.h"
 
+#include "runtime/base/Text.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
 namespace recast::tools {
 namespace {
-
-std::string bytesText(uint64_t bytes) {
-  constexpr const char *kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(bytes);
-  size_t unit = 0;
-  for (; value >= 1024 && unit < 4; ++unit)
-    value /= 1024;
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.2f} {}", value, kUnits[unit]);
-}
 
 uint64_t peakResidentBytes() {
   rusage usage{};

@@ -1,0 +1,65 @@
+#include "compiler/Pipelines/Compile.h"
+
+#include "compiler/Bind/Bind.h"
+#include "compiler/Conversion/Passes.h"
+#include "compiler/Target/PlanIO.h"
+#include "compiler/Transforms/Passes.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Transforms/Passes.h"
+
+#include <fmt/format.h>
+
+namespace recast::compiler {
+namespace {
+
+std::string print(mlir::ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream);
+  return text;
+}
+
+/// Runs the pipeline; what passes complain about becomes the error's text.
+Status lower(mlir::ModuleOp module) {
+  std::string complaints;
+  mlir::ScopedDiagnosticHandler handler(module.getContext(), [&](mlir::Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
+      complaints += (complaints.empty() ? "" : "; ") + diagnostic.str();
+    return mlir::success();
+  });
+  mlir::PassManager manager(module.getContext());
+  buildPlanPipeline(manager);
+  if (mlir::failed(manager.run(module)))
+    return internal(fmt::format("lowering to a plan failed: {}", complaints));
+  return {};
+}
+
+} // namespace
+
+void buildPlanPipeline(mlir::OpPassManager &manager) {
+  manager.addPass(createCkptNormalize());
+  manager.addPass(createCkptMergeFamilies());
+  manager.addPass(mlir::createCanonicalizerPass());
+  manager.addPass(mlir::createCSEPass());
+  manager.addPass(createConvertCkptToPlan());
+}
+
+Result<Compiled> compile(mlir::ModuleOp declared, const CompileOptions &options) {
+  RECAST_ASSIGN(Bound bound, bind(declared, options.specText));
+  Compiled out;
+  out.notes = std::move(bound.notes);
+  if (options.keepIr)
+    out.boundIr = print(*bound.module);
+  RECAST_TRY(lower(*bound.module));
+  if (options.keepIr)
+    out.planIr = print(*bound.module);
+  RECAST_ASSIGN(out.plan, exportPlan(*bound.module));
+  out.plan.schemaFingerprint = plan::computeSchemaFingerprint(out.plan);
+  out.plan.instanceFingerprint = plan::computeInstanceFingerprint(out.plan);
+  RECAST_TRY(plan::verify(out.plan));
+  RECAST_ASSIGN(out.proofs, prove(out.plan));
+  return out;
+}
+
+} // namespace recast::compiler

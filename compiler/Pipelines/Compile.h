@@ -1,0 +1,34 @@
+// The way from declared IR to a proved plan: bind, normal form, merge, conversion, proofs.
+#pragma once
+
+#include "compiler/Proofs/Prove.h"
+#include "runtime/base/Status.h"
+#include "runtime/plan/Plan.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <string>
+#include <vector>
+
+namespace recast::compiler {
+
+struct Compiled {
+  plan::Plan plan; ///< Verified, fingerprinted, proved.
+  std::vector<Proof> proofs;
+  std::vector<std::string> notes; ///< What the reader of the source wants the user to know.
+  std::string boundIr, planIr;    ///< Text, only where `keepIr` asks for it.
+};
+
+struct CompileOptions {
+  std::string specText;
+  bool keepIr = false;
+};
+
+/// Registers nothing globally; loads the dialects it needs into the module's context.
+Result<Compiled> compile(mlir::ModuleOp declared, const CompileOptions &options);
+
+/// The passes between bound IR and the plan dialect, in order.
+void buildPlanPipeline(mlir::OpPassManager &manager);
+
+} // namespace recast::compiler

@@ -1,0 +1,177 @@
+#include "tools/recast/Commands.h"
+
+#include "lang/ucl/Format.h"
+#include "runtime/base/Text.h"
+#include "runtime/exec/Manifest.h"
+#include "runtime/io/File.h"
+#include "runtime/plan/Plan.h"
+#include "tools/recast/Driver.h"
+#include "tools/recast/Explain.h"
+#include "tools/recast/InitJob.h"
+#include "tools/recast/WriteFile.h"
+
+#include <filesystem>
+#include <fmt/format.h>
+
+namespace recast::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool isSpec(const std::string &path) { return fs::path(path).extension() == ".ucl"; }
+
+Result<lang::Spec> specFor(const ConvertOptions &options) {
+  if (isSpec(options.source)) {
+    if (!options.output.empty() || !options.format.empty() || !options.dtype.empty())
+      return usage(
+          "a specification says its targets itself: -o, --to and --dtype go with a checkpoint");
+    return loadSpec(options.source, options.defines);
+  }
+  if (options.output.empty() || options.format.empty())
+    return fail(Error(Code::Usage, "where to, and in which format?")
+                    .hint(fmt::format("recast convert {} -o DST --to deepspeed-universal",
+                                      options.source)));
+  InitRequest request{options.source, options.tag,   options.format,
+                      options.output, options.dtype, {}};
+  if (options.execute.memory)
+    request.budget = options.execute.memory;
+  return makeJob(request);
+}
+
+} // namespace
+
+std::vector<std::string> ExecuteOptions::arguments() const {
+  std::vector<std::string> out;
+  auto flag = [&out](bool set, const char *name) {
+    if (set)
+      out.emplace_back(name);
+  };
+  if (memory)
+    out.insert(out.end(), {"--memory", std::to_string(memory)});
+  if (threads)
+    out.insert(out.end(), {"--threads", std::to_string(threads)});
+  flag(overwrite, "--overwrite");
+  flag(noSync, "--no-sync");
+  flag(noKernels, "--no-kernels");
+  flag(json, "--json");
+  flag(quiet, "--quiet");
+  return out;
+}
+
+Result<int> convert(const ConvertOptions &options) {
+  RECAST_ASSIGN(lang::Spec spec, specFor(options));
+  RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec));
+  if (options.dryRun) {
+    PlanOrJob loaded{
+        std::move(compiled.plan), std::move(compiled.proofs), std::move(compiled.notes), {}, {}};
+    RECAST_ASSIGN(std::string text,
+                  options.execute.json ? explainJson(loaded) : explainText(loaded));
+    fmt::print("{}\n", text);
+    return 0;
+  }
+  if (!options.execute.quiet && !options.execute.json) {
+    PlanOrJob loaded;
+    loaded.proofs = compiled.proofs;
+    fmt::print("{}", proofsText(loaded));
+    for (const std::string &note : compiled.notes)
+      fmt::print("  note      {}\n", note);
+  }
+  RECAST_TRY(executePlan(compiled.plan, options.execute.arguments()));
+  return 0;
+}
+
+Result<int> init(const InitOptions &options) {
+  InitRequest request{options.source, options.tag,   options.format,
+                      options.output, options.dtype, {}};
+  if (options.memory)
+    request.budget = options.memory;
+  RECAST_ASSIGN(lang::Spec spec, makeJob(request));
+  std::string text = lang::format(spec);
+  if (options.file.empty() || options.file == "-") {
+    fmt::print("{}", text);
+    return 0;
+  }
+  RECAST_TRY(writeNewFile(options.file, text));
+  fmt::print("wrote {}; next: recast check {}\n", options.file, options.file);
+  return 0;
+}
+
+Result<int> check(const SpecOptions &options) {
+  RECAST_ASSIGN(PlanOrJob loaded, loadPlanOrJob(options.file, options.defines));
+  if (options.json) {
+    RECAST_ASSIGN(std::string text, explainJson(loaded));
+    fmt::print("{}\n", text);
+    return 0;
+  }
+  if (options.quiet)
+    return 0;
+  fmt::print("{}", proofsText(loaded));
+  for (const std::string &note : loaded.notes)
+    fmt::print("  note     {}\n", note);
+  fmt::print("{} is sound; next: recast {} {}\n", options.file,
+             isSpec(options.file) ? "convert" : "run", options.file);
+  return 0;
+}
+
+Result<int> makePlan(const SpecOptions &options) {
+  RECAST_ASSIGN(lang::Spec spec, loadSpec(options.file, options.defines));
+  RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec));
+  std::string bytes = plan::writeArtifact(compiled.plan);
+  RECAST_TRY(replaceFile(options.output, bytes));
+  if (!options.quiet)
+    fmt::print("wrote {} ({}); next: recast run {}\n", options.output, bytesText(bytes.size()),
+               options.output);
+  return 0;
+}
+
+Result<int> explain(const SpecOptions &options) {
+  RECAST_ASSIGN(PlanOrJob loaded, loadPlanOrJob(options.file, options.defines, options.ir));
+  RECAST_ASSIGN(std::string text, options.json ? explainJson(loaded) : explainText(loaded));
+  fmt::print("{}\n", text);
+  return 0;
+}
+
+Result<int> run(const std::string &plan, const ExecuteOptions &options) {
+  RECAST_TRY(executePlanFile(plan, options.arguments()));
+  return 0;
+}
+
+Result<int> verify(const std::string &path, bool quiet) {
+  std::string folder = path;
+  // A parent folder stands for the tag that its pointer names.
+  for (const char *pointer : {"latest_universal", "latest"}) {
+    std::error_code ignored;
+    if (fs::exists(fs::path(folder) / ".recast", ignored) ||
+        !fs::exists(fs::path(folder) / pointer, ignored))
+      continue;
+    RECAST_ASSIGN(std::string tag, io::readWhole((fs::path(folder) / pointer).string(), 4096));
+    if (tag.find('/') != std::string::npos || tag == "..")
+      return fail(Error(Code::BadInput, "the pointer names no folder beside it")
+                      .file((fs::path(folder) / pointer).string()));
+    folder = (fs::path(folder) / tag).string();
+  }
+  RECAST_TRY(exec::verifyManifest(folder));
+  if (!quiet)
+    fmt::print("{}: every file is there, every extent has its hash\n", folder);
+  return 0;
+}
+
+Result<int> formatFiles(const FormatOptions &options) {
+  int changed = 0;
+  for (const std::string &file : options.files) {
+    RECAST_ASSIGN(std::string text, io::readWhole(file, uint64_t{16} << 20));
+    RECAST_ASSIGN(std::string formatted, lang::formatText(text, file));
+    if (options.toStdout) {
+      fmt::print("{}", formatted);
+    } else if (formatted != text) {
+      ++changed;
+      if (options.check)
+        fmt::print("{} is not formatted\n", file);
+      else
+        RECAST_TRY(replaceFile(file, formatted));
+    }
+  }
+  return options.check && changed ? static_cast<int>(Code::Negative) : 0;
+}
+
+} // namespace recast::tools

@@ -1,0 +1,53 @@
+// The commands of `recast`, one function each; options as CLI11 fills them in.
+#pragma once
+
+#include "runtime/base/Status.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace recast::tools {
+
+/// What `convert` and `run` hand on to recast-run.
+struct ExecuteOptions {
+  uint64_t memory = 0; ///< Bytes; 0: what the plan says.
+  unsigned threads = 0;
+  bool overwrite = false, noSync = false, noKernels = false, json = false, quiet = false;
+  std::vector<std::string> arguments() const;
+};
+
+struct ConvertOptions {
+  std::string source, output, format, dtype, tag;
+  std::vector<std::string> defines;
+  bool dryRun = false;
+  ExecuteOptions execute;
+};
+/// Never returns success except for a dry run: a conversion becomes another process.
+Result<int> convert(const ConvertOptions &options);
+
+struct InitOptions {
+  std::string source, output, format, dtype, tag, file;
+  uint64_t memory = 0;
+};
+Result<int> init(const InitOptions &options);
+
+struct SpecOptions {
+  std::string file, output;
+  std::vector<std::string> defines;
+  bool json = false, ir = false, quiet = false;
+};
+Result<int> check(const SpecOptions &options);
+Result<int> makePlan(const SpecOptions &options);
+Result<int> explain(const SpecOptions &options);
+
+Result<int> run(const std::string &plan, const ExecuteOptions &options);
+Result<int> verify(const std::string &path, bool quiet);
+
+struct FormatOptions {
+  std::vector<std::string> files;
+  bool check = false, toStdout = false;
+};
+Result<int> formatFiles(const FormatOptions &options);
+
+} // namespace recast::tools

@@ -1,0 +1,200 @@
+#include "tools/recast/Diff.h"
+
+#include "runtime/capi/ReadTensor.h"
+#include "runtime/format/Inventory.h"
+#include "runtime/recipe/Compare.h"
+#include "runtime/recipe/Recipe.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace recast::tools {
+namespace {
+
+namespace role = recast::format::role;
+using Names = std::map<std::string, const format::Tensor *>; ///< By role.
+
+struct Finding {
+  std::string name, role, what;
+};
+
+std::map<std::string, Names> byName(const format::Inventory &inventory) {
+  std::map<std::string, Names> out;
+  for (const format::Tensor &tensor : inventory.tensors)
+    out[tensor.name][tensor.role] = &tensor;
+  return out;
+}
+
+std::set<std::string> rolesOf(const format::Inventory &inventory) {
+  std::set<std::string> out;
+  for (const format::Tensor &tensor : inventory.tensors)
+    out.insert(tensor.role);
+  return out;
+}
+
+class Comparison {
+public:
+  Comparison(const format::Inventory &left, const format::Inventory &right)
+      : left_(left), right_(right), leftReader_(left), rightReader_(right),
+        leftRoles_(rolesOf(left)), rightRoles_(rolesOf(right)) {}
+
+  Status run();
+  bool equal() const { return findings.empty() && compared > 0; }
+
+  std::vector<Finding> findings;
+  std::vector<std::string> remarks;
+  uint64_t compared = 0;
+
+private:
+  Status compareName(const std::string &name, const Names &left, const Names &right);
+  Status compareTensors(const format::Tensor &a, const format::Tensor &b);
+  const format::Tensor *weightLike(const Names &names) const;
+
+  const format::Inventory &left_, &right_;
+  capi::TensorReader leftReader_, rightReader_;
+  std::set<std::string> leftRoles_, rightRoles_;
+  std::set<std::string> widened_;
+};
+
+/// What a format that knows nothing but weights holds under a name: the model's value.
+const format::Tensor *Comparison::weightLike(const Names &names) const {
+  for (const char *candidate : {role::kWeight, role::kFrozen, role::kBuffer, role::kMaster})
+    if (auto found = names.find(candidate); found != names.end())
+      return found->second;
+  return nullptr;
+}
+
+Result<std::string> castTo(std::string bytes, DType from, DType to) {
+  if (from == to)
+    return bytes;
+  if (!recipe::castSupported(from, to))
+    return usage(fmt::format("{} and {} cannot be compared", name(from), name(to)));
+  recipe::Recipe cast;
+  cast.nodes = {{.op = recipe::Op::Load, .type = from},
+                {.op = recipe::Op::Cast, .type = to},
+                {.op = recipe::Op::Store, .type = to, .a = 1}};
+  auto count = static_cast<int64_t>(bytes.size() / byteWidth(from));
+  std::string out(static_cast<size_t>(count) * byteWidth(to), '\0');
+  const std::byte *input = reinterpret_cast<const std::byte *>(bytes.data());
+  std::byte *output = reinterpret_cast<std::byte *>(out.data());
+  recipe::interpret(cast, {&input, 1}, {&output, 1}, count);
+  return out;
+}
+
+Status Comparison::compareTensors(const format::Tensor &a, const format::Tensor &b) {
+  ++compared;
+  if (a.shape != b.shape) {
+    findings.push_back({a.name, a.role,
+                        fmt::format("shape ({}) differs from ({})", fmt::join(a.shape, ", "),
+                                    fmt::join(b.shape, ", "))});
+    return {};
+  }
+  RECAST_ASSIGN(std::string left, leftReader_.read(a));
+  RECAST_ASSIGN(std::string right, rightReader_.read(b));
+  // Compared in the dtype that both reach: exactly where one is wider, as a cast master otherwise.
+  DType type = a.dtype;
+  if (a.dtype != b.dtype) {
+    bool masterToWeight = a.role == role::kMaster && b.role != role::kMaster;
+    type = masterToWeight || recipe::castExact(a.dtype, b.dtype) ? b.dtype : a.dtype;
+    widened_.insert(
+        fmt::format("{} {} was compared with {} {}", name(a.dtype), a.role, name(b.dtype), b.role));
+  }
+  RECAST_ASSIGN(left, castTo(std::move(left), a.dtype, type));
+  RECAST_ASSIGN(right, castTo(std::move(right), b.dtype, type));
+  unsigned width = byteWidth(type);
+  auto at = recipe::firstDifference(reinterpret_cast<const std::byte *>(left.data()),
+                                    reinterpret_cast<const std::byte *>(right.data()), type,
+                                    static_cast<int64_t>(left.size() / width));
+  if (at < 0)
+    return {};
+  uint64_t x = 0, y = 0;
+  std::memcpy(&x, left.data() + static_cast<size_t>(at) * width, width);
+  std::memcpy(&y, right.data() + static_cast<size_t>(at) * width, width);
+  findings.push_back(
+      {a.name, a.role,
+       fmt::format("element {} is {:#0{}x} and {:#0{}x}", at, x, 2 * width + 2, y, 2 * width + 2)});
+  return {};
+}
+
+Status Comparison::compareName(const std::string &name, const Names &left, const Names &right) {
+  bool plainSide = leftRoles_ == std::set<std::string>{role::kWeight} ||
+                   rightRoles_ == std::set<std::string>{role::kWeight};
+  if (plainSide)
+    return compareTensors(*weightLike(left), *weightLike(right));
+  for (const auto &[which, tensor] : left) {
+    auto found = right.find(which);
+    if (found != right.end())
+      RECAST_TRY(compareTensors(*tensor, *found->second));
+    else if (rightRoles_.count(which))
+      findings.push_back({name, which, "only in the first"});
+  }
+  for (const auto &[which, tensor] : right)
+    if (!left.count(which) && leftRoles_.count(which))
+      findings.push_back({name, which, "only in the second"});
+  return {};
+}
+
+Status Comparison::run() {
+  auto left = byName(left_), right = byName(right_);
+  for (const auto &[name, roles] : left) {
+    auto found = right.find(name);
+    if (found == right.end())
+      findings.push_back({name, roles.begin()->first, "only in the first"});
+    else
+      RECAST_TRY(compareName(name, roles, found->second));
+  }
+  for (const auto &[name, roles] : right)
+    if (!left.count(name))
+      findings.push_back({name, roles.begin()->first, "only in the second"});
+  for (const std::string &which : leftRoles_)
+    if (!rightRoles_.count(which))
+      remarks.push_back(fmt::format("role {} is in the first only", which));
+  for (const std::string &which : rightRoles_)
+    if (!leftRoles_.count(which))
+      remarks.push_back(fmt::format("role {} is in the second only", which));
+  remarks.insert(remarks.end(), widened_.begin(), widened_.end());
+  return {};
+}
+
+} // namespace
+
+Result<bool> diff(const std::string &leftPath, const std::string &rightPath, bool json) {
+  RECAST_ASSIGN(format::Inventory left, format::readSoundInventory(leftPath, {}));
+  RECAST_ASSIGN(format::Inventory right, format::readSoundInventory(rightPath, {}));
+  Comparison comparison(left, right);
+  RECAST_TRY(comparison.run());
+  if (json) {
+    nlohmann::json out{{"equal", comparison.equal()},
+                       {"compared", comparison.compared},
+                       {"remarks", comparison.remarks}};
+    for (const Finding &finding : comparison.findings)
+      out["findings"].push_back(
+          {{"name", finding.name}, {"role", finding.role}, {"what", finding.what}});
+    fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    return comparison.equal();
+  }
+  constexpr size_t kShown = 20;
+  for (size_t i = 0; i < std::min(kShown, comparison.findings.size()); ++i) {
+    const Finding &finding = comparison.findings[i];
+    fmt::print("  {:<12} {}: {}\n", finding.role, finding.name, finding.what);
+  }
+  if (comparison.findings.size() > kShown)
+    fmt::print("  ... and {} more\n", comparison.findings.size() - kShown);
+  for (const std::string &remark : comparison.remarks)
+    fmt::print("  note: {}\n", remark);
+  if (comparison.compared == 0)
+    fmt::print("nothing in common to compare\n");
+  else if (comparison.findings.empty())
+    fmt::print("equal: {} tensors, bit for bit\n", comparison.compared);
+  else
+    fmt::print("they differ: {} findings among {} compared tensors\n", comparison.findings.size(),
+               comparison.compared);
+  return comparison.equal();
+}
+
+} // namespace recast::tools

@@ -1,0 +1,92 @@
+#include "tools/recast/Driver.h"
+
+#include "lang/ast/Define.h"
+#include "lang/import/Import.h"
+#include "lang/ucl/Check.h"
+#include "lang/ucl/Format.h"
+#include "lang/ucl/Parser.h"
+#include "runtime/capi/Instantiate.h"
+#include "runtime/io/File.h"
+
+#include "mlir/IR/MLIRContext.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace recast::tools {
+namespace {
+
+constexpr uint64_t kLargestSpec = uint64_t{16} << 20;
+
+std::string besideThisProgram(const char *name) {
+  std::error_code ignored;
+  return (std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / name).string();
+}
+
+} // namespace
+
+Result<lang::Spec> loadSpec(const std::string &path, const std::vector<std::string> &defines) {
+  RECAST_ASSIGN(std::string text, io::readWhole(path, kLargestSpec));
+  RECAST_ASSIGN(lang::Spec spec, lang::parse(text, path));
+  for (const std::string &define : defines) {
+    size_t equals = define.find('=');
+    if (equals == std::string::npos)
+      return usage(fmt::format("-D takes name=value, not '{}'", define));
+    RECAST_TRY(lang::define(spec, define.substr(0, equals), define.substr(equals + 1)));
+  }
+  RECAST_TRY(lang::check(spec));
+  return spec;
+}
+
+Result<compiler::Compiled> compileSpec(const lang::Spec &spec, bool keepIr) {
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  RECAST_ASSIGN(mlir::OwningOpRef<mlir::ModuleOp> declared, lang::importSpec(spec, context));
+  return compiler::compile(*declared, {lang::format(spec), keepIr});
+}
+
+Result<PlanOrJob> loadPlanOrJob(const std::string &path, const std::vector<std::string> &defines,
+                                bool keepIr) {
+  if (std::filesystem::path(path).extension() == ".ucl") {
+    RECAST_ASSIGN(lang::Spec spec, loadSpec(path, defines));
+    RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, keepIr));
+    return PlanOrJob{std::move(compiled.plan), std::move(compiled.proofs),
+                     std::move(compiled.notes), std::move(compiled.boundIr),
+                     std::move(compiled.planIr)};
+  }
+  PlanOrJob loaded;
+  RECAST_ASSIGN(loaded.plan, capi::loadPlan(path));
+  RECAST_ASSIGN(loaded.proofs, compiler::prove(loaded.plan));
+  return loaded;
+}
+
+Status executePlan(const plan::Plan &plan, const std::vector<std::string> &arguments) {
+  std::string bytes = plan::writeArtifact(plan);
+  int fd = memfd_create("plan.rplan", 0); // Inherited on purpose: recast-run reads it.
+  if (fd < 0)
+    return ioError("cannot create a memory file for the plan", errno, "");
+  for (size_t done = 0; done < bytes.size();) {
+    ssize_t written = write(fd, bytes.data() + done, bytes.size() - done);
+    if (written < 0)
+      return ioError("cannot write the plan into memory", errno, "");
+    done += static_cast<size_t>(written);
+  }
+  return executePlanFile(fmt::format("/proc/self/fd/{}", fd), arguments);
+}
+
+Status executePlanFile(const std::string &path, const std::vector<std::string> &arguments) {
+  std::string program = besideThisProgram("recast-run");
+  std::vector<std::string> words{program, path};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char *> argv;
+  for (std::string &word : words)
+    argv.push_back(word.data());
+  argv.push_back(nullptr);
+  fflush(nullptr);
+  execv(program.c_str(), argv.data());
+  return ioError("cannot start recast-run", errno, program);
+}
+
+} // namespace recast::tools

@@ -1,0 +1,35 @@
+// From a specification to a plan, and from a plan to the process that executes it.
+#pragma once
+
+#include "compiler/Pipelines/Compile.h"
+#include "lang/ast/Ast.h"
+#include "runtime/base/Status.h"
+
+#include <string>
+#include <vector>
+
+namespace recast::tools {
+
+/// Reads, defines (`-D name=value`), checks and returns the spec in `path`.
+Result<lang::Spec> loadSpec(const std::string &path, const std::vector<std::string> &defines);
+
+/// Compiles a checked spec; keeps IR text if asked.
+Result<compiler::Compiled> compileSpec(const lang::Spec &spec, bool keepIr = false);
+
+/// `path` as a plan: an .rplan is loaded, a .ucl compiled.
+struct PlanOrJob {
+  plan::Plan plan;
+  std::vector<compiler::Proof> proofs;
+  std::vector<std::string> notes;
+  std::string boundIr, planIr;
+};
+Result<PlanOrJob> loadPlanOrJob(const std::string &path, const std::vector<std::string> &defines,
+                                bool keepIr = false);
+
+/// Replaces this process by `recast-run`, with the plan in a memory file and `arguments` behind it:
+/// what executes links no LLVM. Returns only on failure.
+Status executePlan(const plan::Plan &plan, const std::vector<std::string> &arguments);
+/// The same with a plan that lies in a file.
+Status executePlanFile(const std::string &path, const std::vector<std::string> &arguments);
+
+} // namespace recast::tools

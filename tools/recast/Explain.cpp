@@ -1,0 +1,113 @@
+#include "tools/recast/Explain.h"
+
+#include "runtime/base/Text.h"
+#include "runtime/capi/Instantiate.h"
+#include "runtime/device/cpu/Kernels.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+namespace recast::tools {
+namespace {
+
+double readRatio(const capi::Forecast &forecast) {
+  uint64_t unique = forecast.loadBytes + forecast.checkBytes;
+  return unique == 0 ? 1.0 : static_cast<double>(forecast.readBytes) / static_cast<double>(unique);
+}
+
+/// How a slice is executed on this CPU.
+std::string kernelOf(const recipe::Recipe &slice) {
+  if (recipe::isCopy(slice))
+    return "copy, no kernel";
+  device::cpu::Kernel kernel = device::cpu::builtinKernel(slice.hash());
+  return kernel.run ? std::string(kernel.name) : "interpreter";
+}
+
+std::string familyLine(const plan::Plan &plan, const plan::Family &family) {
+  std::vector<std::string> inputs, outputs;
+  for (const plan::Input &input : family.inputs)
+    inputs.push_back(fmt::format("{} [{}]", name(input.dtype), plan.layouts[input.layout].str()));
+  for (size_t o = 0; o < family.outputs.size(); ++o)
+    outputs.push_back(fmt::format("{} {} {}", plan.targets[family.outputs[o].target].name,
+                                  plan.strings[family.memberOutputs[o].role],
+                                  name(family.outputs[o].dtype)));
+  return fmt::format("  {:>5} x ({})  {}  ->  {}{}\n", family.memberCount(),
+                     fmt::join(family.shape, ", "), fmt::join(inputs, " + "),
+                     outputs.empty() ? "nothing" : fmt::format("{}", fmt::join(outputs, ", ")),
+                     family.recipe.checkCount() ? "  [checked: cast(master) == weight]" : "");
+}
+
+} // namespace
+
+std::string proofsText(const PlanOrJob &loaded) {
+  std::string out;
+  for (const compiler::Proof &proof : loaded.proofs)
+    out += fmt::format("  proved   {}\n", proof.statement);
+  return out;
+}
+
+Result<std::string> explainText(const PlanOrJob &loaded) {
+  const plan::Plan &plan = loaded.plan;
+  RECAST_ASSIGN(capi::Instance instance, capi::instantiate(plan));
+  const capi::Forecast &forecast = instance.forecast;
+  std::string out;
+  for (const plan::SourceEndpoint &source : plan.sources)
+    out +=
+        fmt::format("source {} = {} {} {}\n", source.name, source.format, source.path, source.tag);
+  for (const plan::TargetEndpoint &target : plan.targets)
+    out += fmt::format("target {} = {} {}\n", target.name, target.format, target.path);
+  out += fmt::format("plan {:016x} (schema {:016x}), budget {}\n\n", plan.instanceFingerprint,
+                     plan.schemaFingerprint, plan.budget ? bytesText(plan.budget) : "default");
+  out += fmt::format("{} families\n", plan.families.size());
+  for (const plan::Family &family : plan.families)
+    out += familyLine(plan, family);
+  out += fmt::format("\nread     {} = {} for data + {} for checks; read / unique = {:.2f}\n",
+                     bytesText(forecast.readBytes), bytesText(forecast.loadBytes),
+                     bytesText(forecast.checkBytes), readRatio(forecast));
+  out += fmt::format("written  {} in {} files, no temporary copies\n",
+                     bytesText(forecast.writtenBytes), forecast.targetFiles);
+  out += fmt::format("checks   {} source checksums whole, {} in part only; {} elements compared\n",
+                     forecast.recordsWhole, forecast.recordsPartial, forecast.checkedElements);
+  std::vector<std::string> kernels;
+  for (const recipe::Recipe &slice : instance.program.slices)
+    kernels.push_back(fmt::format("{}: {}", slice.str(), kernelOf(slice)));
+  for (const std::string &kernel : kernels)
+    out += fmt::format("kernel   {}\n", kernel);
+  for (const plan::LeftOut &item : plan.leftOut)
+    out += fmt::format("left out {}: {}\n", item.what, item.why);
+  out += "\n" + proofsText(loaded);
+  for (const std::string &note : loaded.notes)
+    out += fmt::format("  note     {}\n", note);
+  for (const std::string &note : instance.notes)
+    out += fmt::format("  note     {}\n", note);
+  if (!loaded.boundIr.empty())
+    out += fmt::format("\n// ---- bound\n{}\n// ---- plan\n{}", loaded.boundIr, loaded.planIr);
+  return out;
+}
+
+Result<std::string> explainJson(const PlanOrJob &loaded) {
+  const plan::Plan &plan = loaded.plan;
+  RECAST_ASSIGN(capi::Instance instance, capi::instantiate(plan));
+  const capi::Forecast &forecast = instance.forecast;
+  nlohmann::json json{{"families", plan.families.size()},
+                      {"instance_fingerprint", fmt::format("{:016x}", plan.instanceFingerprint)},
+                      {"schema_fingerprint", fmt::format("{:016x}", plan.schemaFingerprint)},
+                      {"bytes_read", forecast.readBytes},
+                      {"bytes_needed", forecast.loadBytes},
+                      {"bytes_for_checks", forecast.checkBytes},
+                      {"read_over_unique", readRatio(forecast)},
+                      {"bytes_written", forecast.writtenBytes},
+                      {"files_written", forecast.targetFiles},
+                      {"records_whole", forecast.recordsWhole},
+                      {"records_partial", forecast.recordsPartial},
+                      {"elements_checked", forecast.checkedElements},
+                      {"budget", plan.budget}};
+  for (const compiler::Proof &proof : loaded.proofs)
+    json["proofs"].push_back(proof.statement);
+  for (const plan::LeftOut &item : plan.leftOut)
+    json["left_out"].push_back(item.what + ": " + item.why);
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+} // namespace recast::tools

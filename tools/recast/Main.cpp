@@ -1,0 +1,197 @@
+// The command line. Each command's help teaches by an example; the work is done elsewhere.
+#include "tools/recast/Commands.h"
+#include "tools/recast/Diff.h"
+#include "tools/recast/Inspect.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <functional>
+
+using namespace recast;
+using namespace recast::tools;
+
+namespace {
+
+constexpr const char *kIntroduction =
+    R"(recast: checkpoints from one layout or format into another, proved before they are written.
+
+The three commonest commands:
+  recast inspect runs/z3                                               what is in there, and what is wrong with it
+  recast convert runs/z3 -o runs/universal --to deepspeed-universal    resume on any number of ranks
+  recast convert runs/z3 -o export --to safetensors --dtype bf16       weights for everybody else
+
+`recast COMMAND --help` explains each command.
+Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 bad or changed input, 4 I/O, 5 over budget,
+70 a bug of ours, 130 interrupted.)";
+
+void addExecute(CLI::App *command, ExecuteOptions &options) {
+  command->add_option("--memory", options.memory, "Memory for buffers and tables, e.g. 512MiB")
+      ->transform(CLI::AsSizeValue(false));
+  command->add_option("--threads", options.threads, "Worker threads (default: one per core)");
+  command->add_flag("--overwrite", options.overwrite, "Replace an output that exists, atomically");
+  command->add_flag("--no-sync", options.noSync,
+                    "Do not flush to the device before the output appears");
+  command->add_flag("--no-kernels", options.noKernels, "Use the recipe interpreter only");
+  command->add_flag("--json", options.json, "Print for machines");
+  command->add_flag("-q,--quiet", options.quiet, "Print nothing but errors");
+}
+
+CLI::App *addSpecCommand(CLI::App &app, const char *name, const char *help, SpecOptions &options) {
+  CLI::App *command = app.add_subcommand(name, help);
+  command->add_option("file", options.file, "A .ucl specification or an .rplan")->required();
+  command->add_option("-D", options.defines, "Give a `let` another value: -D name=value");
+  return command;
+}
+
+struct CommandLine {
+  ConvertOptions convert;
+  InitOptions init;
+  SpecOptions check, plan, explain;
+  ExecuteOptions run;
+  FormatOptions format;
+  InspectOptions inspect;
+  std::string inspectPath, planPath, verifyPath, left, right;
+  bool diffJson = false, verifyQuiet = false;
+  std::function<Result<int>()> action;
+
+  void addReading(CLI::App &app);
+  void addConverting(CLI::App &app);
+  void addPlanning(CLI::App &app);
+};
+
+void CommandLine::addReading(CLI::App &app) {
+  CLI::App *command = app.add_subcommand(
+      "inspect",
+      "Show what a checkpoint holds and what is wrong with it.\nExample: recast inspect runs/z3");
+  command->add_option("path", inspectPath, "A run, a tag, one rank's file, a model folder")
+      ->required();
+  command->add_flag("--json", inspect.json, "Print for machines");
+  command->add_option("--match", inspect.match,
+                      "List the tensors whose names match, e.g. \"*.bias\"");
+  command->add_flag("--objects", inspect.objects, "Show the objects too");
+  command->add_option("--tag", inspect.tag, "Which tag of a run (default: the latest)");
+  command->callback([this] {
+    action = [this]() -> Result<int> { return tools::inspect(inspectPath, inspect); };
+  });
+
+  command = app.add_subcommand(
+      "verify", "Check an output of Recast against its manifest: every file, every hash.\n"
+                "Example: recast verify runs/universal");
+  command->add_option("path", verifyPath, "The output folder")->required();
+  command->add_flag("-q,--quiet", verifyQuiet, "Print nothing but errors");
+  command->callback([this] { action = [this] { return verify(verifyPath, verifyQuiet); }; });
+
+  command = app.add_subcommand(
+      "diff", "Compare two checkpoints of any formats, by logical name, bit for bit.\n"
+              "Example: recast diff runs/z3 runs/universal");
+  command->add_option("left", left)->required();
+  command->add_option("right", right)->required();
+  command->add_flag("--json", diffJson, "Print for machines");
+  command->callback([this] {
+    action = [this]() -> Result<int> {
+      RECAST_ASSIGN(bool equal, diff(left, right, diffJson));
+      return equal ? 0 : static_cast<int>(Code::Negative);
+    };
+  });
+}
+
+void CommandLine::addConverting(CLI::App &app) {
+  CLI::App *command = app.add_subcommand(
+      "convert", "Convert a checkpoint, or run a specification.\n"
+                 "Examples: recast convert runs/z3 -o runs/universal --to deepspeed-universal\n"
+                 "          recast convert job.ucl -D run=runs/z3");
+  command->add_option("source", convert.source, "A checkpoint, or a .ucl specification")
+      ->required();
+  command->add_option("-o,--output", convert.output,
+                      "Where the result goes: what the framework's loader is given");
+  command->add_option("--to", convert.format, "deepspeed-universal or safetensors");
+  command->add_option("--dtype", convert.dtype,
+                      "safetensors: dtype of the weights (default: the model's)");
+  command->add_option("--tag", convert.tag, "Which tag of a run (default: the latest)");
+  command->add_option("-D", convert.defines,
+                      "Give a `let` of the specification another value: -D name=value");
+  command->add_flag("--dry-run", convert.dryRun, "Bind, prove and explain; write nothing");
+  addExecute(command, convert.execute);
+  command->callback([this] { action = [this] { return tools::convert(convert); }; });
+
+  command = app.add_subcommand(
+      "init", "Write the specification that `convert` would run, to be edited.\n"
+              "Example: recast init runs/z3 --to safetensors --out-dir export -o job.ucl");
+  command->add_option("source", init.source, "A checkpoint")->required();
+  command->add_option("--to", init.format, "deepspeed-universal or safetensors")->required();
+  command->add_option("--out-dir", init.output, "Where the result will go")->default_str("out");
+  command->add_option("--dtype", init.dtype,
+                      "safetensors: dtype of the weights (default: the model's)");
+  command->add_option("--tag", init.tag, "Which tag of a run (default: the latest)");
+  command->add_option("--memory", init.memory, "A budget for the job, e.g. 512MiB")
+      ->transform(CLI::AsSizeValue(false));
+  command->add_option("-o", init.file, "File to write (default: standard output)");
+  init.output = "out";
+  command->callback([this] { action = [this] { return tools::init(init); }; });
+
+  command = app.add_subcommand("run", "Execute a plan (as recast-run, which links no LLVM).\n"
+                                      "Example: recast run job.rplan --memory 512MiB");
+  command->add_option("plan", planPath, "The .rplan file")->required();
+  addExecute(command, run);
+  command->callback([this] { action = [this] { return tools::run(planPath, run); }; });
+}
+
+void CommandLine::addPlanning(CLI::App &app) {
+  CLI::App *command = addSpecCommand(app, "check",
+                                     "Bind, type and prove a job; no bulk byte is read.\n"
+                                     "Example: recast check job.ucl",
+                                     check);
+  command->add_flag("--json", check.json, "Print for machines");
+  command->add_flag("-q,--quiet", check.quiet, "Print nothing but errors");
+  command->callback([this] { action = [this] { return tools::check(check); }; });
+
+  command = addSpecCommand(
+      app, "plan", "Compile a job into a plan.\nExample: recast plan job.ucl -o job.rplan", plan);
+  command->add_option("-o", plan.output, "The .rplan to write")->required();
+  command->add_flag("-q,--quiet", plan.quiet, "Print nothing but errors");
+  command->callback([this] { action = [this] { return makePlan(plan); }; });
+
+  command = addSpecCommand(
+      app, "explain",
+      "Show what a plan or a job will read, compute and write, and what was proved.\n"
+      "Example: recast explain job.ucl --ir",
+      explain);
+  command->add_flag("--json", explain.json, "Print for machines");
+  command->add_flag("--ir", explain.ir, "Show the bound IR and the plan dialect too (jobs only)");
+  command->callback([this] { action = [this] { return tools::explain(explain); }; });
+
+  command =
+      app.add_subcommand("fmt", "Format specifications in place.\nExample: recast fmt job.ucl");
+  command->add_option("files", format.files, "The .ucl files")->required();
+  command->add_flag("--check", format.check,
+                    "Change nothing; exit code 1 if a file is not formatted");
+  command->add_flag("--stdout", format.toStdout, "Print instead of writing");
+  command->callback([this] { action = [this] { return formatFiles(format); }; });
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  CLI::App app{kIntroduction, "recast"};
+  app.set_version_flag("--version", std::string("recast 0.1.0"));
+  CommandLine line;
+  line.addReading(app);
+  line.addConverting(app);
+  line.addPlanning(app);
+  app.require_subcommand(0, 1);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    int code = app.exit(error);
+    return code == 0 ? 0 : static_cast<int>(Code::Usage);
+  }
+  if (!line.action) {
+    fmt::print("{}\n", kIntroduction);
+    return 0;
+  }
+  Result<int> result = line.action();
+  if (result)
+    return *result;
+  fmt::print(stderr, "error: {}\n", result.error().str());
+  return result.error().exitCode();
+}

@@ -1,0 +1,45 @@
+#include "tools/recast/WriteFile.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace recast::tools {
+namespace {
+
+Status writeAll(int fd, std::string_view bytes, const std::string &path) {
+  while (!bytes.empty()) {
+    ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0)
+      return ioError("cannot write", errno, path);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return fsync(fd) == 0 ? Status{} : ioError("cannot flush", errno, path);
+}
+
+} // namespace
+
+Status replaceFile(const std::string &path, std::string_view bytes) {
+  std::string staged = fmt::format("{}.tmp-{}", path, getpid());
+  int fd = open(staged.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd < 0)
+    return ioError("cannot create", errno, staged);
+  Status status = writeAll(fd, bytes, staged);
+  close(fd);
+  if (status && rename(staged.c_str(), path.c_str()) != 0)
+    status = ioError("cannot rename over", errno, path);
+  if (!status)
+    unlink(staged.c_str());
+  return status;
+}
+
+Status writeNewFile(const std::string &path, std::string_view bytes) {
+  if (access(path.c_str(), F_OK) == 0)
+    return fail(Error(Code::Usage, "the file exists")
+                    .file(path)
+                    .hint("Choose another name, or remove it first."));
+  return replaceFile(path, bytes);
+}
+
+} // namespace recast::tools
