@@ -19,13 +19,16 @@ struct SourceFile {
   int64_t mtimeNs = 0;
 };
 
-/// A checksummed range of a source file; verified when the tasks cover it whole.
+/// A checksummed range of a source file; verified when the tasks cover it whole. Records of a file
+/// are disjoint.
 struct RecordCheck {
   uint32_t file = 0;
   uint64_t offset = 0, length = 0;
   uint32_t crc32 = 0;
 };
 
+/// At `offset`, inside a literal and outside every patched range: the CRC-32 of [begin, end) of the
+/// same file, little-endian.
 struct CrcPatch {
   uint64_t offset = 0, begin = 0, end = 0;
 };
@@ -73,6 +76,7 @@ struct TaskCheck {
 /// source file belongs to two tasks.
 struct Task {
   int64_t count = 0;
+  int64_t first = 0; ///< Index of the first element in the tensor, for messages.
   uint32_t name = 0; ///< Index into Program::names, for messages.
   std::vector<TaskInput> inputs;
   std::vector<TaskOutput> outputs;
@@ -89,7 +93,8 @@ struct Program {
   std::vector<TargetFile> targets;
   std::vector<recipe::Recipe> slices; ///< One output or one check each.
   std::vector<Task> tasks;
-  /// Literal bytes of a target file, called once per file.
+  /// Literal bytes of a target file, in any order: called once per file, from any thread, never by
+  /// two at a time. Together with the outputs of tasks they cover the file exactly once.
   std::function<std::vector<LiteralBytes>(uint32_t target)> literals;
 };
 
@@ -106,12 +111,15 @@ struct Options {
 struct Report {
   uint64_t bytesRead = 0;      ///< By pread.
   uint64_t bytesNeeded = 0;    ///< Union of ranges that loads touch.
-  uint64_t bytesForChecks = 0; ///< Union of further ranges that checks touch.
+  uint64_t bytesForChecks = 0; ///< Union of further ranges that checks and checksums touch.
   uint64_t bytesWritten = 0;
   uint64_t recordsVerified = 0, recordsSkipped = 0;
   uint64_t elementsChecked = 0; ///< By CheckEqual.
   uint64_t slotBytes = 0;       ///< Memory of the slot pool.
   uint64_t filesWritten = 0;
+  /// An earlier run of this plan was killed while its output became visible: that commit was
+  /// finished, and nothing was read or written again.
+  bool resumed = false;
   double seconds = 0, flushSeconds = 0;
   std::vector<std::string> kernels; ///< Names of the kernels used, "interpreter" among them.
 };

@@ -1,0 +1,109 @@
+#include "runtime/exec/Schedule.h"
+
+#include "runtime/base/Checked.h"
+#include "runtime/exec/Bytes.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <limits>
+#include <numeric>
+#include <tuple>
+
+namespace recast::exec {
+namespace {
+
+std::vector<uint32_t> orderTasks(const Program &program) {
+  std::vector<uint32_t> rank(program.sources.size()), files(program.sources.size());
+  std::iota(files.begin(), files.end(), 0u);
+  std::sort(files.begin(), files.end(), [&](uint32_t a, uint32_t b) {
+    return std::tuple(program.sources[b].size, a) < std::tuple(program.sources[a].size, b);
+  });
+  for (uint32_t i = 0; i < files.size(); ++i)
+    rank[files[i]] = i;
+
+  std::vector<uint32_t> order;
+  order.reserve(program.tasks.size());
+  for (uint32_t t = 0; t < program.tasks.size(); ++t)
+    if (program.tasks[t].count > 0)
+      order.push_back(t);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const TaskInput &x = program.tasks[a].inputs[0], &y = program.tasks[b].inputs[0];
+    return std::tuple(rank[x.file], x.offset, a) < std::tuple(rank[y.file], y.offset, b);
+  });
+  return order;
+}
+
+/// Cuts the ordered tasks into units: several small ones of one file, or a part of a large one.
+std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &order) {
+  std::vector<Unit> units;
+  uint64_t filled = kUnitBytes; // Of the open unit; full means there is none.
+  for (uint32_t i = 0; i < order.size(); ++i) {
+    const Task &task = program.tasks[order[i]];
+    const TaskInput &primary = task.inputs[0];
+    uint64_t bytes = taskBytes(task, primary.dtype);
+    if (bytes > kUnitBytes) {
+      auto step = static_cast<int64_t>(kUnitBytes / byteWidth(primary.dtype));
+      for (int64_t first = 0; first < task.count; first += step)
+        units.push_back({i, i + 1, first, std::min(step, task.count - first)});
+      filled = kUnitBytes;
+      continue;
+    }
+    bool sameFile = i > 0 && program.tasks[order[i - 1]].inputs[0].file == primary.file;
+    if (!sameFile || filled + bytes > kUnitBytes) {
+      units.push_back({i, i, 0, -1});
+      filled = 0;
+    }
+    units.back().end = i + 1;
+    filled += bytes;
+  }
+  return units;
+}
+
+/// What one task means for the slots and for the target files.
+Status account(const Program &program, const Task &task, Schedule &schedule) {
+  for (const TaskInput &input : task.inputs)
+    schedule.bytesToRead += taskBytes(task, input.dtype);
+  schedule.maxInputs = std::max(schedule.maxInputs, task.inputs.size());
+  for (const TaskOutput &output : task.outputs) {
+    const recipe::Recipe &slice = program.slices[output.slice];
+    schedule.needsResults |= !recipe::isCopy(slice);
+    auto sum = checkedAdd(schedule.taskBytes[output.file], taskBytes(task, slice.outputType(0)));
+    // Below the size of the file, or bytes are written twice.
+    if (!sum || *sum > program.targets[output.file].size)
+      return internal(fmt::format("tasks write more into '{}' than its size",
+                                  program.targets[output.file].path));
+    schedule.taskBytes[output.file] = *sum;
+  }
+  // A check may cast one side before it compares.
+  schedule.needsResults |= !task.checks.empty();
+  return {};
+}
+
+} // namespace
+
+Result<Schedule> makeSchedule(const Program &program) {
+  if (program.tasks.size() > std::numeric_limits<uint32_t>::max() / 2)
+    return internal("more tasks than a program may have");
+  Schedule out;
+  out.taskBytes.resize(program.targets.size());
+  out.order = orderTasks(program);
+  for (uint32_t task : out.order)
+    RECAST_TRY(account(program, program.tasks[task], out));
+  out.units = cutUnits(program, out.order);
+  for (const Unit &unit : out.units)
+    for (uint32_t i = unit.begin; i < unit.end; ++i)
+      out.maxExtents += program.tasks[out.order[i]].outputs.size();
+  for (uint32_t t = 0; t < program.targets.size(); ++t) {
+    out.maxExtents += 2 + 2 * program.targets[t].patches.size();
+    if (out.taskBytes[t] == 0)
+      out.literalFiles.push_back(t);
+  }
+  return out;
+}
+
+uint64_t Schedule::memory() const {
+  return order.size() * sizeof(uint32_t) + units.size() * sizeof(Unit) +
+         literalFiles.size() * sizeof(uint32_t) + taskBytes.size() * sizeof(uint64_t);
+}
+
+} // namespace recast::exec

@@ -1,0 +1,153 @@
+#include "runtime/exec/Slices.h"
+
+#include <cstring>
+#include <fmt/format.h>
+#include <set>
+
+namespace recast::exec {
+namespace {
+
+constexpr std::string_view kInterpreter = "interpreter";
+/// No recipe has more inputs than nodes; a tile's pointers live on the stack.
+constexpr size_t kMaxInputs = recipe::kMaxNodes;
+
+std::string hexOf(const std::byte *little, unsigned width) {
+  std::string out = "0x";
+  for (unsigned i = width; i-- > 0;)
+    out += fmt::format("{:02x}", std::to_integer<unsigned>(little[i]));
+  return out;
+}
+
+device::cpu::Kernel kernelFor(const recipe::Recipe &recipe) {
+  return device::cpu::builtinKernel(recipe.hash(), recipe.str());
+}
+
+} // namespace
+
+OutputSlice::OutputSlice(const recipe::Recipe &recipe, bool useKernels)
+    : recipe_(&recipe), copy_(recipe::isCopy(recipe)), width_(byteWidth(recipe.outputType(0))) {
+  if (useKernels && !copy_)
+    kernel_ = kernelFor(recipe);
+}
+
+std::string_view OutputSlice::kernelName() const {
+  if (copy_)
+    return "";
+  return kernel_.run ? kernel_.name : kInterpreter;
+}
+
+void OutputSlice::run(std::span<const std::byte *const> inputs, std::byte *out,
+                      int64_t count) const {
+  if (!kernel_.run) {
+    recipe::interpret(*recipe_, inputs, {&out, 1}, count);
+    return;
+  }
+  const void *in[kMaxInputs];
+  for (size_t i = 0; i < inputs.size(); ++i)
+    in[i] = inputs[i];
+  void *results[1] = {out};
+  kernel_.run(in, results, count);
+}
+
+CheckSlice::Side CheckSlice::sideOf(const recipe::Recipe &check, uint16_t node) {
+  recipe::Recipe value;
+  for (const recipe::Node &n : check.nodes)
+    if (n.op != recipe::Op::CheckEqual)
+      value.nodes.push_back(n); // The check is the last node: indices stay.
+  value.nodes.push_back({.op = recipe::Op::Store, .type = check.nodes[node].type, .a = node});
+  Side side;
+  side.recipe = recipe::sliceForOutput(value, 0, side.inputs);
+  return side;
+}
+
+CheckSlice::CheckSlice(const recipe::Recipe &recipe, bool useKernels) : recipe_(&recipe) {
+  const recipe::Node &check = recipe.nodes.back();
+  a_ = sideOf(recipe, check.a);
+  b_ = sideOf(recipe, check.b);
+  DType type = recipe.nodes[check.a].type;
+  width_ = byteWidth(type);
+  using recipe::Op;
+  compare_.nodes = {{.op = Op::Load, .type = type, .slot = 0},
+                    {.op = Op::Load, .type = type, .slot = 1},
+                    {.op = Op::CheckEqual, .type = check.type, .a = 0, .b = 1}};
+
+  bool copyA = recipe::isCopy(a_.recipe), copyB = recipe::isCopy(b_.recipe);
+  if (copyA && copyB) {
+    stored_ = a_.inputs[0];
+    castInput_ = b_.inputs[0];
+    return;
+  }
+  const Side &computed = copyA ? b_ : a_, &stored = copyA ? a_ : b_;
+  if (!useKernels || !recipe::isCopy(stored.recipe) || computed.inputs.size() != 1)
+    return;
+  if (!kernelFor(computed.recipe).run)
+    return;
+  cast_.emplace(computed.recipe, true);
+  castInput_ = computed.inputs[0];
+  stored_ = stored.inputs[0];
+}
+
+std::string_view CheckSlice::kernelName() const {
+  if (cast_)
+    return cast_->kernelName();
+  return stored_ ? "" : kInterpreter;
+}
+
+int64_t CheckSlice::run(std::span<const std::byte *const> inputs, std::byte *scratch,
+                        int64_t count) const {
+  if (!stored_)
+    return recipe::interpret(*recipe_, inputs, {}, count);
+  const std::byte *other = inputs[castInput_];
+  if (cast_) {
+    cast_->run({&other, 1}, scratch, count);
+    other = scratch;
+  }
+  const std::byte *stored = inputs[*stored_];
+  if (std::memcmp(stored, other, static_cast<size_t>(count) * width_) == 0)
+    return -1;
+  const std::byte *sides[2] = {stored, other};
+  return recipe::interpret(compare_, sides, {}, count);
+}
+
+CheckSlice::Difference CheckSlice::describe(std::span<const std::byte *const> inputs,
+                                            int64_t element) const {
+  auto valueOf = [&](const Side &side) {
+    std::byte value[16]; // c128 is the widest.
+    std::byte *out = value;
+    const std::byte *in[kMaxInputs];
+    for (size_t i = 0; i < side.inputs.size(); ++i)
+      in[i] = inputs[side.inputs[i]] + element * byteWidth(side.recipe.inputType(i));
+    recipe::interpret(side.recipe, {in, side.inputs.size()}, {&out, 1}, 1);
+    return hexOf(value, width_);
+  };
+  return {fmt::format("{} != {}", valueOf(a_), valueOf(b_)), a_.inputs[0], b_.inputs[0]};
+}
+
+Slices prepareSlices(const Program &program, bool useKernels) {
+  Slices out;
+  out.outputs.resize(program.slices.size());
+  out.checks.resize(program.slices.size());
+  for (size_t i = 0; i < program.slices.size(); ++i) {
+    if (program.slices[i].outputCount())
+      out.outputs[i].emplace(program.slices[i], useKernels);
+    else
+      out.checks[i].emplace(program.slices[i], useKernels);
+  }
+  return out;
+}
+
+std::vector<std::string> kernelsUsed(const Program &program, const Slices &slices) {
+  std::set<std::string> names;
+  for (const Task &task : program.tasks) {
+    if (task.count == 0)
+      continue;
+    for (const TaskOutput &output : task.outputs)
+      names.emplace(slices.outputs[output.slice]->kernelName());
+    for (const TaskCheck &check : task.checks)
+      names.emplace(slices.checks[check.slice]->kernelName());
+  }
+  names.erase("");
+  return {names.begin(), names.end()};
+}
+
+} // namespace recast::exec

@@ -1,0 +1,77 @@
+// Recipes made ready to run over tiles: a kernel where one was built in, else the interpreter.
+#pragma once
+
+#include "runtime/device/cpu/Kernels.h"
+#include "runtime/exec/Program.h"
+
+#include <optional>
+
+namespace recast::exec {
+
+/// A slice with one output.
+class OutputSlice {
+public:
+  OutputSlice(const recipe::Recipe &recipe, bool useKernels);
+
+  bool isCopy() const { return copy_; }
+  unsigned width() const { return width_; } ///< Bytes of one result.
+  /// Empty for copies.
+  std::string_view kernelName() const;
+  void run(std::span<const std::byte *const> inputs, std::byte *out, int64_t count) const;
+
+private:
+  const recipe::Recipe *recipe_;
+  device::cpu::Kernel kernel_;
+  bool copy_ = false;
+  unsigned width_ = 0;
+};
+
+/// A slice with one CheckEqual. Where one side is an input as stored and the other a cast with a
+/// kernel, the cast is done by the kernel and the comparison by memcmp; only a tile that differs in
+/// bytes is looked at by the interpreter, which knows that NaN equals NaN.
+class CheckSlice {
+public:
+  CheckSlice(const recipe::Recipe &recipe, bool useKernels);
+
+  std::string_view kernelName() const;
+  /// Bytes of scratch per element.
+  unsigned scratchWidth() const { return cast_ ? cast_->width() : 0; }
+  /// Index of the first element that differs, or -1.
+  int64_t run(std::span<const std::byte *const> inputs, std::byte *scratch, int64_t count) const;
+
+  /// Both values of one element in hex, `0x3f80 != 0x3f81`, and which inputs they came from.
+  struct Difference {
+    std::string text;
+    uint16_t inputA = 0, inputB = 0; ///< Of the slice; the first that each side loads.
+  };
+  Difference describe(std::span<const std::byte *const> inputs, int64_t element) const;
+
+private:
+  /// One operand of the comparison as a recipe of its own.
+  struct Side {
+    recipe::Recipe recipe;
+    std::vector<uint16_t> inputs; ///< Per load, the input of the check slice.
+  };
+  static Side sideOf(const recipe::Recipe &check, uint16_t node);
+
+  const recipe::Recipe *recipe_;
+  Side a_, b_;
+  recipe::Recipe compare_;          ///< Two stored values, compared.
+  std::optional<OutputSlice> cast_; ///< The computed side, when it has a kernel.
+  std::optional<uint16_t> stored_;  ///< Input of the side that is compared as stored.
+  uint16_t castInput_ = 0;
+  unsigned width_ = 0;
+};
+
+/// Everything the tasks refer to; indices as in Program::slices.
+struct Slices {
+  std::vector<std::optional<OutputSlice>> outputs;
+  std::vector<std::optional<CheckSlice>> checks;
+};
+
+Slices prepareSlices(const Program &program, bool useKernels);
+
+/// Sorted names of what runs when these tasks are executed.
+std::vector<std::string> kernelsUsed(const Program &program, const Slices &slices);
+
+} // namespace recast::exec

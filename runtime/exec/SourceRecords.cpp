@@ -1,0 +1,99 @@
+#include "runtime/exec/SourceRecords.h"
+
+#include "runtime/codec/Crc32.h"
+#include "runtime/exec/Bytes.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace recast::exec {
+
+SourceRecords::SourceRecords(const Program &program)
+    : program_(program), known_(program.records.size()) {
+  for (const RecordCheck &record : program.records)
+    verified_ += record.length == 0; // Nothing that could be wrong.
+}
+
+std::optional<uint32_t> SourceRecords::find(uint32_t file, uint64_t offset, uint64_t &end) const {
+  const auto &records = program_.records;
+  auto after = std::partition_point(records.begin(), records.end(), [&](const RecordCheck &r) {
+    return r.file < file || (r.file == file && r.offset <= offset);
+  });
+  end = after != records.end() && after->file == file ? after->offset : UINT64_MAX;
+  // Empty records may lie at the offset of the next one: look past them.
+  for (auto it = after; it != records.begin();) {
+    --it;
+    if (it->file != file)
+      break;
+    if (it->length == 0)
+      continue;
+    if (offset - it->offset >= it->length)
+      break;
+    end = it->offset + it->length;
+    return static_cast<uint32_t>(it - records.begin());
+  }
+  return std::nullopt;
+}
+
+Status SourceRecords::add(std::span<const RecordPiece> pieces) {
+  std::lock_guard lock(mutex_);
+  for (const RecordPiece &piece : pieces)
+    RECAST_TRY(addPiece(piece));
+  return {};
+}
+
+Status SourceRecords::addPiece(const RecordPiece &piece) {
+  auto &known = known_[piece.record];
+  auto next = std::partition_point(known.begin(), known.end(),
+                                   [&](const Interval &i) { return i.begin < piece.begin; });
+  bool overlaps = (next != known.end() && next->begin < piece.end) ||
+                  (next != known.begin() && std::prev(next)->end > piece.begin);
+  if (overlaps) // A byte that two inputs read counts once; a partial overlap leaves a gap.
+    return {};
+  auto here = known.insert(next, {piece.begin, piece.end, piece.crc});
+  auto join = [&](auto left, auto right) {
+    left->crc = codec::crc32Combine(left->crc, right->crc, right->end - right->begin);
+    left->end = right->end;
+    known.erase(right);
+    return left;
+  };
+  if (here != known.begin() && std::prev(here)->end == here->begin)
+    here = join(std::prev(here), here);
+  if (std::next(here) != known.end() && here->end == std::next(here)->begin)
+    here = join(here, std::next(here));
+
+  const RecordCheck &record = program_.records[piece.record];
+  if (here->end - here->begin != record.length)
+    return {};
+  if (here->crc != record.crc32)
+    return fail(mismatch(record, here->crc));
+  ++verified_;
+  std::vector<Interval>().swap(known);
+  return {};
+}
+
+Error SourceRecords::mismatch(const RecordCheck &record, uint32_t found) const {
+  uint64_t end = record.offset + record.length;
+  std::vector<std::string> names;
+  for (const Task &task : program_.tasks)
+    for (const TaskInput &input : task.inputs)
+      if (input.file == record.file && input.offset < end &&
+          input.offset + taskBytes(task, input.dtype) > record.offset)
+        if (std::find(names.begin(), names.end(), program_.names[task.name]) == names.end())
+          names.push_back(program_.names[task.name]);
+  std::string tensors;
+  for (size_t i = 0; i < std::min<size_t>(names.size(), 3); ++i)
+    tensors += (i ? ", " : "") + names[i];
+  if (names.size() > 3)
+    tensors += fmt::format(" and {} more", names.size() - 3);
+  return Error(Code::BadInput,
+               fmt::format("damaged source: CRC-32 is {:#010x}, the file says {:#010x}", found,
+                           record.crc32))
+      .file(program_.sources[record.file].path)
+      .tensor(tensors)
+      .bytes(record.offset, end)
+      .hint("The bytes changed after the checkpoint was written: restore the file from another "
+            "copy.");
+}
+
+} // namespace recast::exec

@@ -1,0 +1,17 @@
+// A request from outside, usually a signal, to stop what is executing.
+#pragma once
+
+#include "runtime/base/Status.h"
+
+namespace recast::exec {
+
+/// Async-signal-safe. Runs stop at the next tile, clean up and fail with Code::Interrupted; a
+/// commit that has begun is carried to its end.
+void requestStop();
+bool stopRequested();
+/// Forgets the request, so that another run may start.
+void clearStop();
+
+tl::unexpected<Error> interrupted();
+
+} // namespace recast::exec

@@ -1,0 +1,166 @@
+#include "runtime/exec/Validate.h"
+
+#include "runtime/base/Checked.h"
+#include "runtime/io/Directory.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace recast::exec {
+namespace {
+
+Status checkSlices(const Program &program) {
+  for (const recipe::Recipe &slice : program.slices) {
+    RECAST_TRY(recipe::verify(slice));
+    if (slice.outputCount() + slice.checkCount() != 1)
+      return internal(fmt::format("a slice has not one result: {}", slice.str()));
+    for (const recipe::Node &node : slice.nodes)
+      if (byteWidth(node.type) == 0)
+        return internal(fmt::format("a slice works on packed elements: {}", slice.str()));
+  }
+  return {};
+}
+
+Status checkUse(const Program &program, const Task &task, uint32_t slice,
+                const std::vector<uint16_t> &inputs, bool output) {
+  if (slice >= program.slices.size())
+    return internal("a task names no slice of the program");
+  const recipe::Recipe &recipe = program.slices[slice];
+  if (recipe.inputCount() != inputs.size() || recipe.outputCount() != (output ? 1u : 0u))
+    return internal("a task and its slice disagree on inputs or outputs");
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i] >= task.inputs.size() || task.inputs[inputs[i]].dtype != recipe.inputType(i))
+      return internal("a task and its slice disagree on an element type");
+  return {};
+}
+
+Status checkTask(const Program &program, const Task &task) {
+  if (task.count < 0 || task.name >= program.names.size() || task.inputs.empty())
+    return internal("a task has no elements, no name or no input");
+  auto inside = [&](uint64_t offset, DType dtype, uint64_t limit) {
+    auto bytes = checkedMul<uint64_t>(static_cast<uint64_t>(task.count), byteWidth(dtype));
+    return bytes && byteWidth(dtype) && rangeInside(offset, *bytes, limit);
+  };
+  for (const TaskInput &input : task.inputs)
+    if (input.file >= program.sources.size() ||
+        !inside(input.offset, input.dtype, program.sources[input.file].size))
+      return internal("a task reads outside its source file");
+  for (const TaskOutput &output : task.outputs) {
+    RECAST_TRY(checkUse(program, task, output.slice, output.inputs, true));
+    if (output.file >= program.targets.size() ||
+        !inside(output.offset, program.slices[output.slice].outputType(0),
+                program.targets[output.file].size))
+      return internal("a task writes outside its target file");
+  }
+  for (const TaskCheck &check : task.checks)
+    RECAST_TRY(checkUse(program, task, check.slice, check.inputs, false));
+  return {};
+}
+
+Status checkRecords(const Program &program) {
+  uint32_t file = 0;
+  uint64_t end = 0;
+  for (const RecordCheck &record : program.records) {
+    if (record.file != file)
+      end = 0;
+    if (record.file >= program.sources.size() || record.file < file || record.offset < end ||
+        !rangeInside(record.offset, record.length, program.sources[record.file].size))
+      return internal("source records overlap, are not sorted or leave their file");
+    file = record.file;
+    end = record.offset + record.length;
+  }
+  return {};
+}
+
+/// The manifest is JSON, which has no way to say a name that is not UTF-8.
+bool isUtf8(const std::string &text) {
+  using Json = nlohmann::json;
+  std::string quoted = Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return Json::parse(quoted, nullptr, false) == Json(text);
+}
+
+Status checkName(const std::string &path) {
+  RECAST_TRY(io::checkRelativePath(path));
+  if (path.starts_with(".recast"))
+    return fail(Error(Code::BadInput, "names that begin with '.recast' are taken").file(path));
+  if (!isUtf8(path))
+    return fail(Error(Code::BadInput, "an output name is not UTF-8").file(path));
+  return {};
+}
+
+std::string topOf(const std::string &path) { return path.substr(0, path.find('/')); }
+
+/// Everything of a root lies under one of its renames, and no name is given twice.
+Status checkRoot(const Program &program, uint32_t index) {
+  const TargetRoot &root = program.roots[index];
+  std::set<std::string> tops, names;
+  auto topLevel = [&](const std::string &name) -> Status {
+    RECAST_TRY(checkName(name));
+    if (name.find('/') != name.npos || !tops.insert(name).second)
+      return internal(fmt::format("'{}' is not one top-level name", name));
+    return {};
+  };
+  for (const auto &[name, content] : root.pointers)
+    RECAST_TRY(topLevel(name));
+  std::set<std::string> pointers = std::exchange(tops, {});
+  for (const std::string &name : root.renames) {
+    RECAST_TRY(topLevel(name));
+    if (pointers.count(name))
+      return internal(fmt::format("'{}' is renamed and a pointer", name));
+  }
+  std::string manifest = root.manifestDir.empty() ? "" : root.manifestDir + "/.recast/";
+  auto below = [&](const std::string &path) -> Status {
+    RECAST_TRY(checkName(path));
+    if (!manifest.empty() && (path + "/").starts_with(manifest))
+      return fail(Error(Code::BadInput, "the place of the manifest is taken").file(path));
+    if (!tops.count(topOf(path)))
+      return internal(fmt::format("'{}' is outside of what becomes visible", path));
+    if (!names.insert(path).second)
+      return internal(fmt::format("'{}' is written twice", path));
+    return {};
+  };
+  for (const TargetFile &file : program.targets)
+    if (file.root == index)
+      RECAST_TRY(below(file.path));
+  for (const auto &[name, existing] : root.links) {
+    if (!names.count(existing))
+      return internal(fmt::format("'{}' links to what is not written", name));
+    RECAST_TRY(below(name));
+  }
+  if (!root.manifestDir.empty()) {
+    RECAST_TRY(io::checkRelativePath(root.manifestDir));
+    if (!tops.count(topOf(root.manifestDir)) || names.count(root.manifestDir))
+      return internal("the manifest would lie outside of what becomes visible");
+  }
+  return {};
+}
+
+Status checkTarget(const Program &program, const TargetFile &target) {
+  if (target.root >= program.roots.size())
+    return internal("a target file has no root");
+  if (target.size > static_cast<uint64_t>(INT64_MAX))
+    return fail(Error(Code::BadInput, "a target file would be too large").file(target.path));
+  for (const CrcPatch &patch : target.patches)
+    if (patch.begin > patch.end || patch.end > target.size ||
+        !rangeInside(patch.offset, 4, target.size))
+      return internal(fmt::format("a checksum of '{}' lies outside the file", target.path));
+  return {};
+}
+
+} // namespace
+
+Status validate(const Program &program) {
+  RECAST_TRY(checkSlices(program));
+  for (const Task &task : program.tasks)
+    RECAST_TRY(checkTask(program, task));
+  RECAST_TRY(checkRecords(program));
+  for (const TargetFile &target : program.targets)
+    RECAST_TRY(checkTarget(program, target));
+  for (uint32_t r = 0; r < program.roots.size(); ++r)
+    RECAST_TRY(checkRoot(program, r));
+  return {};
+}
+
+} // namespace recast::exec

@@ -1,0 +1,265 @@
+#include "runtime/exec/Worker.h"
+
+#include "runtime/exec/Bytes.h"
+#include "runtime/exec/SourceCheck.h"
+#include "runtime/exec/Stop.h"
+#include "runtime/io/Directory.h"
+#include "runtime/io/OutputFile.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <fmt/format.h>
+
+namespace recast::exec {
+
+Worker::Worker(Job &job, std::byte *slots)
+    : job_(job), slots_(slots),
+      tile_(job.program, job.slices, job.slotBytes, job.schedule.maxInputs),
+      sources_(job.openFiles), targets_(job.openFiles),
+      openPiece_(job.schedule.maxInputs, SIZE_MAX) {}
+
+Status Worker::run(size_t item) {
+  const auto &units = job_.schedule.units;
+  if (item >= units.size())
+    return finishFile(job_.schedule.literalFiles[item - units.size()]);
+  RECAST_TRY(runUnit(units[item]));
+
+  for (size_t i = 0; i < openExtents_.size(); ++i)
+    closeExtent(i);
+  std::fill(openPiece_.begin(), openPiece_.end(), SIZE_MAX);
+  Status records = job_.records.add(pieces_);
+  pieces_.clear();
+  RECAST_TRY(std::move(records));
+  std::vector<uint32_t> complete;
+  job_.extents.add(closedExtents_, complete);
+  closedExtents_.clear();
+  for (uint32_t file : complete)
+    RECAST_TRY(finishFile(file));
+  return {};
+}
+
+Status Worker::runUnit(const Unit &unit) {
+  for (uint32_t i = unit.begin; i < unit.end; ++i) {
+    uint32_t task = job_.schedule.order[i];
+    int64_t first = unit.first, left = unit.count < 0 ? job_.program.tasks[task].count : unit.count;
+    while (left > 0) {
+      int64_t taken = tile_.add(task, first, left);
+      first += taken;
+      left -= taken;
+      if (left > 0) // No more room. An empty tile takes at least one element.
+        RECAST_TRY(runTile());
+    }
+  }
+  return runTile();
+}
+
+Status Worker::runTile() {
+  if (tile_.empty())
+    return {};
+  if (stopRequested())
+    return interrupted();
+  if (job_.failed.load(std::memory_order_relaxed))
+    return interrupted(); // Not shown: the first error is.
+  spanCrcs_.assign(tile_.spans().size() * job_.schedule.maxInputs, {});
+  for (size_t i = 0; i < job_.schedule.maxInputs; ++i)
+    RECAST_TRY(readInput(i));
+  size_t outputs = 0;
+  for (size_t s = 0; s < tile_.spans().size(); ++s) {
+    RECAST_TRY(runChecks(s));
+    outputs = std::max(outputs, job_.program.tasks[tile_.spans()[s].task].outputs.size());
+  }
+  // Output after output, not span after span: what neighbours write is then contiguous.
+  for (size_t o = 0; o < outputs; ++o)
+    RECAST_TRY(writeOutputs(o));
+  tile_.clear();
+  return {};
+}
+
+/// Reads one input of all spans, ranges that follow each other in the file with one pread.
+Status Worker::readInput(size_t input) {
+  struct {
+    uint32_t file = 0, task = 0;
+    uint64_t offset = 0;
+    std::byte *data = nullptr;
+    size_t size = 0;
+  } batch;
+  auto read = [&]() -> Status {
+    if (batch.size == 0)
+      return {};
+    const std::string &name = job_.program.names[job_.program.tasks[batch.task].name];
+    auto file = source(batch.file);
+    Status status = file ? (*file)->readAt(batch.offset, batch.data, batch.size)
+                         : Status(fail(std::move(file).error()));
+    if (!status)
+      return fail(std::move(status).error().tensor(name));
+    job_.bytesRead.fetch_add(batch.size, std::memory_order_relaxed);
+    return {};
+  };
+  const auto &spans = tile_.spans();
+  for (size_t s = 0; s < spans.size(); ++s) {
+    const Task &task = job_.program.tasks[spans[s].task];
+    if (input >= task.inputs.size())
+      continue;
+    const TaskInput &in = task.inputs[input];
+    unsigned width = byteWidth(in.dtype);
+    uint64_t offset = in.offset + static_cast<uint64_t>(spans[s].first) * width;
+    size_t size = static_cast<size_t>(spans[s].count) * width;
+    if (batch.size && batch.file == in.file && batch.offset + batch.size == offset) {
+      batch.size += size; // The slot is filled without gaps.
+      continue;
+    }
+    RECAST_TRY(read());
+    batch = {in.file, spans[s].task, offset, slot(input) + tile_.at(s, input), size};
+  }
+  RECAST_TRY(read());
+
+  for (size_t s = 0; s < spans.size(); ++s) {
+    const Task &task = job_.program.tasks[spans[s].task];
+    if (input >= task.inputs.size())
+      continue;
+    const TaskInput &in = task.inputs[input];
+    unsigned width = byteWidth(in.dtype);
+    noteRead(s, input, in.file, in.offset + static_cast<uint64_t>(spans[s].first) * width,
+             slot(input) + tile_.at(s, input), static_cast<size_t>(spans[s].count) * width);
+  }
+  return {};
+}
+
+void Worker::gather(size_t span, const std::vector<uint16_t> &inputs) {
+  gathered_.clear();
+  for (uint16_t input : inputs)
+    gathered_.push_back(slot(input) + tile_.at(span, input));
+}
+
+Status Worker::runChecks(size_t s) {
+  const Span &span = tile_.spans()[s];
+  const Task &task = job_.program.tasks[span.task];
+  for (const TaskCheck &check : task.checks) {
+    const CheckSlice &slice = *job_.slices.checks[check.slice];
+    gather(s, check.inputs);
+    int64_t at = slice.run(gathered_, resultSlot(), span.count);
+    job_.elementsChecked.fetch_add(static_cast<uint64_t>(span.count), std::memory_order_relaxed);
+    if (at < 0)
+      continue;
+    CheckSlice::Difference difference = slice.describe(gathered_, at);
+    auto place = [&](uint16_t input) {
+      const TaskInput &in = task.inputs[check.inputs[input]];
+      uint64_t width = byteWidth(in.dtype);
+      uint64_t begin = in.offset + static_cast<uint64_t>(span.first + at) * width;
+      return std::pair(job_.program.sources[in.file].path, ByteRange{begin, begin + width});
+    };
+    auto [fileA, rangeA] = place(difference.inputA);
+    auto [fileB, rangeB] = place(difference.inputB);
+    return fail(Error(Code::Negative,
+                      fmt::format("two copies of a value differ at element {}: {} (second copy: {} "
+                                  "bytes [{}, {}))",
+                                  task.first + span.first + at, difference.text, fileB,
+                                  rangeB.begin, rangeB.end))
+                    .tensor(job_.program.names[task.name])
+                    .file(fileA)
+                    .bytes(rangeA.begin, rangeA.end)
+                    .hint("The source contradicts itself: save the checkpoint again, or say which "
+                          "copy counts and leave the other out."));
+  }
+  return {};
+}
+
+Status Worker::writeOutputs(size_t ordinal) {
+  size_t cursor = 0; // In the result slot.
+  const auto &spans = tile_.spans();
+  for (size_t s = 0; s < spans.size(); ++s) {
+    const Task &task = job_.program.tasks[spans[s].task];
+    if (ordinal >= task.outputs.size())
+      continue;
+    const TaskOutput &output = task.outputs[ordinal];
+    const OutputSlice &slice = *job_.slices.outputs[output.slice];
+    uint64_t offset = output.offset + static_cast<uint64_t>(spans[s].first) * slice.width();
+    size_t size = static_cast<size_t>(spans[s].count) * slice.width();
+    const std::byte *data;
+    SpanCrc crc;
+    if (slice.isCopy()) {
+      data = slot(output.inputs[0]) + tile_.at(s, output.inputs[0]);
+      crc = spanCrc(s, output.inputs[0]);
+    } else {
+      if (cursor + size > job_.slotBytes) {
+        RECAST_TRY(flushPending());
+        cursor = 0;
+      }
+      gather(s, output.inputs);
+      slice.run(gathered_, resultSlot() + cursor, spans[s].count);
+      data = resultSlot() + cursor;
+      cursor += size;
+    }
+    noteWritten(ordinal, output.file, offset, data, size, crc);
+    if (pending_.size && pending_.file == output.file &&
+        pending_.offset + pending_.size == offset && pending_.data + pending_.size == data) {
+      pending_.size += size;
+      continue;
+    }
+    RECAST_TRY(flushPending());
+    pending_ = {output.file, offset, data, size};
+  }
+  return flushPending();
+}
+
+Status Worker::flushPending() {
+  Pending pending = std::exchange(pending_, {});
+  if (pending.size == 0)
+    return {};
+  return write(pending.file, pending.offset, pending.data, pending.size);
+}
+
+Status Worker::finishFile(uint32_t file) {
+  RECAST_TRY(target(file)); // Exists even if it is empty.
+  return job_.extents.finish(file, [&](uint64_t offset, std::string_view bytes) {
+    return write(file, offset, bytes.data(), bytes.size());
+  });
+}
+
+Status Worker::write(uint32_t file, uint64_t offset, const void *data, size_t size) {
+  RECAST_ASSIGN(int fd, target(file));
+  const TargetFile &to = job_.program.targets[file];
+  RECAST_TRY(io::writeAt(fd, offset, data, size, job_.roots[to.root]->shown(to.path)));
+  job_.bytesWritten.fetch_add(size, std::memory_order_relaxed);
+  return {};
+}
+
+Result<io::File *> Worker::source(uint32_t index) {
+  if (io::File *file = sources_.find(index))
+    return file;
+  sources_.makeRoom();
+  RECAST_ASSIGN(io::File file, io::File::open(job_.program.sources[index].path));
+  RECAST_TRY(checkUnchanged(job_.program.sources[index], file.info()));
+  return &sources_.put(index, std::move(file));
+}
+
+Result<int> Worker::target(uint32_t index) {
+  if (io::Descriptor *file = targets_.find(index))
+    return file->get();
+  const TargetFile &to = job_.program.targets[index];
+  const StagedRoot &root = *job_.roots[to.root];
+  auto room = targets_.makeRoom();
+  // Network file systems report late write errors at close and nowhere else.
+  if (room && ::close(room->release()) != 0)
+    return ioError("cannot close an output file", errno, root.root().folder);
+  io::Descriptor file = io::openBeneath(root.staging(), to.path, O_WRONLY | O_CREAT, 0666);
+  if (!file && errno == ENOENT) {
+    RECAST_TRY(io::makeParents(root.staging(), to.path, root.root().folder));
+    file = io::openBeneath(root.staging(), to.path, O_WRONLY | O_CREAT, 0666);
+  }
+  if (!file)
+    return ioError("cannot create", errno, root.shown(to.path));
+  return targets_.put(index, std::move(file)).get();
+}
+
+Status Worker::close() {
+  while (auto file = targets_.drain())
+    if (::close(file->release()) != 0)
+      return ioError("cannot close an output file", errno, "");
+  while (sources_.drain()) {
+  }
+  return {};
+}
+
+} // namespace recast::exec

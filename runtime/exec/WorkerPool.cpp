@@ -1,0 +1,143 @@
+#include "runtime/exec/WorkerPool.h"
+
+#include "runtime/exec/Stop.h"
+#include "runtime/io/Directory.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <fcntl.h>
+#include <mutex>
+#include <optional>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+namespace recast::exec {
+namespace {
+
+/// Descriptors that a worker may hold for each of sources and targets.
+size_t openFilesPerWorker(unsigned threads) {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    limit.rlim_cur = 1024;
+  size_t open = 0;
+  io::Descriptor self(::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!self || !io::listFolder(self.get(), "", [&](const std::string &) { return ++open; }))
+    open = 64;
+  // Some for whoever else opens files in this process meanwhile, and two per worker in passing.
+  size_t spare = 32 + 2 * size_t{threads};
+  size_t free = limit.rlim_cur > open + spare ? limit.rlim_cur - open - spare : 0;
+  return std::clamp<size_t>(free / (2 * size_t{threads}), 1, 16);
+}
+
+class Pool {
+public:
+  Pool(Job &job, const SlotPlan &slots, std::byte *memory)
+      : job_(job), slots_(slots), memory_(memory) {}
+
+  Status run(const std::function<void(uint64_t, uint64_t)> &progress);
+
+private:
+  struct Start {
+    Pool *pool;
+    unsigned index;
+  };
+  static void *enter(void *argument) {
+    auto *start = static_cast<Start *>(argument);
+    start->pool->work(start->index);
+    return nullptr;
+  }
+  void work(unsigned index);
+  void report(Status status);
+
+  Job &job_;
+  const SlotPlan &slots_;
+  std::byte *memory_;
+  std::atomic<size_t> next_{0};
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  unsigned running_ = 0;
+  std::optional<Error> error_; ///< The first.
+};
+
+void Pool::report(Status status) {
+  std::lock_guard lock(mutex_);
+  if (!status && !error_) {
+    error_ = std::move(status).error();
+    job_.failed = true;
+  }
+}
+
+void Pool::work(unsigned index) {
+  Worker worker(job_, memory_ + index * slots_.slotsPerThread * slots_.slotBytes);
+  size_t items = job_.schedule.units.size() + job_.schedule.literalFiles.size();
+  while (!job_.failed) {
+    size_t item = next_.fetch_add(1, std::memory_order_relaxed);
+    if (item >= items)
+      break;
+    if (stopRequested())
+      report(interrupted());
+    else
+      report(worker.run(item));
+  }
+  report(worker.close());
+  std::lock_guard lock(mutex_);
+  --running_;
+  ended_.notify_one();
+}
+
+Status Pool::run(const std::function<void(uint64_t, uint64_t)> &progress) {
+  std::vector<pthread_t> threads;
+  std::vector<Start> starts(slots_.threads);
+  running_ = slots_.threads;
+  for (unsigned i = 0; i < slots_.threads; ++i) {
+    starts[i] = {this, i};
+    pthread_t thread;
+    if (int error = ::pthread_create(&thread, nullptr, enter, &starts[i])) {
+      // Fewer threads are slower, none is a failure.
+      std::lock_guard lock(mutex_);
+      running_ -= slots_.threads - i;
+      if (i == 0)
+        return ioError("cannot start a thread", error, "");
+      break;
+    }
+    threads.push_back(thread);
+  }
+  {
+    std::unique_lock lock(mutex_);
+    while (running_ > 0) {
+      ended_.wait_for(lock, std::chrono::milliseconds(100));
+      if (!progress)
+        continue;
+      lock.unlock();
+      progress(job_.bytesRead, job_.schedule.bytesToRead);
+      lock.lock();
+    }
+  }
+  for (pthread_t thread : threads)
+    ::pthread_join(thread, nullptr);
+  if (error_)
+    return fail(std::move(*error_));
+  return {};
+}
+
+} // namespace
+
+unsigned threadsFor(unsigned asked) {
+  if (asked)
+    return asked;
+  cpu_set_t cores;
+  if (::sched_getaffinity(0, sizeof cores, &cores) != 0)
+    return 1;
+  return static_cast<unsigned>(std::max(1, CPU_COUNT(&cores)));
+}
+
+Status runWorkers(Job &job, const SlotPlan &slots,
+                  const std::function<void(uint64_t, uint64_t)> &progress) {
+  RECAST_ASSIGN(SlotMemory memory, SlotMemory::allocate(slots.poolBytes()));
+  job.openFiles = openFilesPerWorker(slots.threads);
+  return Pool(job, slots, memory.data()).run(progress);
+}
+
+} // namespace recast::exec
