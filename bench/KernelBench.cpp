@@ -26,7 +26,7 @@ namespace {
 #define RECAST_HAND(level) __attribute__((noinline))
 #endif
 
-// What one would write: the compiler vectorises the loops.
+// What one would write for the same bits: the compiler vectorises the loops.
 #define RECAST_HAND_WRITTEN(suffix, level)                                                         \
   RECAST_HAND(level)                                                                               \
   void f32ToBf16##suffix(const uint32_t *__restrict in, uint16_t *__restrict out, int64_t count) { \
@@ -38,8 +38,10 @@ namespace {
   }                                                                                                \
   RECAST_HAND(level)                                                                               \
   void bf16ToF32##suffix(const uint16_t *__restrict in, uint32_t *__restrict out, int64_t count) { \
-    for (int64_t i = 0; i < count; ++i)                                                            \
-      out[i] = static_cast<uint32_t>(in[i]) << 16;                                                 \
+    for (int64_t i = 0; i < count; ++i) {                                                          \
+      uint32_t x = static_cast<uint32_t>(in[i]) << 16;                                             \
+      out[i] = (x & 0x7fffffff) > 0x7f800000 ? x | 0x400000 : x;                                   \
+    }                                                                                              \
   }
 
 RECAST_HAND_WRITTEN(V2, "x86-64-v2")

@@ -1,0 +1,209 @@
+"""Bad input from the command line: one clear error, the right exit code, nothing that looks finished."""
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from checkpoints import load_atoms
+from conftest import BIN, DATA, recast
+
+SOURCE = DATA / "z2_fp32_dp3" / "native"
+SHARD = "zero_pp_rank_1_mp_rank_00_optim_states.pt"
+
+
+@pytest.fixture
+def run(workdir):
+    shutil.copytree(SOURCE, workdir / "run")
+    return workdir / "run"
+
+
+def tag_folder(run):
+    return run / (run / "latest").read_text()
+
+
+def convert(run, output, *more, **options):
+    return recast("convert", run, "-o", output, "--to", "deepspeed-universal", *more, check=False, **options)
+
+
+def assert_nothing_visible(output):
+    """No tag and no pointer: what a loader would look for is not there."""
+    assert not (output / "latest_universal").exists()
+    assert not [p for p in output.glob("*") if not p.name.startswith(".")] if output.exists() else True
+
+
+def refused(done, *words, code=3):
+    assert done.code == code, f"{done.code}: {done.out}{done.err}"
+    assert done.err.startswith("error: ")
+    for word in words:
+        assert word in done.err, done.err
+
+
+def test_truncated_shard(run, workdir):
+    victim = tag_folder(run) / SHARD
+    victim.write_bytes(victim.read_bytes()[:-1000])
+    done = convert(run, workdir / "out")
+    refused(done, SHARD)
+    assert_nothing_visible(workdir / "out")
+
+
+def test_flipped_bit_in_tensor_data_is_found_by_the_checksum(run, workdir):
+    victim = tag_folder(run) / SHARD
+    data = bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 0x10  # Inside a flat buffer: no parser looks at it.
+    victim.write_bytes(data)
+    done = convert(run, workdir / "out")
+    refused(done, SHARD, "bytes:")
+    assert_nothing_visible(workdir / "out")
+
+
+def test_random_flips_never_give_other_numbers(run, workdir):
+    """200 single-bit flips: an error, or an output equal to the one without the flip."""
+    convert(SOURCE, workdir / "good")
+    good = load_atoms(workdir / "good")
+    victims = sorted(tag_folder(run).glob("*.pt"))
+    generator = random.Random(5)
+    for round_number in range(200):
+        victim = generator.choice(victims)
+        original = victim.read_bytes()
+        data = bytearray(original)
+        data[generator.randrange(len(data))] ^= 1 << generator.randrange(8)
+        victim.write_bytes(data)
+        output = workdir / f"out{round_number}"
+        done = convert(run, output, "--no-sync")
+        if done.code == 0:
+            atoms = load_atoms(output)
+            assert atoms.keys() == good.keys()
+            for name, states in good.items():
+                for state, value in states.items():
+                    other = atoms[name][state]
+                    assert bool((value == other).all()) if hasattr(value, "all") else value == other, (victim, name)
+        else:
+            assert done.code in (1, 3), (done.code, done.err)
+            assert_nothing_visible(output)
+        shutil.rmtree(output, ignore_errors=True)
+        victim.write_bytes(original)
+
+
+def test_missing_rank_file_is_named(run, workdir):
+    (tag_folder(run) / SHARD).unlink()
+    refused(convert(run, workdir / "out"), SHARD)
+    done = recast("inspect", run, check=False)
+    assert done.code == 3 and SHARD in done.out + done.err
+
+
+def test_surplus_rank_file(run, workdir):
+    folder = tag_folder(run)
+    shutil.copy(folder / SHARD, folder / SHARD.replace("rank_1", "rank_3"))
+    refused(convert(run, workdir / "out"), "rank_3")
+
+
+def test_mixed_steps(run, workdir):
+    # The step of one rank's file, changed where the pickle's storage keeps it, with a right checksum.
+    import torch
+    victim = tag_folder(run) / SHARD
+    state = torch.load(victim, weights_only=False)
+    for group in state["optimizer_state_dict"]["base_optimizer_state"]["state"].values():
+        group["step"] += 1
+    torch.save(state, victim)
+    done = convert(run, workdir / "out")
+    refused(done, "step")
+
+
+def test_output_that_exists_is_refused_and_kept(run, workdir):
+    assert convert(run, workdir / "out").code == 0
+    before = {p: p.read_bytes() for p in (workdir / "out").rglob("*") if p.is_file()}
+    refused(convert(run, workdir / "out"), "--overwrite", code=2)
+    assert before == {p: p.read_bytes() for p in (workdir / "out").rglob("*") if p.is_file() and p in before}
+    assert convert(run, workdir / "out", "--overwrite").code == 0
+    assert recast("verify", workdir / "out").code == 0
+
+
+def test_output_inside_the_source(run):
+    done = convert(run, run / "out")
+    refused(done, "inside", code=2)
+
+
+def test_disk_full(run, workdir):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    done = convert(run, workdir / "out", preexec=limit)
+    refused(done, code=4)
+    assert_nothing_visible(workdir / "out")
+
+
+def test_budget_too_small(run, workdir):
+    done = convert(run, workdir / "out", "--memory", "1KiB")
+    refused(done, "--memory", code=5)
+    assert_nothing_visible(workdir / "out")
+
+
+def test_source_changed_after_the_plan(run, workdir):
+    job = workdir / "job.ucl"
+    recast("init", run, "--to", "deepspeed-universal", "--out-dir", workdir / "out", "-o", job)
+    recast("plan", job, "-o", workdir / "job.rplan")
+    os.utime(tag_folder(run) / SHARD)
+    done = recast("run", workdir / "job.rplan", check=False)
+    refused(done, SHARD, "changed")
+    assert_nothing_visible(workdir / "out")
+
+
+def test_killed_at_any_moment_leaves_all_or_nothing(run, workdir):
+    job = workdir / "job.ucl"
+    recast("init", run, "--to", "deepspeed-universal", "--out-dir", workdir / "out", "-o", job)
+    recast("plan", job, "-o", workdir / "job.rplan")
+    for delay_ms in range(0, 30, 2):
+        process = subprocess.Popen([BIN / "recast-run", workdir / "job.rplan", "-q"], stderr=subprocess.DEVNULL)
+        time.sleep(delay_ms / 1000)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if (workdir / "out" / "latest_universal").exists():
+            recast("verify", workdir / "out")
+            shutil.rmtree(workdir / "out")
+        # The next run finds the way free, whatever the last one left.
+        recast("run", workdir / "job.rplan", "--overwrite")
+        recast("verify", workdir / "out")
+        assert not list((workdir / "out").glob(".recast-tmp-*"))
+        shutil.rmtree(workdir / "out")
+
+
+def test_mistakes_in_a_specification_point_at_the_place(workdir):
+    (workdir / "job.ucl").write_text('source run = deepspeed("x") as same\ntarget a = safetenors("y") as same\n'
+                                     "convert run -> a { weight: keep }\n")
+    done = recast("check", "job.ucl", check=False, cwd=workdir)
+    refused(done, "job.ucl:2:12", "safetensors", code=2)
+
+
+def test_expect_refuses(run, workdir):
+    (workdir / "job.ucl").write_text(f'source run = deepspeed("{run}") as same\ntarget a = safetensors("y") as same\n'
+                                     "convert run -> a { expect run.zero == 3  weight, frozen, buffer: keep  "
+                                     "drop master, exp_avg, exp_avg_sq, step  objects { else: drop } }\n")
+    done = recast("check", "job.ucl", check=False, cwd=workdir)
+    refused(done, "2 == 3 is false", code=1)
+
+
+def test_damaged_plans_are_refused(run, workdir):
+    job = workdir / "job.ucl"
+    recast("init", run, "--to", "safetensors", "--out-dir", workdir / "out", "-o", job)
+    recast("plan", job, "-o", workdir / "job.rplan")
+    good = (workdir / "job.rplan").read_bytes()
+    for size in (0, 7, 64, len(good) // 2, len(good) - 1):
+        (workdir / "bad.rplan").write_bytes(good[:size])
+        refused(recast("run", workdir / "bad.rplan", check=False), "bad.rplan")
+    flipped = bytearray(good)
+    flipped[len(good) // 2] ^= 1
+    (workdir / "bad.rplan").write_bytes(flipped)
+    refused(recast("run", workdir / "bad.rplan", check=False), "bad.rplan")
+
+
+def test_json_errors_are_json(run, workdir):
+    (tag_folder(run) / SHARD).write_bytes(b"")
+    done = recast("inspect", run, "--json", check=False)
+    assert done.code == 3 and json.loads(done.out)["problems"]
