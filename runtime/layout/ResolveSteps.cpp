@@ -5,41 +5,8 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <numeric>
 
 namespace recast::layout {
-
-Range splitRange(SplitRule rule, std::span<const int64_t> widths, int64_t extent, int64_t ways,
-                 int64_t q) {
-  switch (rule) {
-  case SplitRule::Even:
-  case SplitRule::Ceil: {
-    int64_t width = ceilDiv(extent, ways);
-    // q * width <= extent + ways: no overflow, as extents stay far below 2^63.
-    return {std::min(q * width, extent), std::min((q + 1) * width, extent)};
-  }
-  case SplitRule::Balanced: {
-    int64_t width = extent / ways, longer = extent % ways;
-    int64_t begin = q * width + std::min(q, longer);
-    return {begin, begin + width + (q < longer)};
-  }
-  case SplitRule::Widths: {
-    int64_t begin = std::accumulate(widths.begin(), widths.begin() + q, int64_t{0});
-    return {begin, begin + widths[q]};
-  }
-  }
-  return {};
-}
-
-std::vector<int64_t> splitFactors(std::span<const int64_t> extents, int64_t ways) {
-  std::vector<int64_t> factors;
-  for (size_t i = 0; i + 1 < extents.size(); ++i) {
-    factors.push_back(std::gcd(extents[i], ways));
-    ways /= factors.back();
-  }
-  factors.push_back(ways);
-  return factors;
-}
 
 namespace {
 
