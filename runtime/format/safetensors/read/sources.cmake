@@ -1,0 +1,4 @@
+list(APPEND RECAST_FORMAT_SOURCES
+     safetensors/read/SafetensorsHeader.cpp
+     safetensors/read/SafetensorsReader.cpp
+     safetensors/read/ShardIndex.cpp)

@@ -1,0 +1,209 @@
+#include "runtime/format/safetensors/write/SafetensorsWriter.h"
+
+#include "runtime/base/Checked.h"
+#include "runtime/base/Utf8.h"
+#include "runtime/format/Printable.h"
+#include "runtime/format/safetensors/write/ShardSize.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace recast::format {
+namespace {
+
+constexpr uint64_t kMaxHeader = 100'000'000;
+constexpr uint64_t kDefaultShard = 5'000'000'000;
+
+/// Position in the reference crate's `enum Dtype`, which is its order of alignment.
+constexpr DType kCrateOrder[] = {
+    DType::Bool,   DType::F4E2M1,   DType::F6E2M3, DType::F6E3M2,     DType::U8,         DType::I8,
+    DType::F8E5M2, DType::F8E4M3FN, DType::F8E8M0, DType::F8E4M3FNUZ, DType::F8E5M2FNUZ, DType::I16,
+    DType::U16,    DType::F16,      DType::BF16,   DType::I32,        DType::U32,        DType::F32,
+    DType::C64,    DType::F64,      DType::I64,    DType::U64};
+
+int crateRank(DType type) {
+  return static_cast<int>(std::find(std::begin(kCrateOrder), std::end(kCrateOrder), type) -
+                          std::begin(kCrateOrder));
+}
+
+struct Item {
+  uint32_t tensor = 0;
+  uint64_t bytes = 0;
+};
+
+/// A JSON string. Names are checked to be UTF-8 before, the serializer would abort otherwise.
+std::string quoted(const std::string &text) { return nlohmann::json(text).dump(); }
+
+Error about(const TargetTensor &tensor, std::string message) {
+  return Error(Code::BadInput, std::move(message)).tensor(printable(tensor.name));
+}
+
+class SafetensorsWriter : public TargetWriter {
+public:
+  explicit SafetensorsWriter(WriteRequest request) : request_(std::move(request)) {}
+
+  Status layOut() {
+    RECAST_ASSIGN(uint64_t limit, shardLimit());
+    RECAST_ASSIGN(std::vector<Item> items, checkedItems());
+    std::vector<std::vector<Item>> shards(1);
+    uint64_t filled = 0;
+    for (const Item &item : items) {
+      if (!shards.back().empty() && item.bytes > limit - std::min(filled, limit)) {
+        shards.emplace_back();
+        filled = 0;
+      }
+      shards.back().push_back(item);
+      filled += item.bytes;
+      total_ += item.bytes;
+    }
+    for (size_t i = 0; i < shards.size(); ++i)
+      RECAST_TRY(addFile(
+          shards[i], shards.size() == 1
+                         ? "model.safetensors"
+                         : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size())));
+    if (shards.size() > 1)
+      addIndex();
+    if (!request_.aliases.empty())
+      notes_.push_back(fmt::format("{} tied name{} left out: a safetensors folder holds each value "
+                                   "once, and the model ties them when it is built",
+                                   request_.aliases.size(),
+                                   request_.aliases.size() == 1 ? " is" : "s are"));
+    return {};
+  }
+
+  std::vector<Literal> literals(size_t file) const override { return {{0, heads_[file]}}; }
+
+private:
+  Result<uint64_t> shardLimit() const {
+    auto option = request_.options.find("max_shard_size");
+    if (option == request_.options.end())
+      return kDefaultShard;
+    return parseShardSize(option->second);
+  }
+
+  Result<std::vector<Item>> checkedItems() const {
+    std::vector<Item> items;
+    std::set<std::string_view> names;
+    uint64_t total = 0;
+    const std::vector<std::string> &roles = safetensorsTraits().roles;
+    for (uint32_t i = 0; i < request_.tensors.size(); ++i) {
+      const TargetTensor &tensor = request_.tensors[i];
+      if (std::find(roles.begin(), roles.end(), tensor.role) == roles.end())
+        return fail(about(tensor, fmt::format("safetensors has no place for role '{}'",
+                                              printable(tensor.role)))
+                        .hint("A safetensors file holds weights, frozen parameters and buffers: "
+                              "drop the other roles."));
+      if (!isUtf8(tensor.name) || tensor.name.empty() || tensor.name == "__metadata__")
+        return fail(about(tensor, "this name cannot stand in a safetensors header"));
+      if (!names.insert(tensor.name).second)
+        return fail(about(tensor, "two tensors have this name in one safetensors target")
+                        .hint("Roles do not keep names apart there: rename or drop one."));
+      if (info(tensor.dtype).safetensors.empty())
+        return fail(about(
+            tensor, fmt::format("safetensors has no dtype for {}", recast::name(tensor.dtype))));
+      auto elements = elementCount(tensor.shape);
+      auto bits = elements ? checkedMul<int64_t>(*elements, bitWidth(tensor.dtype)) : std::nullopt;
+      if (!bits)
+        return fail(about(tensor, "its size does not fit 64 bits"));
+      if (*bits % 8)
+        return fail(about(tensor, fmt::format("{} elements of {} do not fill whole bytes",
+                                              *elements, recast::name(tensor.dtype))));
+      auto bytes = static_cast<uint64_t>(*bits / 8);
+      auto sum = checkedAdd(total, bytes);
+      if (!sum || *sum > (uint64_t{1} << 62))
+        return fail(about(tensor, "all tensors together do not fit 64 bits"));
+      total = *sum;
+      items.push_back({i, bytes});
+    }
+    return items;
+  }
+
+  /// Header and tensors as the reference crate writes them: widest dtype first, then by name, back
+  /// to back; the header padded with spaces to a multiple of 8.
+  Status addFile(std::vector<Item> items, std::string path) {
+    std::sort(items.begin(), items.end(), [&](const Item &a, const Item &b) {
+      const TargetTensor &x = request_.tensors[a.tensor], &y = request_.tensors[b.tensor];
+      int left = crateRank(x.dtype), right = crateRank(y.dtype);
+      return left != right ? left > right : x.name < y.name;
+    });
+    std::string header = R"({"__metadata__":{"format":"pt"})";
+    uint64_t position = 0;
+    for (const Item &item : items) {
+      const TargetTensor &tensor = request_.tensors[item.tensor];
+      header += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
+                            quoted(tensor.name), info(tensor.dtype).safetensors,
+                            fmt::join(tensor.shape, ","), position, position + item.bytes);
+      position += item.bytes;
+    }
+    header += '}';
+    header.append((8 - header.size() % 8) % 8, ' ');
+    if (header.size() > kMaxHeader)
+      return badInput(fmt::format("the header of '{}' would have {} bytes, and readers refuse more "
+                                  "than {}: choose a smaller max_shard_size",
+                                  path, header.size(), kMaxHeader));
+    FileImage image;
+    image.path = path;
+    uint64_t begin = 8 + header.size();
+    image.size = begin + position;
+    for (const Item &item : items) {
+      image.tensors.push_back({begin, item.bytes, item.tensor});
+      begin += item.bytes;
+      place_[request_.tensors[item.tensor].name] = path;
+    }
+    std::string head;
+    for (int i = 0; i < 8; ++i)
+      head += static_cast<char>(static_cast<uint64_t>(header.size()) >> (8 * i));
+    images_.push_back(std::move(image));
+    heads_.push_back(head + header);
+    commit_.renames.push_back(std::move(path));
+    return {};
+  }
+
+  /// As json.dumps(index, indent=2, sort_keys=True) writes it. Its rename is the last: a folder
+  /// without index is no model yet.
+  void addIndex() {
+    std::string text = fmt::format("{{\n  \"metadata\": {{\n    \"total_size\": {}\n  }},\n"
+                                   "  \"weight_map\": {{",
+                                   total_);
+    std::string_view separator = "\n";
+    for (const auto &[name, file] : place_) {
+      text += fmt::format("{}    {}: \"{}\"", separator, quoted(name), file);
+      separator = ",\n";
+    }
+    text += "\n  }\n}\n";
+    FileImage image;
+    image.path = "model.safetensors.index.json";
+    image.size = text.size();
+    commit_.renames.push_back(image.path);
+    images_.push_back(std::move(image));
+    heads_.push_back(std::move(text));
+  }
+
+  const WriteRequest request_;
+  uint64_t total_ = 0;
+  std::map<std::string, std::string> place_; ///< Tensor name -> file.
+  std::vector<std::string> heads_;           ///< The one literal of each image.
+};
+
+} // namespace
+
+const TargetTraits &safetensorsTraits() {
+  static const TargetTraits traits = [] {
+    TargetTraits t;
+    t.format = "safetensors";
+    t.roles = {"weight", "frozen", "buffer"};
+    t.options = {"max_shard_size"};
+    return t;
+  }();
+  return traits;
+}
+
+Result<std::unique_ptr<TargetWriter>> createSafetensorsWriter(WriteRequest request) {
+  auto writer = std::make_unique<SafetensorsWriter>(std::move(request));
+  RECAST_TRY(writer->layOut());
+  return writer;
+}
+
+} // namespace recast::format

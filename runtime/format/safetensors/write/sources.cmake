@@ -1,0 +1,3 @@
+list(APPEND RECAST_FORMAT_SOURCES
+     safetensors/write/SafetensorsWriter.cpp
+     safetensors/write/ShardSize.cpp)
