@@ -1,0 +1,232 @@
+#include "PlanSamples.h"
+
+#include "runtime/plan/Sections.h"
+
+#include <cstring>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sstream>
+
+namespace recast::plan::test {
+namespace {
+
+using testing::HasSubstr;
+
+std::string goldenPath() { return std::string(RECAST_TEST_DATA) + "/plan/v1.rplan"; }
+
+std::string readFile(const std::string &path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+template <typename T> void put(std::string &bytes, size_t offset, T value) {
+  std::memcpy(bytes.data() + offset, &value, sizeof(value));
+}
+
+/// Makes the checksum right again, so that a change reaches the checks behind it.
+std::string resealed(std::string bytes) {
+  put(bytes, kChecksumOffset, artifactChecksum(bytes.data(), bytes.size()));
+  return bytes;
+}
+
+std::string readError(std::string_view bytes) {
+  auto plan = readArtifact(bytes);
+  return plan ? std::string("no error") : plan.error().str();
+}
+
+TEST(Artifact, RandomPlansSurviveTheRoundTrip) {
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    Plan plan = randomPlan(seed);
+    Status ok = verify(plan);
+    ASSERT_TRUE(ok.has_value()) << "seed " << seed << ": " << ok.error().str();
+    std::string bytes = writeArtifact(plan);
+    auto back = readArtifact(bytes);
+    ASSERT_TRUE(back.has_value()) << "seed " << seed << ": " << back.error().str();
+    EXPECT_EQ(*back, plan) << "seed " << seed;
+    EXPECT_EQ(writeArtifact(*back), bytes) << "seed " << seed;
+  }
+}
+
+TEST(Artifact, EmptyPlan) {
+  auto back = readArtifact(writeArtifact(Plan()));
+  ASSERT_TRUE(back.has_value()) << back.error().str();
+  EXPECT_EQ(*back, Plan());
+}
+
+TEST(Artifact, ReadsAtAnyAddress) {
+  std::string bytes = writeArtifact(goldenPlan());
+  for (size_t shift = 0; shift < 8; ++shift) {
+    std::string moved(shift, 'x');
+    moved += bytes;
+    EXPECT_TRUE(readArtifact(std::string_view(moved).substr(shift)).has_value());
+  }
+}
+
+// The file was written when format 1.0 was defined: it must stay readable, and as long as the
+// format is 1.0, the writer must produce it byte for byte.
+TEST(Artifact, GoldenFile) {
+  std::string bytes = readFile(goldenPath());
+  auto plan = readArtifact(bytes);
+  ASSERT_TRUE(plan.has_value()) << plan.error().str();
+  EXPECT_EQ(*plan, goldenPlan());
+  EXPECT_EQ(writeArtifact(*plan), bytes);
+}
+
+// Run by hand once per format version: --gtest_also_run_disabled_tests.
+TEST(Artifact, DISABLED_WriteGoldenFile) {
+  std::ofstream(goldenPath(), std::ios::binary) << writeArtifact(goldenPlan());
+}
+
+TEST(Artifact, ColumnsAreAligned) {
+  std::string bytes = writeArtifact(goldenPlan());
+  // The last column starts at a multiple of 64 and ends the file.
+  size_t roles = 6 * sizeof(uint32_t);
+  EXPECT_EQ((bytes.size() - roles) % kColumnAlignment, 0u);
+}
+
+TEST(Artifact, AtMost32BytesPerMemberInputAndOutput) {
+  Plan plan = goldenPlan();
+  plan.schemaFingerprint = plan.instanceFingerprint = 0;
+  size_t before = writeArtifact(plan).size();
+  Family &family = plan.families[0];
+  size_t added = 20000;
+  for (size_t i = 0; i < added; ++i) {
+    family.memberNames.push_back(0);
+    family.memberInputs.push_back({0, 40, 400});
+    family.memberOutputs.push_back({0, 0});
+    family.memberOutputs.push_back({0, 0});
+  }
+  size_t grown = writeArtifact(plan).size() - before;
+  EXPECT_LE(grown, added * 3 * 32);
+}
+
+TEST(Artifact, EveryTruncationIsAnError) {
+  std::string bytes = writeArtifact(goldenPlan());
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(readArtifact(std::string_view(bytes).substr(0, size)).has_value()) << size;
+}
+
+TEST(Artifact, EveryResealedTruncationIsAnError) {
+  std::string bytes = writeArtifact(goldenPlan());
+  for (size_t size = kHeadSize; size < bytes.size(); ++size) {
+    std::string cut = bytes.substr(0, size);
+    put<uint64_t>(cut, 24, size);
+    EXPECT_FALSE(readArtifact(resealed(cut)).has_value()) << size;
+  }
+}
+
+TEST(Artifact, EveryFlippedByteIsAnError) {
+  std::string bytes = writeArtifact(goldenPlan());
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    std::string bad = bytes;
+    bad[i] = static_cast<char>(bad[i] ^ 0xff);
+    EXPECT_FALSE(readArtifact(bad).has_value()) << "byte " << i;
+  }
+}
+
+// Whatever a resealed file says: an error, or a plan that verifies, writes and reads back.
+void expectSound(const std::string &bytes, const std::string &what) {
+  auto plan = readArtifact(bytes);
+  if (!plan)
+    return;
+  auto again = readArtifact(writeArtifact(*plan));
+  ASSERT_TRUE(again.has_value()) << what << ": " << again.error().str();
+  EXPECT_EQ(*again, *plan) << what;
+}
+
+TEST(Artifact, FlipsBehindTheChecksumNeverCrash) {
+  std::string bytes = writeArtifact(goldenPlan());
+  std::mt19937 random(7);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    for (unsigned mask : {0x01u, 0x80u, 0xffu, unsigned(random() % 255 + 1)}) {
+      std::string bad = bytes;
+      bad[i] = static_cast<char>(bad[i] ^ mask);
+      expectSound(resealed(bad), "byte " + std::to_string(i));
+    }
+}
+
+TEST(Artifact, WildWordsBehindTheChecksumNeverCrash) {
+  std::mt19937 random(11);
+  Plan plan = goldenPlan();
+  plan.schemaFingerprint = plan.instanceFingerprint = 0; // Lets more of the changes pass.
+  std::string bytes = writeArtifact(plan);
+  static constexpr uint32_t kWords[] = {0,      1,          2,          0x7f,       0xff,
+                                        0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffe};
+  for (size_t round = 0; round < 20000; ++round) {
+    std::string bad = bytes;
+    for (size_t changes = 1 + random() % 4; changes-- > 0;) {
+      size_t at = kHeadSize + random() % (bytes.size() - kHeadSize - 4);
+      put(bad, at / 4 * 4, kWords[random() % std::size(kWords)]);
+    }
+    expectSound(resealed(bad), "round " + std::to_string(round));
+  }
+}
+
+TEST(Artifact, OverlappingTextsDoNotMultiply) {
+  // Many list entries that all point at one big text would ask for far more memory than the file
+  // has bytes; the reader counts what it copies.
+  Plan plan;
+  plan.spec = std::string(1 << 16, 'x');
+  for (int i = 0; i < 64; ++i)
+    plan.leftOut.push_back({"a", "b"});
+  std::string bytes = writeArtifact(plan);
+  size_t spec = bytes.find(plan.spec) - 4;
+  size_t patched = 0;
+  for (size_t at = kHeadSize; at + 4 <= bytes.size(); at += 4) {
+    uint32_t relative;
+    std::memcpy(&relative, bytes.data() + at, 4);
+    size_t to = at + relative;
+    if (to + 5 < bytes.size() && bytes.compare(to, 5, std::string("\1\0\0\0a", 5)) == 0 &&
+        spec > at) {
+      put(bytes, at, static_cast<uint32_t>(spec - at));
+      ++patched;
+    }
+  }
+  ASSERT_GE(patched, 64u);
+  EXPECT_THAT(readError(resealed(bytes)), HasSubstr("overlap"));
+}
+
+TEST(Artifact, HeadErrorsSayWhatIsWrong) {
+  std::string bytes = writeArtifact(goldenPlan());
+  EXPECT_THAT(readError(""), HasSubstr("not a Recast plan"));
+  EXPECT_THAT(readError("PK\3\4 something else, long enough to hold a head of 64 bytes .....  "),
+              HasSubstr("not a Recast plan"));
+  EXPECT_THAT(readError(bytes.substr(0, 20)), HasSubstr("ends after 20 bytes"));
+  EXPECT_THAT(readError(bytes + '\0'), HasSubstr("its head says"));
+
+  std::string newer = bytes;
+  put<uint16_t>(newer, 8, 7);
+  put<uint16_t>(newer, 10, 2);
+  EXPECT_THAT(readError(newer), HasSubstr("format version 7.2, this program reads 1.x"));
+  EXPECT_THAT(readError(newer), HasSubstr("newer Recast"));
+
+  std::string featured = bytes;
+  put<uint64_t>(featured, 16, 0x6);
+  EXPECT_THAT(readError(resealed(featured)), HasSubstr("bits 0x6"));
+
+  std::string trailing = bytes + std::string(64, '\0');
+  put<uint64_t>(trailing, 24, trailing.size());
+  EXPECT_THAT(readError(resealed(trailing)), HasSubstr("follow the last column"));
+
+  std::string reserved = bytes;
+  put<uint64_t>(reserved, 48, 1);
+  EXPECT_THAT(readError(resealed(reserved)), HasSubstr("reserved"));
+
+  std::string changed = bytes;
+  changed.back() = static_cast<char>(changed.back() + 1);
+  EXPECT_THAT(readError(changed), HasSubstr("checksum"));
+}
+
+TEST(Artifact, NewerMinorVersionIsRead) {
+  std::string bytes = writeArtifact(goldenPlan());
+  put<uint16_t>(bytes, 10, kVersionMinor + 1);
+  auto plan = readArtifact(resealed(bytes));
+  ASSERT_TRUE(plan.has_value()) << plan.error().str();
+  EXPECT_EQ(*plan, goldenPlan());
+}
+
+} // namespace
+} // namespace recast::plan::test

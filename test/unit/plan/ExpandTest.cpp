@@ -1,0 +1,344 @@
+#include "PlanSamples.h"
+
+#include "runtime/base/Checked.h"
+#include "runtime/layout/ElementMap.h"
+#include "runtime/layout/Pieces.h"
+#include "runtime/plan/Expand.h"
+
+#include <chrono>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <map>
+
+namespace recast::plan::test {
+namespace {
+
+using testing::HasSubstr;
+
+/// Where one element of one input is read from.
+struct Byte {
+  uint32_t file = kNone;
+  uint64_t offset = 0;
+  bool operator==(const Byte &) const = default;
+};
+void PrintTo(const Byte &byte, std::ostream *out) { *out << byte.file << ':' << byte.offset; }
+
+/// By the definition of layouts, element by element: the lowest rank that holds each.
+std::vector<Byte> naiveInput(const Plan &plan, const Family &family, size_t member, size_t input) {
+  const MemberInput &row = family.memberInputs[member * family.inputs.size() + input];
+  int64_t count = *elementCount(family.shape);
+  std::vector<Byte> out(static_cast<size_t>(count));
+  if (row.store == kNone) {
+    out[0] = {kNone, static_cast<uint64_t>(row.start)};
+    return out;
+  }
+  const layout::Layout &layout = plan.layouts[family.inputs[input].layout];
+  for (int64_t rank = 0; rank < layout.mesh.rankCount(); ++rank) {
+    auto slots = layout::elementMap(layout, {family.shape}, rank, {row.start, row.groupTotal});
+    EXPECT_TRUE(slots.has_value()) << (slots ? "" : slots.error().str());
+    const Extent &extent = plan.extents[plan.stores[row.store].firstExtent + rank];
+    int64_t start = row.groupTotal ? 0 : row.start;
+    for (size_t slot = 0; slots && slot < slots->size(); ++slot) {
+      if ((*slots)[slot].part != 0)
+        continue;
+      Byte &byte = out[static_cast<size_t>((*slots)[slot].index)];
+      if (byte == Byte())
+        byte = {extent.file,
+                extent.offset + (start + slot) * byteWidth(family.inputs[input].dtype)};
+    }
+  }
+  return out;
+}
+
+/// Where each element of a whole output lies in its place.
+std::vector<uint64_t> naiveOutput(const Plan &plan, const Family &family, size_t output) {
+  auto slots = layout::elementMap(plan.layouts[family.outputs[output].layout], {family.shape}, 0);
+  EXPECT_TRUE(slots.has_value());
+  std::vector<uint64_t> out(slots->size());
+  for (size_t slot = 0; slot < slots->size(); ++slot)
+    out[static_cast<size_t>((*slots)[slot].index)] = slot * byteWidth(family.outputs[output].dtype);
+  return out;
+}
+
+/// Expands every member and compares element by element; returns the number of runs.
+size_t expectAsNaive(const Plan &plan) {
+  Status sound = verify(plan);
+  EXPECT_TRUE(sound.has_value()) << sound.error().str();
+  if (!sound)
+    return 0;
+  size_t runs = 0;
+  for (uint32_t f = 0; f < plan.families.size(); ++f) {
+    const Family &family = plan.families[f];
+    auto expander = FamilyExpander::create(plan, f);
+    EXPECT_TRUE(expander.has_value());
+    std::vector<std::vector<uint64_t>> outputs;
+    for (size_t i = 0; i < family.outputs.size(); ++i)
+      outputs.push_back(naiveOutput(plan, family, i));
+    for (uint32_t m = 0; m < family.memberCount(); ++m) {
+      std::vector<std::vector<Byte>> inputs;
+      for (size_t i = 0; i < family.inputs.size(); ++i)
+        inputs.push_back(naiveInput(plan, family, m, i));
+      int64_t seen = 0, end = 0;
+      std::vector<plan::Run> once;
+      auto check = [&](const plan::Run &run) -> Status {
+        ++runs;
+        once.push_back(run);
+        EXPECT_EQ(run.family, f);
+        EXPECT_EQ(run.member, m);
+        EXPECT_GE(run.logicalOffset, end) << "runs must ascend";
+        EXPECT_GT(run.count, 0);
+        end = run.logicalOffset + run.count;
+        seen += run.count;
+        for (int64_t k = 0; k < run.count; ++k) {
+          auto element = static_cast<size_t>(run.logicalOffset + k);
+          for (size_t i = 0; i < inputs.size(); ++i) {
+            uint64_t step = run.inputs[i].file == kNone
+                                ? 0
+                                : static_cast<uint64_t>(k) * byteWidth(family.inputs[i].dtype);
+            EXPECT_EQ((Byte{run.inputs[i].file, run.inputs[i].offset + step}), inputs[i][element])
+                << "element " << element;
+          }
+          for (size_t i = 0; i < outputs.size(); ++i)
+            EXPECT_EQ(run.outputs[i].tensorByte +
+                          static_cast<uint64_t>(k) * byteWidth(family.outputs[i].dtype),
+                      outputs[i][element]);
+        }
+        return {};
+      };
+      Status status = expander->expand(m, check);
+      EXPECT_TRUE(status.has_value()) << status.error().str();
+      EXPECT_EQ(seen, *elementCount(family.shape));
+      // A single member's expansion is the same.
+      size_t at = 0;
+      status = expandMember(plan, f, m, [&](const plan::Run &run) -> Status {
+        EXPECT_LT(at, once.size());
+        EXPECT_EQ(run.logicalOffset, once[at].logicalOffset);
+        EXPECT_EQ(run.count, once[at++].count);
+        return {};
+      });
+      EXPECT_TRUE(status.has_value());
+      EXPECT_EQ(at, once.size());
+    }
+  }
+  return runs;
+}
+
+/// A plan with one family of `shape` whose inputs have the given layouts.
+Plan planOf(std::vector<int64_t> shape, const std::vector<std::string> &inputs,
+            const std::string &output = "whole") {
+  Plan plan;
+  plan.sources.push_back({"s", "deepspeed", "/s", ""});
+  TargetEndpoint target;
+  target.name = "t";
+  plan.targets.push_back(target);
+  Family family;
+  family.shape = std::move(shape);
+  std::string recipe;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    plan.layouts.push_back(parseLayout(inputs[i]));
+    family.inputs.push_back({DType::F32, static_cast<uint32_t>(i)});
+    recipe += fmt::format("load {} f32; ", i);
+  }
+  size_t node = inputs.size();
+  for (size_t i = 1; i < inputs.size(); ++i, ++node)
+    recipe += fmt::format("check %0 %{}; ", i);
+  recipe += fmt::format("cast %0 bf16; store %{} 0", node);
+  plan.layouts.push_back(parseLayout(output));
+  family.outputs = {{0, DType::BF16, static_cast<uint32_t>(inputs.size())}};
+  family.recipe = parseRecipe(recipe);
+  addString(plan, "weight");
+  plan.families.push_back(std::move(family));
+  return plan;
+}
+
+/// Adds a member with one (start, group total) per input, each with extents of `room` elements.
+void addMember(Plan &plan, const std::string &name, std::vector<std::pair<int64_t, int64_t>> places,
+               int64_t room) {
+  Family &family = plan.families[0];
+  uint32_t id = addString(plan, name);
+  family.memberNames.push_back(id);
+  for (size_t i = 0; i < places.size(); ++i) {
+    int64_t ranks = plan.layouts[family.inputs[i].layout].mesh.rankCount();
+    uint32_t store = addStore(plan, ranks, room, 4);
+    family.memberInputs.push_back({store, places[i].first, places[i].second});
+  }
+  family.memberOutputs.push_back({id, 0});
+}
+
+TEST(Expand, Zero1GroupsAreCutWhereTheBufferIsCut) {
+  // Three tensors one after the other in a group of 80 over 4 ranks.
+  Plan plan = planOf({3, 7}, {"on (dp = 4) flat dp per group"});
+  addMember(plan, "a", {{0, 80}}, 20);
+  addMember(plan, "b", {{21, 80}}, 20);
+  addMember(plan, "c", {{42, 80}}, 20);
+  EXPECT_EQ(expectAsNaive(plan), 6u);
+}
+
+TEST(Expand, Zero3SlotsHoldEqualParts) {
+  Plan plan = planOf({5, 5}, {"on (dp = 4) flat dp per param"});
+  addMember(plan, "a", {{0, 0}}, 100);
+  addMember(plan, "b", {{93, 0}}, 100);
+  EXPECT_EQ(expectAsNaive(plan), 8u);
+}
+
+TEST(Expand, InputsWithDifferentCutsAreRefined) {
+  // Weights in slots of ceil(30 / 4) = 8, the master copy in a group cut at 25, 50, ...
+  Plan plan = planOf({30}, {"on (dp = 4) flat dp per param", "on (dp = 4) flat dp per group"});
+  addMember(plan, "a", {{3, 0}, {20, 100}}, 40);
+  // Cuts at 8, 16, 24 and at 5.
+  EXPECT_EQ(expectAsNaive(plan), 6u - 1u);
+}
+
+TEST(Expand, ColumnSplitsInterleaveInLogicalOrder) {
+  Plan plan = planOf({4, 6}, {"on (tp = 3) chunk 1 by tp"});
+  addMember(plan, "a", {{0, 0}}, 8);
+  EXPECT_EQ(expectAsNaive(plan), 12u);
+  Plan split = planOf({4, 6}, {"on (tp = 3) map \"a b\" {a = 4, b = 6} split b by tp"});
+  addMember(split, "a", {{5, 0}}, 16);
+  EXPECT_EQ(expectAsNaive(split), 12u);
+}
+
+TEST(Expand, ShardsUnderFlatBuffers) {
+  Plan plan = planOf({4, 6}, {"on (dp = 2, tp = 2) chunk 1 by tp flat dp per param"});
+  addMember(plan, "a", {{1, 0}}, 30);
+  EXPECT_GT(expectAsNaive(plan), 8u - 1u);
+  Plan grouped = planOf({4, 6}, {"on (dp = 2, tp = 2) chunk 1 by tp flat dp per group"});
+  addMember(grouped, "a", {{3, 20}}, 10);
+  addMember(grouped, "b", {{8, 20}}, 10);
+  EXPECT_GT(expectAsNaive(grouped), 16u - 1u);
+}
+
+TEST(Expand, ReplicasAreReadOnce) {
+  Plan plan = planOf({6}, {"on (dp = 3, tp = 2) chunk 0 by tp", "on (dp = 4)"});
+  addMember(plan, "a", {{0, 0}, {0, 0}}, 8);
+  EXPECT_EQ(expectAsNaive(plan), 2u);
+}
+
+TEST(Expand, TransposedOutput) {
+  Plan plan = planOf({4, 6}, {"on (tp = 2) chunk 0 by tp"}, "map \"a b -> b a\" {a = 4, b = 6}");
+  addMember(plan, "a", {{1, 0}}, 13);
+  EXPECT_EQ(expectAsNaive(plan), 24u);
+}
+
+TEST(Expand, ZeroElementsAndZeroDims) {
+  Plan empty = planOf({4, 0}, {"on (dp = 2) flat dp per param"});
+  addMember(empty, "a", {{0, 0}}, 4);
+  EXPECT_EQ(expectAsNaive(empty), 0u);
+  Plan single = planOf({}, {"on (dp = 2) flat dp per param", "whole"});
+  addMember(single, "a", {{2, 0}, {1, 0}}, 4);
+  EXPECT_EQ(expectAsNaive(single), 1u);
+}
+
+TEST(Expand, ScalarsAndStoredValuesShareAFamily) {
+  Plan plan = planOf({}, {"whole"});
+  addMember(plan, "a", {{2, 0}}, 4);
+  Family &family = plan.families[0];
+  family.memberNames.push_back(addString(plan, "b"));
+  family.memberInputs.push_back({kNone, 0x40400000, 0});
+  family.memberOutputs.push_back({family.memberNames[1], 0});
+  addMember(plan, "c", {{1, 0}}, 4);
+  EXPECT_EQ(expectAsNaive(plan), 3u);
+  EXPECT_TRUE(isScalarMember(plan.families[0], 1));
+  EXPECT_EQ(scalarOutput(plan.families[0], 1, 0), 0x4040u);
+}
+
+TEST(Expand, RandomPlans) {
+  for (uint32_t seed = 0; seed < 200; ++seed)
+    expectAsNaive(randomPlan(seed));
+}
+
+TEST(Expand, StopsAtTheVisitorsError) {
+  Plan plan = planOf({30}, {"on (dp = 4) flat dp per param"});
+  addMember(plan, "a", {{0, 0}}, 40);
+  int calls = 0;
+  Status status = expandPlan(plan, [&](const plan::Run &) -> Status {
+    if (++calls == 2)
+      return usage("enough");
+    return {};
+  });
+  ASSERT_FALSE(status.has_value());
+  EXPECT_EQ(status.error().message(), "enough");
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(Expand, WrongNumbersAreErrors) {
+  Plan plan = planOf({30}, {"on (dp = 4) flat dp per param"});
+  addMember(plan, "a", {{0, 0}}, 40);
+  auto nothing = [](const plan::Run &) -> Status { return {}; };
+  EXPECT_FALSE(expandMember(plan, 1, 0, nothing).has_value());
+  EXPECT_FALSE(expandMember(plan, 0, 1, nothing).has_value());
+  // A plan that skipped verify(): said, not read beyond the extent.
+  plan.extents[1].elements = 7;
+  Status status = expandPlan(plan, nothing);
+  ASSERT_FALSE(status.has_value());
+  EXPECT_THAT(status.error().str(), HasSubstr("outside its extent"));
+}
+
+TEST(Expand, Totals) {
+  Plan plan = planOf({30}, {"on (dp = 4) flat dp per param", "whole"});
+  addMember(plan, "a", {{0, 0}, {0, 0}}, 40);
+  auto totals = countMember(plan, 0, 0);
+  ASSERT_TRUE(totals.has_value());
+  EXPECT_EQ(*totals, (RunTotals{4, 30, 240, 60}));
+}
+
+/// Expands all of `plan`, whose runs are known, and prints how long it took.
+void expectFast(const Plan &plan, size_t runs, double limit) {
+  auto t0 = std::chrono::steady_clock::now();
+  Status sound = verify(plan);
+  auto t1 = std::chrono::steady_clock::now();
+  size_t seen = 0;
+  Status status = expandPlan(plan, [&](const plan::Run &) -> Status {
+    ++seen;
+    return {};
+  });
+  auto t2 = std::chrono::steady_clock::now();
+  ASSERT_TRUE(sound.has_value()) << sound.error().str();
+  ASSERT_TRUE(status.has_value()) << status.error().str();
+  EXPECT_EQ(seen, runs);
+  std::chrono::duration<double> verifying = t1 - t0, expanding = t2 - t1;
+  fmt::print("verify {:.3f} s, expand {:.3f} s\n", verifying.count(), expanding.count());
+  EXPECT_LT(expanding.count(), limit);
+}
+
+/// `members` tensors of `elements`, one after the other in a group buffer.
+Plan groupedPlan(int64_t ranks, int64_t members, int64_t elements) {
+  Plan plan = planOf({elements}, {fmt::format("on (dp = {}) flat dp per group", ranks)});
+  Family &family = plan.families[0];
+  int64_t total = ceilDiv(members * elements, ranks) * ranks;
+  uint32_t store = addStore(plan, ranks, total / ranks, 4);
+  for (int64_t m = 0; m < members; ++m) {
+    plan.strings.push_back(fmt::format("t{}", m));
+    auto name = static_cast<uint32_t>(plan.strings.size() - 1);
+    family.memberNames.push_back(name);
+    family.memberInputs.push_back({store, m * elements, total});
+    family.memberOutputs.push_back({name, 0});
+  }
+  return plan;
+}
+
+// A million runs must take under a second; the limits here are wider, because tests run on busy
+// machines and under sanitizers.
+TEST(Expand, MillionRunsOfFewTensors) {
+  // 1000 tensors of 16000 elements over 8000 ranks of 2000 elements: 8 runs each ...
+  expectFast(groupedPlan(8000, 1000, 16000), 8000, 5);
+  // ... and over a million ranks' worth of cuts in one tensor after the other.
+  Plan plan = groupedPlan(1000, 1, 16000);
+  Family &family = plan.families[0];
+  for (int64_t m = 1; m < 1000; ++m) {
+    plan.strings.push_back(fmt::format("u{}", m));
+    family.memberNames.push_back(0);
+    family.memberInputs.push_back(family.memberInputs[0]);
+    family.memberOutputs.push_back({static_cast<uint32_t>(plan.strings.size() - 1), 0});
+  }
+  expectFast(plan, 1000000, 5);
+}
+
+TEST(Expand, ManySmallTensors) {
+  // Every tensor lies inside one rank's share.
+  expectFast(groupedPlan(16, 160000, 64), 160000, 5);
+}
+
+} // namespace
+} // namespace recast::plan::test
