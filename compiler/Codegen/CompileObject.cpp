@@ -25,6 +25,7 @@ Result<std::unique_ptr<llvm::TargetMachine>> makeMachine(const Target &target) {
     llvm::InitializeAllTargets();
     llvm::InitializeAllTargetMCs();
     llvm::InitializeAllAsmPrinters();
+    llvm::InitializeAllAsmParsers(); // Some kernels contain a line of assembly.
   });
   llvm::Triple triple((llvm::StringRef(target.triple)));
   std::string error;

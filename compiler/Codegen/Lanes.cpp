@@ -58,4 +58,15 @@ Value Lanes::floatBits(Value a, unsigned bits) {
   return arith::BitcastOp::create(builder_, integers(bits), number);
 }
 
+Value Lanes::f32FromF16(Value a) {
+  Value half = arith::BitcastOp::create(builder_, lanesOf(builder_.getF16Type()), a);
+  Value single = arith::ExtFOp::create(builder_, lanesOf(builder_.getF32Type()), half);
+  return arith::BitcastOp::create(builder_, integers(32), single);
+}
+Value Lanes::f16FromF32(Value a) {
+  Value single = arith::BitcastOp::create(builder_, lanesOf(builder_.getF32Type()), a);
+  Value half = arith::TruncFOp::create(builder_, lanesOf(builder_.getF16Type()), single);
+  return arith::BitcastOp::create(builder_, integers(16), half);
+}
+
 } // namespace recast::codegen

@@ -35,6 +35,9 @@ public:
   /// The bits of the f32 or f64 (by `bits`) whose value is the integer `a`, which is below 2^24.
   /// Exact, so neither the rounding mode nor the flushing of denormals has a say.
   mlir::Value floatBits(mlir::Value a, unsigned bits);
+  /// f16 to f32 and back by the processor's conversions, on bits. Narrowing obeys MXCSR.
+  mlir::Value f32FromF16(mlir::Value a);
+  mlir::Value f16FromF32(mlir::Value a);
 
   mlir::Value add(mlir::Value a, uint64_t b) { return add(a, constant(a, b)); }
   mlir::Value sub(mlir::Value a, uint64_t b) { return sub(a, constant(a, b)); }

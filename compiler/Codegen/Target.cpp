@@ -6,10 +6,10 @@ namespace recast::codegen {
 namespace {
 // The psABI's levels of x86-64; every aarch64 has 128-bit vectors.
 constexpr Target kTargets[] = {
-    {"x86-64-v2", "x86_64-unknown-linux-gnu", "x86-64-v2", 16},
-    {"x86-64-v3", "x86_64-unknown-linux-gnu", "x86-64-v3", 32},
-    {"x86-64-v4", "x86_64-unknown-linux-gnu", "x86-64-v4", 64},
-    {"aarch64", "aarch64-unknown-linux-gnu", "generic", 16},
+    {"x86-64-v2", "x86_64-unknown-linux-gnu", "x86-64-v2", 16, false},
+    {"x86-64-v3", "x86_64-unknown-linux-gnu", "x86-64-v3", 32, true},
+    {"x86-64-v4", "x86_64-unknown-linux-gnu", "x86-64-v4", 64, true},
+    {"aarch64", "aarch64-unknown-linux-gnu", "generic", 16, false},
 };
 } // namespace
 

@@ -14,6 +14,7 @@ struct Target {
   std::string_view triple; ///< LLVM's target triple.
   std::string_view cpu;    ///< LLVM's name of the least processor of the level.
   unsigned vectorBytes;    ///< Width of a vector register.
+  bool convertsF16;        ///< Has x86's F16C instructions.
 };
 
 /// All levels, best last within one architecture.
