@@ -84,7 +84,8 @@ std::optional<int64_t> zeroStageOf(const Object *object) {
   const std::vector<plan::ObjectPtr> &arguments = object->items[1]->items;
   if (isStage(callee) && arguments.size() == 1)
     return intOf(arguments[0].get());
-  bool getattr = callee.isGlobal("__builtin__", "getattr") || callee.isGlobal("builtins", "getattr");
+  bool getattr =
+      callee.isGlobal("__builtin__", "getattr") || callee.isGlobal("builtins", "getattr");
   if (!getattr || arguments.size() != 2 || !isStage(*arguments[0]))
     return std::nullopt;
   constexpr std::string_view kNames[] = {"disabled", "optimizer_states", "gradients", "weights"};

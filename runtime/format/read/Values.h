@@ -34,7 +34,8 @@ std::optional<std::vector<int64_t>> intsOf(const plan::Object *object);
 /// member's name, as Python 3.11.0 to 3.11.2 write it), or a plain integer.
 std::optional<int64_t> zeroStageOf(const plan::Object *object);
 /// Follows string keys from dict to dict; null where one is missing.
-const plan::Object *lookup(const plan::Object *object, std::initializer_list<std::string_view> path);
+const plan::Object *lookup(const plan::Object *object,
+                           std::initializer_list<std::string_view> path);
 /// Little-endian bytes of one element, up to 8.
 uint64_t bitsOf(std::string_view bytes);
 

@@ -1,3 +1,5 @@
 list(APPEND RECAST_FORMAT_SOURCES
+  Detect.cpp
   Printable.cpp
+  ReadInventory.cpp
   read/Values.cpp)

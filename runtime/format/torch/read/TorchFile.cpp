@@ -59,9 +59,9 @@ bool isContiguous(const TensorRef &ref) {
 }
 
 Result<TorchFile> TorchFile::open(const std::string &path, PickleBudget &budget) {
-  RECAST_ASSIGN(io::File opened, io::File::open(path));
-  TorchFile out(std::move(opened));
-  RECAST_ASSIGN(out.directory_, ZipDirectory::read(out.file_));
+  RECAST_ASSIGN(io::File file, io::File::open(path));
+  TorchFile out(path, file.info());
+  RECAST_ASSIGN(out.directory_, ZipDirectory::read(file));
 
   // The archive's folder is named after the file it was saved to: find it by its one pickle.
   const ZipMember *data = nullptr;
@@ -81,9 +81,9 @@ Result<TorchFile> TorchFile::open(const std::string &path, PickleBudget &budget)
   }
   std::string prefix = data->name.substr(0, data->name.size() - std::strlen("data.pkl"));
   out.dataPrefix_ = prefix + "data/";
-  RECAST_TRY(out.checkByteOrder(prefix));
+  RECAST_TRY(out.checkByteOrder(file, prefix));
 
-  RECAST_ASSIGN(std::string bytes, readMember(out.file_, *data, kMaxPickle));
+  RECAST_ASSIGN(std::string bytes, readMember(file, *data, kMaxPickle));
   auto pickle = readPickle(bytes, budget);
   if (!pickle)
     return fail(
@@ -108,17 +108,17 @@ Result<TorchFile> TorchFile::open(const std::string &path, PickleBudget &budget)
   return out;
 }
 
-Status TorchFile::checkByteOrder(const std::string &prefix) const {
+Status TorchFile::checkByteOrder(const io::File &file, const std::string &prefix) const {
   const ZipMember *member = directory_.find(prefix + "byteorder");
   if (!member)
     return {}; // Before torch 2.1; little-endian machines only.
-  RECAST_ASSIGN(std::string order, readMember(file_, *member, 64));
+  RECAST_ASSIGN(std::string order, readMember(file, *member, 64));
   if (order == "little")
     return {};
   return fail(Error(Code::BadInput, fmt::format("the file was written with byte order '{}'; Recast "
                                                 "reads 'little'",
                                                 printable(order)))
-                  .file(file_.path())
+                  .file(path_)
                   .bytes(member->offset, member->offset + member->size)
                   .hint("Load and save it with torch on a little-endian machine."));
 }
@@ -136,9 +136,12 @@ Result<std::string> TorchFile::elements(const TensorRef &ref, uint64_t limit) co
   std::string out(count * width, '\0');
   if (count == 0)
     return out;
+  RECAST_ASSIGN(io::File file, io::File::open(path_));
+  if (!(file.info() == info_))
+    return fail(Error(Code::BadInput, "the file changed while it was being read").file(path_));
   uint64_t base = member->offset + static_cast<uint64_t>(ref.offset) * width;
   if (isContiguous(ref)) {
-    RECAST_TRY(file_.readAt(base, out.data(), out.size()));
+    RECAST_TRY(file.readAt(base, out.data(), out.size()));
     return out;
   }
   std::vector<int64_t> index(ref.shape.size(), 0);
@@ -146,7 +149,7 @@ Result<std::string> TorchFile::elements(const TensorRef &ref, uint64_t limit) co
     uint64_t element = 0;
     for (size_t d = 0; d < index.size(); ++d)
       element += static_cast<uint64_t>(index[d] * ref.strides[d]);
-    RECAST_TRY(file_.readAt(base + element * width, out.data() + i * width, width));
+    RECAST_TRY(file.readAt(base + element * width, out.data() + i * width, width));
     for (size_t d = index.size(); d-- > 0 && ++index[d] == ref.shape[d];)
       index[d] = 0;
   }

@@ -12,13 +12,17 @@ public:
   /// that a tensor refers to is known to lie in the file with the declared size.
   static Result<TorchFile> open(const std::string &path, PickleBudget &budget);
 
-  const io::File &file() const { return file_; }
+  const std::string &path() const { return path_; }
+  const io::FileInfo &info() const { return info_; }
   const plan::ObjectPtr &root() const { return root_; }
+  /// Frees the tree where only the directory is still needed: a checkpoint has a file per rank.
+  void dropTree() { root_ = plan::none(); }
   const std::set<std::string> &foreignGlobals() const { return foreignGlobals_; }
   /// The member that holds a storage; null if there is none of that key.
   const ZipMember *storage(std::string_view key) const;
 
-  /// The elements of `ref`, contiguous and little-endian. Refuses more than `limit` bytes.
+  /// The elements of `ref`, contiguous and little-endian. Refuses more than `limit` bytes. Opens
+  /// the file again (no descriptor is kept) and fails if it changed since.
   Result<std::string> elements(const plan::TensorRef &ref, uint64_t limit) const;
 
   /// `object` with the bytes of its small tensors (up to 64 KiB each, `budget` in all) inside, so
@@ -27,10 +31,11 @@ public:
   Result<plan::ObjectPtr> detached(const plan::ObjectPtr &object, uint64_t &budget) const;
 
 private:
-  explicit TorchFile(io::File file) : file_(std::move(file)) {}
-  Status checkByteOrder(const std::string &prefix) const;
+  TorchFile(std::string path, io::FileInfo info) : path_(std::move(path)), info_(info) {}
+  Status checkByteOrder(const io::File &file, const std::string &prefix) const;
 
-  io::File file_;
+  std::string path_;
+  io::FileInfo info_;
   ZipDirectory directory_;
   std::string dataPrefix_; ///< "archive/data/"
   plan::ObjectPtr root_;

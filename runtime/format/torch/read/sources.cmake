@@ -5,4 +5,5 @@ list(APPEND RECAST_FORMAT_SOURCES
   torch/read/PickleCalls.cpp
   torch/read/PickleTree.cpp
   torch/read/TorchFile.cpp
+  torch/read/TorchReader.cpp
   torch/read/ZipDirectory.cpp)

@@ -1,0 +1,24 @@
+// Which files make up the checkpoint: one per rank, all of them, none from another run.
+#pragma once
+
+#include "runtime/format/deepspeed/read/TagFolder.h"
+
+namespace recast::format::deepspeed {
+
+/// The files to be read, by rank.
+struct Grid {
+  bool zero3 = false;
+  int64_t world = 0;                 ///< Ranks of the run, whether their files are here or not.
+  std::vector<CheckpointFile> model; ///< One, or one per rank under ZeRO-3.
+  std::vector<CheckpointFile> optim; ///< One per rank.
+};
+
+/// Layouts that cannot be read (model, pipeline and expert parallelism, ZeRO-0, offloaded files),
+/// with the reason; nothing if the files are those of a data-parallel ZeRO run.
+std::vector<Error> unreadableLayouts(const TagFolder &folder);
+
+/// Missing and surplus files go to `problems`; the grid then holds what can still be used. `world`:
+/// the number of ranks that the run says it had, or 0.
+Grid makeGrid(const TagFolder &folder, int64_t world, std::vector<Error> &problems);
+
+} // namespace recast::format::deepspeed
