@@ -1,6 +1,5 @@
 #include "tools/recast/Driver.h"
 
-#include "lang/ast/Define.h"
 #include "lang/import/Import.h"
 #include "lang/ucl/Check.h"
 #include "lang/ucl/Format.h"
