@@ -80,16 +80,19 @@ private:
   }
 
   Status stored(size_t member, const MemberInput &row) {
-    RECAST_TRY(measure());
     const Store &store = plan_.stores[row.store];
     const StoreFacts &facts = stores_[row.store];
-    if (store.extentCount != ranks_)
+    // First, because it bounds the number of fragments by the size of the file.
+    int64_t ranks = layout_.mesh.rankCount();
+    if (store.extentCount != ranks)
       return bad(member, fmt::format("store {} has {} extents for {} ranks", row.store,
-                                     store.extentCount, ranks_));
+                                     store.extentCount, ranks));
     if (byteWidth(input_.dtype) > facts.maxWidth)
-      return bad(member, fmt::format("an extent of store {} with {} elements of {} reaches beyond "
-                                     "its file",
-                                     row.store, store.extentCount, name(input_.dtype)));
+      return bad(member,
+                 fmt::format("an extent of store {} reaches beyond its file if its elements "
+                             "are {}",
+                             row.store, name(input_.dtype)));
+    RECAST_TRY(measure());
     if (row.start < 0 || row.groupTotal < 0)
       return bad(member, "a negative start or group size");
     return groupRanks_ ? grouped(member, row, facts) : placed(member, row, facts);
@@ -136,9 +139,9 @@ private:
 
   /// What the layout needs of a store, the same for all members. Done for the first one.
   Status measure() {
-    if (ranks_)
+    if (measured_)
       return {};
-    ranks_ = layout_.mesh.rankCount();
+    measured_ = true;
     layout::Layout before = layout_;
     if (const layout::Flat *flat = groupStep(layout_)) {
       groupRanks_ = layout_.mesh.sizes[layout_.mesh.axisIndex(flat->by)];
@@ -166,7 +169,7 @@ private:
   const layout::Layout &layout_;
   Shapes shapes_;
 
-  int64_t ranks_ = 0;      ///< 0: not measured yet.
+  bool measured_ = false;
   int64_t groupRanks_ = 0; ///< Ranks that share a group buffer; 0: no group step.
   int64_t localMax_ = 0;   ///< Elements of the largest local tensor before the group step.
   int64_t maxEnd_ = 0;

@@ -9,7 +9,7 @@ namespace {
 
 /// Stores may share extents, so a small file could describe very many (store, extent) pairs.
 constexpr uint64_t kMaxStoreExtents = uint64_t{1} << 27;
-constexpr int64_t kMaxRanks = int64_t{1} << 24;
+constexpr int64_t kMaxRanks = int64_t{1} << 20;
 constexpr size_t kMaxMeshAxes = 16;
 
 /// A '/'-separated path that stays inside the folder it is relative to.

@@ -65,6 +65,19 @@ TEST(Verify, SharedExtentsAreBounded) {
   EXPECT_THAT(verifyError(plan), HasSubstr("its stores have more than"));
 }
 
+TEST(Verify, MeshesAreBoundedByExtents) {
+  // A short text may name very many ranks: refused before anything is made for each of them.
+  EXPECT_THAT(errorAfter([](Plan &p) {
+                p.layouts[2] = parseLayout("on (dp = 1048576) flat dp per param");
+                p.families[1].shape = {int64_t{1} << 20};
+              }),
+              HasSubstr("2 extents for 1048576 ranks"));
+  EXPECT_THAT(errorAfter([](Plan &p) {
+                p.layouts[2] = parseLayout("on (dp = 16777216, tp = 16777216) flat dp per param");
+              }),
+              HasSubstr("between 1 and"));
+}
+
 TEST(Verify, Targets) {
   auto target = [](auto change) { return errorAfter([&](Plan &p) { change(p.targets[1]); }); };
   EXPECT_THAT(target([](TargetEndpoint &t) { t.aliases = {{0, 99}}; }), HasSubstr("alias"));
@@ -138,7 +151,7 @@ TEST(Verify, Members) {
                 p.extents[2].offset = 990;
                 p.extents[2].elements = 10;
               }),
-              HasSubstr("reaches beyond its file"));
+              HasSubstr("reaches beyond its file if its elements are bf16"));
 }
 
 TEST(Verify, Scalars) {
