@@ -146,10 +146,15 @@ LogicalResult ReshardOp::verify() {
 }
 
 // ---- ckpt.cast
+/// Where overflow is common enough that a cast must say what it does.
+static bool isNarrowFloat(DType dtype) { return info(dtype).isFloat && bitWidth(dtype) <= 8; }
+
 void CastOp::build(OpBuilder &builder, OperationState &state, Value input, Type to,
                    std::optional<Overflow> overflow) {
   state.addOperands(input);
   state.addAttribute(getToAttrName(state.name), TypeAttr::get(to));
+  if (std::optional<DType> dtype = dtypeOf(to); !overflow && dtype && isNarrowFloat(*dtype))
+    overflow = Overflow::Ieee;
   if (overflow)
     state.addAttribute(getOverflowAttrName(state.name),
                        OverflowAttr::get(builder.getContext(), *overflow));
@@ -185,7 +190,7 @@ LogicalResult CastOp::verify() {
   if (!dtypeOf(getTo()))
     return emitOpError() << "to " << getTo() << ", which checkpoints do not store";
   DType to = getTargetDType();
-  if (info(to).isFloat && bitWidth(to) <= 8 && !getOverflow())
+  if (isNarrowFloat(to) && !getOverflow())
     return emitOpError() << "to " << getTo()
                          << " says what overflow does: `overflow saturate`, for one";
   if (getOverflow() && !recipe::overflowAllowed(to, getRecipeOverflow()))

@@ -124,6 +124,13 @@ LogicalResult AxesAttr::verify(EmitError emitError, StringRef text, ArrayRef<Axi
   auto map = layout::AxisMap::parse(text.str(), std::move(parsed));
   if (!map)
     return emitError() << map.error().message();
+  if (map->stored.empty())
+    return emitError() << "an empty map: the axes of a tensor as it is are left out";
+  if (map->partCount() == 0)
+    return emitError() << "the concatenations of \"" << text
+                       << "\" differ in their number of parts";
+  if (text != map->str())
+    return emitError() << "the map \"" << text << "\" is written \"" << map->str() << "\"";
   llvm::StringSet<> used;
   for (const auto &dim : map->stored)
     collectAxes(dim, used);

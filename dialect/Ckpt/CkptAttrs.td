@@ -102,7 +102,7 @@ def Ckpt_SplitAttr : Ckpt_Attr<"Split", "split"> {
                                                "SplitRule::Even">:$rule,
                         OptionalArrayRefParameter<"int64_t">:$widths);
   let assemblyFormat = [{
-    `<` `[` $axes `]` `by` `[` $by `]` (`rule` $rule^)? (`[` $widths^ `]`)? `>`
+    `<` `[` $axes `]` `by` ` ` `[` $by `]` (`rule` $rule^)? (` ` `[` $widths^ `]`)? `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -56,6 +56,4 @@ class Ckpt_Type<string name, string typeMnemonic, list<Trait> traits = []>
   let mnemonic = typeMnemonic;
 }
 
-class Ckpt_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Ckpt_Dialect, info, mnemonic>;
-
 #endif // RECAST_DIALECT_CKPT_BASE_TD

@@ -8,21 +8,15 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-def Ckpt_Overflow : I32Enum<"Overflow", "what becomes of a finite value too large for the target", [
-    I32EnumCase<"Ieee", 0, "ieee">, I32EnumCase<"Saturate", 1, "saturate">,
-    I32EnumCase<"Nan", 2, "nan">]> {
+def Ckpt_OverflowAttr : I32EnumAttr<"Overflow", "what becomes of a finite value too large for the target", [
+    I32EnumAttrCase<"Ieee", 0, "ieee">, I32EnumAttrCase<"Saturate", 1, "saturate">,
+    I32EnumAttrCase<"Nan", 2, "nan">]> {
   let cppNamespace = "::recast::ir::ckpt";
-}
-def Ckpt_OverflowAttr : Ckpt_EnumAttr<Ckpt_Overflow, "overflow"> {
-  let assemblyFormat = "$value";
 }
 
-def Ckpt_Rounding : I32Enum<"Rounding", "how a value between two target values is rounded", [
-    I32EnumCase<"NearestEven", 0, "rne">]> {
+def Ckpt_RoundingAttr : I32EnumAttr<"Rounding", "how a value between two target values is rounded", [
+    I32EnumAttrCase<"NearestEven", 0, "rne">]> {
   let cppNamespace = "::recast::ir::ckpt";
-}
-def Ckpt_RoundingAttr : Ckpt_EnumAttr<Ckpt_Rounding, "rounding"> {
-  let assemblyFormat = "$value";
 }
 
 def Ckpt_MemberTable : Attr<CPred<"::llvm::isa<::mlir::DenseResourceElementsAttr>($_self)">,
@@ -106,7 +100,7 @@ def Ckpt_MapOp : Ckpt_Op<"map", [Pure]> {
   let arguments = (ins Variadic<Ckpt_ValueType>:$parts, Ckpt_AxesAttr:$axes);
   let results = (outs Ckpt_ValueType:$result);
   let assemblyFormat = [{
-    $parts attr-dict `:` type($parts) `to` type($result) `by` qualified($axes)
+    $parts attr-dict `:` type($parts) `to` qualified(type($result)) `by` qualified($axes)
   }];
   let hasVerifier = 1;
 }
@@ -125,7 +119,7 @@ def Ckpt_UnmapOp : Ckpt_Op<"unmap", [Pure]> {
   let arguments = (ins Ckpt_ValueType:$input, Ckpt_AxesAttr:$axes);
   let results = (outs Variadic<Ckpt_ValueType>:$parts);
   let assemblyFormat = [{
-    $input attr-dict `:` type($input) `to` type($parts) `by` qualified($axes)
+    $input attr-dict `:` qualified(type($input)) `to` type($parts) `by` qualified($axes)
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
@@ -143,7 +137,7 @@ def Ckpt_ReshardOp : Ckpt_Op<"reshard", [Pure]> {
   }];
   let arguments = (ins Ckpt_ValueType:$input);
   let results = (outs Ckpt_ValueType:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `to` type($result)";
+  let assemblyFormat = "$input attr-dict `:` qualified(type($input)) `to` qualified(type($result))";
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
@@ -172,10 +166,10 @@ def Ckpt_CastOp : Ckpt_Op<"cast", [Pure, DeclareOpInterfaceMethods<InferTypeOpIn
                        OptionalAttr<Ckpt_OverflowAttr>:$overflow);
   let results = (outs AnyTypeOf<[Ckpt_ValueType, Ckpt_StateType]>:$result);
   let assemblyFormat = [{
-    $input `to` $to (`round` $round^)? (`overflow` $overflow^)? attr-dict `:` type($input)
+    $input `to` $to (`round` $round^)? (`overflow` $overflow^)? attr-dict `:` qualified(type($input))
   }];
   let skipDefaultBuilders = 1;
-  let builders = [
+  let builders = [ // Without `overflow`: ieee, spelled out where it must be.
     OpBuilder<(ins "::mlir::Value":$input, "::mlir::Type":$to,
                    CArg<"std::optional<Overflow>", "std::nullopt">:$overflow)>,
     OpBuilder<(ins "::mlir::Value":$input, "::recast::DType":$to,
@@ -199,7 +193,7 @@ def Ckpt_CheckEqualOp : Ckpt_Op<"check_equal", [SameTypeOperands,
     Example: `ckpt.check_equal %a, %b : !ckpt.value<tensor<8xbf16>>`
   }];
   let arguments = (ins Ckpt_ValueType:$lhs, Ckpt_ValueType:$rhs);
-  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs)";
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` qualified(type($lhs))";
 }
 
 #endif // RECAST_DIALECT_CKPT_BOUND_OPS_TD

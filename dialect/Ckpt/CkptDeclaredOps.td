@@ -14,7 +14,7 @@ def Ckpt_ExprAttr : Attr<CPred<"::recast::ir::ckpt::isExpr($_self)">, "an expres
 
 class Ckpt_EndpointOp<string mnemonic> : Ckpt_Op<mnemonic, [Symbol, HasParent<"::mlir::ModuleOp">]> {
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$format,
-                       DefaultValuedAttr<ArrayAttr, "{}">:$args,
+                       ArrayAttr:$args,
                        OptionalAttr<TypedArrayAttrBase<Ckpt_SameAttr, "array of #ckpt.same">>:$same,
                        OptionalAttr<Ckpt_MeshAttr>:$mesh, OptionalAttr<StrArrayAttr>:$replicated);
   let assemblyFormat = [{
@@ -143,14 +143,11 @@ def Ckpt_DropOp : Ckpt_SelectionOp<"drop"> {
   }];
 }
 
-def Ckpt_ObjectPolicy : I32Enum<"ObjectPolicy", "what becomes of an object", [
-    I32EnumCase<"Keep", 0, "keep">, I32EnumCase<"Drop", 1, "drop">, I32EnumCase<"Set", 2, "set">,
-    I32EnumCase<"Merge", 3, "merge">, I32EnumCase<"PerRank", 4, "per_rank">,
-    I32EnumCase<"ByName", 5, "by_name">]> {
+def Ckpt_ObjectPolicyAttr : I32EnumAttr<"ObjectPolicy", "what becomes of an object", [
+    I32EnumAttrCase<"Keep", 0, "keep">, I32EnumAttrCase<"Drop", 1, "drop">, I32EnumAttrCase<"Set", 2, "set">,
+    I32EnumAttrCase<"Merge", 3, "merge">, I32EnumAttrCase<"PerRank", 4, "per_rank">,
+    I32EnumAttrCase<"ByName", 5, "by_name">]> {
   let cppNamespace = "::recast::ir::ckpt";
-}
-def Ckpt_ObjectPolicyAttr : Ckpt_EnumAttr<Ckpt_ObjectPolicy, "policy"> {
-  let assemblyFormat = "$value";
 }
 
 def Ckpt_ObjectsOp : Ckpt_StatementOp<"objects"> {

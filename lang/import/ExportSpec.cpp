@@ -1,0 +1,279 @@
+#include "dialect/Ckpt/CkptDialect.h"
+#include "lang/ast/Words.h"
+#include "lang/import/ExprAttr.h"
+#include "lang/import/Import.h"
+
+#include <fmt/format.h>
+
+using namespace mlir;
+using namespace recast::ir;
+
+namespace recast::lang {
+namespace {
+
+Location placeOf(mlir::Location loc) {
+  if (auto place = dyn_cast<FileLineColLoc>(loc))
+    return {place.getLine(), place.getColumn()};
+  return {};
+}
+
+tl::unexpected<Error> failAt(mlir::Location loc, std::string message) {
+  if (auto place = dyn_cast<FileLineColLoc>(loc))
+    message = fmt::format("{}:{}:{}: {}", place.getFilename().str(), place.getLine(),
+                          place.getColumn(), message);
+  return usage(std::move(message));
+}
+
+Result<std::string> identifier(StringRef text, mlir::Location loc) {
+  if (isIdentifier(text.str()))
+    return text.str();
+  return failAt(loc, fmt::format("`{}` is no name that the language can spell", text.str()));
+}
+
+Result<std::vector<std::string>> identifiers(std::optional<ArrayAttr> names, mlir::Location loc) {
+  std::vector<std::string> out;
+  for (Attribute name : names.value_or(ArrayAttr()) ? names->getValue() : ArrayRef<Attribute>()) {
+    auto symbol = dyn_cast<FlatSymbolRefAttr>(name);
+    RECAST_ASSIGN(std::string text,
+                  identifier(symbol ? symbol.getValue() : cast<StringAttr>(name).getValue(), loc));
+    out.push_back(std::move(text));
+  }
+  return out;
+}
+
+std::vector<Glob> globs(std::optional<ArrayAttr> patterns) {
+  std::vector<Glob> out;
+  if (patterns)
+    for (Attribute pattern : *patterns)
+      out.push_back({cast<StringAttr>(pattern).str(), {}});
+  return out;
+}
+
+ExprPtr word(StringRef text) {
+  Expr out;
+  out.kind = Expr::Kind::Name;
+  out.text = text.str();
+  return std::make_shared<const Expr>(std::move(out));
+}
+
+LayoutStep exportStep(Attribute attr) {
+  layout::Step known = ckpt::stepOf(attr);
+  if (auto *pad = std::get_if<layout::Pad>(&known)) {
+    Expr multiple;
+    multiple.integer = pad->multiple;
+    return {{}, PadStep{pad->axis, std::make_shared<const Expr>(std::move(multiple))}};
+  }
+  if (auto *split = std::get_if<layout::Split>(&known)) {
+    auto rule = cast<ckpt::SplitAttr>(attr).getRule();
+    return {{},
+            SplitStep{split->axes, split->by,
+                      rule == ckpt::SplitRule::Even ? "" : ckpt::stringifySplitRule(rule).str(),
+                      split->widths}};
+  }
+  if (auto *chunk = std::get_if<layout::Chunk>(&known))
+    return {{}, ChunkStep{chunk->dim, chunk->by}};
+  auto flat = cast<ckpt::FlatAttr>(attr);
+  return {{}, FlatStep{flat.getBy().str(), ckpt::stringifyFlatScope(flat.getPer()).str()}};
+}
+
+template <typename Op> Result<Endpoint> exportEndpoint(Op op) {
+  Endpoint out;
+  out.loc = placeOf(op.getLoc());
+  out.isTarget = std::is_same_v<Op, ckpt::TargetOp>;
+  RECAST_ASSIGN(out.name, identifier(op.getSymName(), op.getLoc()));
+  RECAST_ASSIGN(out.format, identifier(op.getFormat(), op.getLoc()));
+  out.args = attrToArgs(op.getArgs());
+  if (op.getSame())
+    for (auto rule : op.getSame()->template getAsRange<ckpt::SameAttr>()) {
+      SameRule &made = out.same.emplace_back();
+      made.names.text = rule.getNames().str();
+      for (Attribute step : rule.getSteps())
+        made.steps.push_back(exportStep(step));
+    }
+  if (op.getMesh()) {
+    layout::Mesh mesh = op.getMesh()->getMesh();
+    for (auto [axis, size] : llvm::zip_equal(mesh.axes, mesh.sizes)) {
+      RECAST_ASSIGN(std::string name, identifier(axis, op.getLoc()));
+      out.mesh.emplace_back(std::move(name), size);
+    }
+  }
+  RECAST_ASSIGN(out.replicated, identifiers(op.getReplicated(), op.getLoc()));
+  return out;
+}
+
+template <typename Op> Result<Selection> exportSelection(Op op) {
+  Selection out;
+  out.loc = placeOf(op.getLoc());
+  out.isElse = op.getIsElse();
+  out.in = globs(op.getNames());
+  RECAST_ASSIGN(out.roles, identifiers(op.getRoles(), op.getLoc()));
+  return out;
+}
+
+Operation exportCast(ckpt::CastOp op) {
+  lang::Operation out;
+  out.loc = placeOf(op.getLoc());
+  out.name = "cast";
+  out.args.push_back({"", word(StringRef(name(op.getTargetDType())))});
+  if (op.getOverflow())
+    out.args.push_back({"overflow", word(ckpt::stringifyOverflow(*op.getOverflow()))});
+  return out;
+}
+
+Result<RoleStatement> exportRole(ckpt::RoleOp op) {
+  RoleStatement out;
+  RECAST_ASSIGN(out.selection, exportSelection(op));
+  lang::Operation first;
+  first.loc = placeOf(op.getLoc());
+  first.name = "keep";
+  if (op.getFrom()) {
+    RECAST_ASSIGN(first.name, identifier(*op.getFrom(), op.getLoc()));
+    if (findWord(operationWords(), first.name)) {
+      first.args.push_back({"", word(first.name)});
+      first.name = "role";
+    }
+  }
+  std::vector<lang::Operation> reversed;
+  Value value = op.getYield().getValues().front();
+  while (auto made = value.getDefiningOp<ckpt::CastOp>()) {
+    reversed.push_back(exportCast(made));
+    value = made.getInput();
+  }
+  // The language has chains only: every op on the way from the argument, and no other.
+  if (value != op.getState() || reversed.size() + 1 != op.getBlock().getOperations().size())
+    return failAt(op.getLoc(), "this rule is not one chain of operations");
+  out.chain.push_back(std::move(first));
+  out.chain.insert(out.chain.end(), reversed.rbegin(), reversed.rend());
+  return out;
+}
+
+Result<ObjectRule> exportObjects(ckpt::ObjectsOp op) {
+  ObjectRule out;
+  out.loc = placeOf(op.getLoc());
+  out.isElse = op.getIsElse();
+  if (ArrayAttr keys = op.getKeysAttr())
+    for (Attribute key : keys) {
+      Ref &ref = out.keys.emplace_back();
+      SmallVector<StringRef> parts;
+      StringRef text = cast<StringAttr>(key).getValue();
+      text.split(parts, '.');
+      for (StringRef part : parts) {
+        RECAST_ASSIGN(std::string name, identifier(part, op.getLoc()));
+        ref.parts.push_back(std::move(name));
+      }
+    }
+  out.policy.loc = out.loc;
+  out.policy.name = ckpt::stringifyObjectPolicy(op.getPolicy()).str();
+  if (op.getValue())
+    out.policy.args.push_back({"", attrToExpr(*op.getValue())});
+  return out;
+}
+
+class JobExporter {
+public:
+  Result<Job> run(ckpt::JobOp op);
+
+private:
+  Status statement(mlir::Operation &op);
+  /// The list that a statement with these targets belongs to.
+  Result<std::vector<Statement> *> bodyFor(mlir::Operation &op);
+  template <typename Node> Status add(mlir::Operation &op, Node node) {
+    RECAST_ASSIGN(std::vector<Statement> * body, bodyFor(op));
+    body->push_back({placeOf(op.getLoc()), std::move(node)});
+    return {};
+  }
+
+  Job job_;
+  ArrayAttr targets_; ///< Of the last statement.
+};
+
+Result<std::vector<Statement> *> JobExporter::bodyFor(mlir::Operation &op) {
+  auto targets = op.getAttrOfType<ArrayAttr>("targets");
+  bool isSame = targets == targets_ && !job_.body.empty();
+  targets_ = targets;
+  if (!targets)
+    return &job_.body;
+  if (!isSame) {
+    ForStatement block;
+    RECAST_ASSIGN(block.targets, identifiers(targets, op.getLoc()));
+    job_.body.push_back({placeOf(op.getLoc()), std::move(block)});
+  }
+  return &std::get<ForStatement>(job_.body.back().node).body;
+}
+
+Status JobExporter::statement(mlir::Operation &op) {
+  if (auto role = dyn_cast<ckpt::RoleOp>(op)) {
+    RECAST_ASSIGN(RoleStatement node, exportRole(role));
+    return add(op, std::move(node));
+  }
+  if (auto drop = dyn_cast<ckpt::DropOp>(op)) {
+    RECAST_ASSIGN(Selection selection, exportSelection(drop));
+    return add(op, DropStatement{std::move(selection)});
+  }
+  if (auto objects = dyn_cast<ckpt::ObjectsOp>(op)) {
+    RECAST_ASSIGN(ObjectRule rule, exportObjects(objects));
+    RECAST_ASSIGN(std::vector<Statement> * body, bodyFor(op));
+    bool follows = op.getPrevNode() && isa<ckpt::ObjectsOp>(op.getPrevNode());
+    if (!follows || body->empty() || !std::holds_alternative<ObjectsStatement>(body->back().node))
+      body->push_back({placeOf(op.getLoc()), ObjectsStatement{}});
+    std::get<ObjectsStatement>(body->back().node).rules.push_back(std::move(rule));
+    return {};
+  }
+  if (auto files = dyn_cast<ckpt::FilesOp>(op)) {
+    StringAttr from = files.getFromAttr();
+    return add(op, FilesStatement{globs(files.getNames()), attrToExpr(from)});
+  }
+  if (auto expect = dyn_cast<ckpt::ExpectOp>(op))
+    return add(op, ExpectStatement{attrToExpr(expect.getCondition())});
+  if (auto check = dyn_cast<ckpt::CheckOp>(op)) {
+    CheckStatement node{attrToExpr(check.getCondition()), {}};
+    if (check.getOtherwise()) {
+      RECAST_ASSIGN(node.otherwise, identifier(*check.getOtherwise(), op.getLoc()));
+    }
+    return add(op, std::move(node));
+  }
+  if (auto budget = dyn_cast<ckpt::BudgetOp>(op)) {
+    auto bytes = static_cast<uint64_t>(budget.getSize().getBytes());
+    return add(op, BudgetStatement{bytes, spellSize(bytes)});
+  }
+  return failAt(op.getLoc(), fmt::format("{} is not a statement of the language",
+                                         op.getName().getStringRef().str()));
+}
+
+Result<Job> JobExporter::run(ckpt::JobOp op) {
+  job_.loc = placeOf(op.getLoc());
+  RECAST_ASSIGN(job_.verb, identifier(op.getVerb(), op.getLoc()));
+  RECAST_ASSIGN(job_.source, identifier(op.getSource(), op.getLoc()));
+  RECAST_ASSIGN(job_.targets, identifiers(op.getTargets(), op.getLoc()));
+  for (mlir::Operation &inner : op.getBody().front())
+    RECAST_TRY(statement(inner));
+  return std::move(job_);
+}
+
+} // namespace
+
+Result<Spec> exportSpec(ModuleOp module) {
+  Spec out;
+  if (auto place = dyn_cast<FileLineColLoc>(module.getLoc()))
+    out.file = place.getFilename().str();
+  for (mlir::Operation &op : *module.getBody()) {
+    if (auto source = dyn_cast<ckpt::SourceOp>(op)) {
+      RECAST_ASSIGN(Endpoint endpoint, exportEndpoint(source));
+      out.endpoints.push_back(std::move(endpoint));
+    } else if (auto target = dyn_cast<ckpt::TargetOp>(op)) {
+      RECAST_ASSIGN(Endpoint endpoint, exportEndpoint(target));
+      out.endpoints.push_back(std::move(endpoint));
+    } else if (auto job = dyn_cast<ckpt::JobOp>(op)) {
+      RECAST_ASSIGN(Job made, JobExporter().run(job));
+      out.jobs.push_back(std::move(made));
+    } else {
+      return failAt(op.getLoc(),
+                    fmt::format("{} is not declared IR: only endpoints and jobs can be "
+                                "written as text",
+                                op.getName().getStringRef().str()));
+    }
+  }
+  return out;
+}
+
+} // namespace recast::lang
