@@ -27,7 +27,7 @@ struct Word {
   std::string_view text;
 };
 inline constexpr Word bf16{"bf16"}, f16{"f16"}, f32{"f32"}, f64{"f64"}, f8e4m3fn{"f8e4m3fn"},
-    f8e5m2{"f8e5m2"}, saturate{"saturate"}, nan{"nan"};
+    f8e5m2{"f8e5m2"}, saturate{"saturate"}, nan{"nan"}, ieee{"ieee"};
 
 inline constexpr uint64_t KiB = uint64_t{1} << 10, MiB = uint64_t{1} << 20, GiB = uint64_t{1} << 30,
                           TiB = uint64_t{1} << 40;

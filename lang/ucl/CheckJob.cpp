@@ -8,9 +8,20 @@
 namespace recast::lang {
 namespace {
 bool isFloat8(DType type) { return bitWidth(type) == 8 && info(type).isFloat; }
-/// Integers and scale types keep their values; a cast is between real numbers.
+
+/// What casts can make: IEEE-like floats, and integers (which only ever become wider).
 bool isCastTarget(DType type) {
-  return info(type).isFloat && bitWidth(type) >= 8 && type != DType::F8E8M0;
+  switch (type) {
+  case DType::F16:
+  case DType::BF16:
+  case DType::F32:
+  case DType::F64:
+  case DType::F8E4M3FN:
+  case DType::F8E5M2:
+    return true;
+  default:
+    return !info(type).isFloat && type != DType::Bool && type != DType::C64 && type != DType::C128;
+  }
 }
 
 std::vector<std::string> castTargets() {
@@ -19,6 +30,16 @@ std::vector<std::string> castTargets() {
     if (isCastTarget(type.type))
       out.emplace_back(type.name);
   return out;
+}
+
+/// What can become of values that are too large: f8e4m3fn has no infinity, and f8e5m2 keeps NaN for
+/// what is none.
+std::vector<std::string> overflowRules(DType type) {
+  if (type == DType::F8E4M3FN)
+    return {"saturate", "nan"};
+  if (type == DType::F8E5M2)
+    return {"saturate", "ieee"};
+  return {"ieee"};
 }
 } // namespace
 
@@ -296,55 +317,53 @@ void Checker::checkNoArgs(const Operation &operation) {
 }
 
 void Checker::checkCast(const Operation &cast) {
-  const Arg *type = nullptr, *overflow = nullptr;
+  static const std::vector<std::string> kArguments = {"overflow", "round"};
+  const Arg *type = nullptr, *overflow = nullptr, *round = nullptr;
   for (const Arg &arg : cast.args) {
-    const Arg *&slot = arg.name.empty() ? type : overflow;
-    if (!arg.name.empty() && arg.name != "overflow") {
-      std::vector<std::string> known = {"overflow"};
+    const Arg *&slot = arg.name.empty() ? type : arg.name == "round" ? round : overflow;
+    if (!arg.name.empty() && arg.name != "overflow" && arg.name != "round")
       return reportWord(
           cast.loc, arg.name,
-          fmt::format("`cast` has no argument `{}`{}", arg.name, didYouMean(arg.name, known)));
-    }
+          fmt::format("`cast` has no argument `{}`{}", arg.name, didYouMean(arg.name, kArguments)));
     if (slot)
-      return report(cast.loc, "`cast` takes one dtype and at most one `overflow = ..`");
+      return report(cast.loc, "`cast` takes one dtype, `overflow = ..` and `round = ..`");
     slot = &arg;
   }
   if (!type)
     return report(cast.loc, "`cast` needs a dtype, as in `cast(bf16)`");
+  if (round)
+    checkChoice(*round, {"rne"}, cast.loc);
   ExprPtr value = constant(type->value, cast.loc);
   if (!value)
     return;
   Location at = type->value->loc.line ? type->value->loc : cast.loc;
-  bool isWord = value->kind == Expr::Kind::Name || value->kind == Expr::Kind::String;
+  bool isWord = value->kind == Expr::Kind::Name;
   auto dtype = isWord ? parseDType(value->text) : std::nullopt;
   if (!dtype || !isCastTarget(*dtype)) {
     std::vector<std::string> known = castTargets();
-    std::string near = isWord && !dtype ? didYouMean(value->text, known) : std::string();
-    return report(at, fmt::format("{}{}; a cast goes to {}",
-                                  isWord ? fmt::format("unknown dtype `{}` for a cast", value->text)
-                                         : std::string("this is no dtype"),
-                                  near, fmt::join(known, ", ")));
+    std::string what =
+        !isWord ? std::string("a cast needs the name of a dtype")
+        : dtype ? fmt::format("there is no cast to `{}`", value->text)
+                : fmt::format("unknown dtype `{}`{}", value->text, didYouMean(value->text, known));
+    return report(at, fmt::format("{}; a cast goes to {}", what, fmt::join(known, ", ")));
   }
-  if (!overflow) {
-    if (isFloat8(*dtype))
-      report(at, fmt::format("a cast to {0} must say what becomes of values that are too large: "
-                             "cast({0}, overflow = saturate) or overflow = nan",
-                             name(*dtype)));
+  std::vector<std::string> rules = overflowRules(*dtype);
+  if (overflow)
+    return checkChoice(*overflow, rules, cast.loc);
+  if (isFloat8(*dtype))
+    report(at, fmt::format("a cast to {0} must say what becomes of values that are too large: "
+                           "cast({0}, overflow = {1}) or overflow = {2}",
+                           name(*dtype), rules[0], rules[1]));
+}
+
+void Checker::checkChoice(const Arg &arg, const std::vector<std::string> &choices, Location at) {
+  ExprPtr value = constant(arg.value, at);
+  if (!value || (value->kind == Expr::Kind::Name &&
+                 std::find(choices.begin(), choices.end(), value->text) != choices.end()))
     return;
-  }
-  Location where = overflow->value && overflow->value->loc.line ? overflow->value->loc : cast.loc;
-  if (!isFloat8(*dtype))
-    return report(where, fmt::format("only casts to fp8 choose what overflow does; in {} it gives "
-                                     "infinity",
-                                     name(*dtype)));
-  ExprPtr choice = constant(overflow->value, cast.loc);
-  if (!choice)
-    return;
-  std::vector<std::string> known = {"saturate", "nan"};
-  if (choice->kind != Expr::Kind::Name ||
-      std::find(known.begin(), known.end(), choice->text) == known.end())
-    report(where,
-           fmt::format("`overflow` is `saturate` or `nan`{}", didYouMean(choice->text, known)));
+  report(arg.value->loc.line ? arg.value->loc : at,
+         fmt::format("`{}` is {} here{}", arg.name, fmt::join(choices, " or "),
+                     value->kind == Expr::Kind::Name ? didYouMean(value->text, choices) : ""));
 }
 
 } // namespace recast::lang

@@ -94,7 +94,7 @@ std::string didYouMean(std::string_view word, std::span<const KnownWord> candida
   return didYouMean(word, names);
 }
 
-std::string listOf(std::span<const KnownWord> words) {
+std::string listOf(std::span<const KnownWord> words, std::string_view conjunction) {
   std::vector<std::string_view> names;
   for (const KnownWord &word : words)
     if (word.available)
@@ -102,7 +102,7 @@ std::string listOf(std::span<const KnownWord> words) {
   std::string out;
   for (size_t i = 0; i < names.size(); ++i) {
     if (i != 0)
-      out += i + 1 == names.size() ? " and " : ", ";
+      out += i + 1 == names.size() ? fmt::format(" {} ", conjunction) : std::string(", ");
     out += quoted(names[i]);
   }
   return out;

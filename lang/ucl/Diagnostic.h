@@ -32,7 +32,7 @@ std::string didYouMean(std::string_view word, std::span<const std::string> candi
 std::string didYouMean(std::string_view word, std::span<const KnownWord> candidates);
 
 /// "`a`, `b` and `c`": the available words.
-std::string listOf(std::span<const KnownWord> words);
+std::string listOf(std::span<const KnownWord> words, std::string_view conjunction = "and");
 std::string quoted(std::string_view word);
 
 } // namespace recast::lang

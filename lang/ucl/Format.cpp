@@ -10,7 +10,7 @@ namespace {
 constexpr size_t kColumns = 100;
 constexpr size_t kIndent = 2;
 constexpr size_t kContinuation = 4;
-/// Neighbours whose `as` stand further apart than this are left as they are.
+/// Neighbours that stand further apart than this are not lined up.
 constexpr size_t kMaxPadding = 40;
 
 size_t columnsOf(std::string_view text) {
@@ -33,7 +33,9 @@ public:
       token();
     flushComments(tokens_.size() - 1);
     endLine();
-    alignHow();
+    std::vector<Mark> nothing;
+    align(hows_, trailing_);
+    align(trailing_, nothing);
     std::string out;
     for (const std::string &line : lines_)
       out += line + '\n';
@@ -169,7 +171,7 @@ private:
       }
     }
     if (has(at_, Token::BeforeHow) && line_.find_first_not_of(' ') != std::string::npos)
-      hows_.emplace_back(lines_.size(), line_.size());
+      hows_.push_back({lines_.size(), line_.size()});
     put(has(at_, Token::Joins) ? "_" : spelling(at_));
     lastLine_ = tokens_[at_].loc.line;
     isFresh_ = false;
@@ -202,6 +204,7 @@ private:
       bool isTrailing = comment.loc.line == lastLine_ && !line_.empty();
       if (isTrailing) {
         put("  ");
+        trailing_.push_back({lines_.size(), line_.size()});
         put(text);
       } else {
         bool isBetweenItems =
@@ -211,9 +214,9 @@ private:
           emptyLineBefore(comment.loc.line);
         beginLine(isBetweenItems ? 0 : kContinuation);
         put(text);
+        isFresh_ = false; // A comment behind '{' does not count: its block still begins.
       }
       lastLine_ = comment.loc.line;
-      isFresh_ = false;
       endLine();
     }
   }
@@ -239,22 +242,33 @@ private:
     isBegun_ = false;
   }
 
-  /// Puts the `as` of endpoints on neighbouring lines below each other.
-  void alignHow() {
-    for (size_t first = 0; first < hows_.size();) {
+  /// A place in a written line that is lined up with its like on neighbouring lines.
+  struct Mark {
+    size_t line, byte;
+  };
+
+  size_t columnOf(const Mark &mark) const {
+    return columnsOf(std::string_view(lines_[mark.line]).substr(0, mark.byte));
+  }
+
+  void align(std::vector<Mark> &marks, std::vector<Mark> &behind) {
+    for (size_t first = 0; first < marks.size();) {
       size_t last = first + 1;
-      while (last < hows_.size() && hows_[last].first == hows_[last - 1].first + 1)
+      while (last < marks.size() && marks[last].line == marks[last - 1].line + 1)
         ++last;
       size_t least = SIZE_MAX, most = 0;
-      auto columnOf = [&](size_t i) {
-        return columnsOf(std::string_view(lines_[hows_[i].first]).substr(0, hows_[i].second));
-      };
       for (size_t i = first; i < last; ++i) {
-        least = std::min(least, columnOf(i));
-        most = std::max(most, columnOf(i));
+        least = std::min(least, columnOf(marks[i]));
+        most = std::max(most, columnOf(marks[i]));
       }
-      for (size_t i = first; i < last && most - least <= kMaxPadding; ++i)
-        lines_[hows_[i].first].insert(hows_[i].second, most - columnOf(i), ' ');
+      for (size_t i = first; i < last && most - least <= kMaxPadding; ++i) {
+        size_t padding = most - columnOf(marks[i]);
+        lines_[marks[i].line].insert(marks[i].byte, padding, ' ');
+        auto pushed = std::lower_bound(behind.begin(), behind.end(), marks[i].line,
+                                       [](const Mark &m, size_t line) { return m.line < line; });
+        if (pushed != behind.end() && pushed->line == marks[i].line)
+          pushed->byte += padding;
+      }
       first = last;
     }
   }
@@ -272,7 +286,7 @@ private:
   size_t column_ = 0;
   bool isBegun_ = false, isFresh_ = true; ///< Fresh: at the head of the text or of a block.
   uint32_t lastLine_ = 0;                 ///< Of the text: where the last token or comment stood.
-  std::vector<std::pair<size_t, size_t>> hows_; ///< (line, byte) of every `as`.
+  std::vector<Mark> hows_, trailing_;     ///< Every `as`, every comment behind a token.
 };
 } // namespace
 

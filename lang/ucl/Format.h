@@ -11,7 +11,8 @@ namespace recast::lang {
 
 /// Lays out a text: two blanks per level, one statement per line, short blocks on one line, at most
 /// one empty line in a row, lines of at most 100 columns where words allow it, `as` of neighbouring
-/// endpoints aligned. Comments stay with the token they stand before or behind. Fails like `parse`.
+/// endpoints and comments behind neighbouring lines aligned. Comments stay with the token that they
+/// stand before or behind. Fails like `parse`.
 Result<std::string> formatText(std::string_view text, std::string file = {});
 
 /// A spec as text. For every spec that `check` accepts, `parse(format(spec)) == spec`.

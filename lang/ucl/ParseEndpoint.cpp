@@ -25,7 +25,7 @@ Result<Endpoint> Parser::endpoint() {
   unsigned height = 0;
   RECAST_TRY(arguments(out.args, height));
   flag(Token::BeforeHow);
-  RECAST_TRY(expectWord("as", "same"));
+  RECAST_TRY(expectWord("as", "`as same`"));
   RECAST_TRY(how(out));
   // What may follow is optional, and the next item begins with a word of its own.
   if (takeWord("on"))
@@ -61,7 +61,7 @@ Status Parser::how(Endpoint &endpoint) {
     return errorHere(atPunct("(", 1)
                          ? "models and views are not part of this version; write `as same`"
                          : fmt::format("expected `same` after `as`, found {}", describe(peek())));
-  RECAST_TRY(expectWord("same", "after `as`"));
+  RECAST_TRY(expectWord("same", "`same` after `as`"));
   if (!takePunct("{"))
     return {};
   while (!atPunct("}")) {
@@ -80,11 +80,9 @@ Result<SameRule> Parser::sameRule() {
   do {
     RECAST_ASSIGN(LayoutStep made, step());
     rule.steps.push_back(std::move(made));
-  } while (atStep());
+  } while (atKind(Kind::Id));
   return rule;
 }
-
-bool Parser::atStep() const { return atKind(Kind::Id); }
 
 Result<LayoutStep> Parser::step() {
   LayoutStep out;
@@ -92,9 +90,9 @@ Result<LayoutStep> Parser::step() {
   if (takeWord("pad")) {
     PadStep pad;
     RECAST_ASSIGN(pad.axis, expectName("an axis after `pad`"));
-    RECAST_TRY(expectWord("to", "multiple of"));
-    RECAST_TRY(expectWord("multiple", "of"));
-    RECAST_TRY(expectWord("of", "and a number"));
+    RECAST_TRY(expectWord("to", "`to multiple of`"));
+    RECAST_TRY(expectWord("multiple", "`to multiple of`"));
+    RECAST_TRY(expectWord("of", "`to multiple of`"));
     RECAST_ASSIGN(pad.multiple, expression());
     out.step = std::move(pad);
   } else if (takeWord("split")) {
@@ -105,13 +103,13 @@ Result<LayoutStep> Parser::step() {
       return expected("the number of a dimension after `chunk`");
     chunk.dim = integerOf(spelling(peek()));
     advance();
-    RECAST_TRY(expectWord("by", "and a mesh axis"));
+    RECAST_TRY(expectWord("by", "`by` and a mesh axis"));
     RECAST_ASSIGN(chunk.by, expectName("a mesh axis after `by`"));
     out.step = std::move(chunk);
   } else if (takeWord("flat")) {
     FlatStep flat;
     RECAST_ASSIGN(flat.by, expectName("a mesh axis after `flat`"));
-    RECAST_TRY(expectWord("per", "param or group"));
+    RECAST_TRY(expectWord("per", "`per param` or `per group`"));
     flat.per = spelling(peek());
     if (!findWord(kFlatUnits, flat.per))
       return expected("`param` or `group` after `per`");
@@ -121,7 +119,7 @@ Result<LayoutStep> Parser::step() {
     return errorHere(fmt::format("the step {} is not part of this version", describe(peek())));
   } else {
     std::string near = atKind(Kind::Id) ? didYouMean(spelling(peek()), kSteps) : std::string();
-    return errorHere(fmt::format("expected a layout step ({}), found {}{}", listOf(kSteps),
+    return errorHere(fmt::format("expected a layout step ({}), found {}{}", listOf(kSteps, "or"),
                                  describe(peek()), near));
   }
   return out;

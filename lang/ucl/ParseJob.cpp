@@ -191,7 +191,7 @@ Result<ObjectRule> Parser::objectRule() {
     } while (takePunct(","));
   }
   RECAST_TRY(expectPunct(":", "and what to do with the object"));
-  RECAST_ASSIGN(rule.policy, call(fmt::format("{}", listOf(objectPolicyWords()))));
+  RECAST_ASSIGN(rule.policy, call(listOf(objectPolicyWords(), "or")));
   return rule;
 }
 
@@ -204,8 +204,8 @@ Result<Statement> Parser::filesStatement() {
   flag(Token::BeginsItem);
   RECAST_ASSIGN(files.names, globs("the name of a file in quotes"));
   RECAST_TRY(expectPunct(":", "and `copy from` after the names of files"));
-  RECAST_TRY(expectWord("copy", "from"));
-  RECAST_TRY(expectWord("from", "and a folder"));
+  RECAST_TRY(expectWord("copy", "`copy from` and a folder"));
+  RECAST_TRY(expectWord("from", "`from` and a folder"));
   RECAST_ASSIGN(files.from, expression());
   RECAST_TRY(expectPunct("}", "at the end of `files`"));
   out.node = std::move(files);

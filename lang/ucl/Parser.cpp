@@ -28,10 +28,10 @@ Status Parser::expectPunct(std::string_view punct, std::string_view where) {
   return expected(fmt::format("`{}` {}", punct, where));
 }
 
-Status Parser::expectWord(std::string_view word, std::string_view where) {
+Status Parser::expectWord(std::string_view word, std::string_view what) {
   if (takeWord(word))
     return {};
-  return expected(fmt::format("`{}` {}", word, where));
+  return expected(what.empty() ? quoted(word) : std::string(what));
 }
 
 Result<std::string> Parser::expectName(std::string_view what) {
@@ -140,8 +140,8 @@ Result<Spec> Parser::file() {
       return errorHere(fmt::format(
           "`{}` jobs are not part of this version; `convert` is the one job it has", word));
     } else {
-      return errorHere(fmt::format("expected {}, found {}{}", listOf(itemWords()), describe(start),
-                                   didYouMean(word, itemWords())));
+      return errorHere(fmt::format("expected {}, found {}{}", listOf(itemWords(), "or"),
+                                   describe(start), didYouMean(word, itemWords())));
     }
   }
   return spec;

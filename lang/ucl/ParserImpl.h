@@ -43,7 +43,8 @@ private:
   bool takePunct(std::string_view punct);
   bool takeWord(std::string_view word);
   Status expectPunct(std::string_view punct, std::string_view where);
-  Status expectWord(std::string_view word, std::string_view where);
+  /// `what` is said to be expected; empty: the word itself.
+  Status expectWord(std::string_view word, std::string_view what = {});
   Result<std::string> expectName(std::string_view what);
   Result<std::string> expectString(std::string_view what);
   /// `a, b, c`
@@ -83,7 +84,6 @@ private:
   Result<std::string> formatName();
   Status how(Endpoint &endpoint);
   Result<SameRule> sameRule();
-  bool atStep() const;
   Result<LayoutStep> step();
   Result<SplitStep> splitStep();
   Status mesh(Endpoint &endpoint);

@@ -1,0 +1,251 @@
+#include "lang/ucl/Format.h"
+
+#include "Texts.h"
+#include "lang/ucl/Parser.h"
+
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sstream>
+
+namespace recast::lang {
+namespace {
+
+std::string formatted(std::string_view text) {
+  auto out = formatText(text, "job.ucl");
+  if (!out)
+    ADD_FAILURE() << out.error().str();
+  return out ? *out : "";
+}
+
+/// Formats twice and compares the meaning.
+void expectFormat(std::string_view text, std::string_view expected) {
+  std::string once = formatted(text);
+  EXPECT_EQ(once, expected);
+  EXPECT_EQ(formatted(once), once);
+  auto before = parse(text), after = parse(once);
+  ASSERT_TRUE(before && after);
+  EXPECT_EQ(*before, *after);
+}
+
+TEST(Format, JobZero) {
+  expectFormat(test::kJob0, R"(source run = deepspeed("runs/z3")               as same
+target uni = deepspeed_universal("runs/z3-uni") as same
+target hub = safetensors("export")              as same
+convert run -> uni, hub {
+  for uni {
+    else: keep
+    objects { else: keep }
+  }
+  for hub {
+    weight: master | cast(bf16)
+    frozen: keep | cast(bf16)
+    buffer: keep
+    drop master, exp_avg, exp_avg_sq, step
+    objects { else: drop }
+    files { "config.json", "tokenizer*": copy from "runs/z3" }
+  }
+  budget 512MiB
+}
+)");
+}
+
+TEST(Format, Everything) {
+  expectFormat(test::kEverything, R"(let root = "runs"
+let zero = 1 + 2 * (3 - 1) / 2
+let big = 4GiB
+let rate = 2e-2
+let yes = true
+let pair = (1, "two", 0.5)
+let mesh = (dp = 8, tp = 2)
+let choice = zero ?? 3
+let d = bf16
+source old = deepspeed(root + "/z3", tag = "global_step3") as same on (dp = 8)
+target new = safetensors("out", max_shard_size = big)      as same {
+  "model.embed*" pad d0 to multiple of 128 * tp split d0 by tp (ceil)
+  "layers.**.w?" split d0 d1 by tp, ep (widths 3 5 0) chunk 0 by dp
+  "flat.*" flat dp per group
+  "flat2.*" flat dp per param
+  "even" split d0 by tp (even)
+  "balanced" split d0 by tp (balanced)
+} on (dp = 2, tp = 4, ep = 1) replicated ep, dp
+target other = deepspeed_universal("out2") as same
+convert old -> new, other {
+  expect old.zero == 3 and old.mesh == (dp = 8) and old.iteration < 10 and old.step >= 2 and 1 != 2
+  expect old.iteration + 1 <= 10 * zero and old.tag > "a" and yes
+  master, exp_avg in "layers.*", "norm?": keep
+  drop exp_avg in "head*"
+  drop step, exp_avg_sq
+  drop: keep
+  for: keep | cast(f8e4m3fn, overflow = saturate)
+  objects: role(objects) | cast(d, round = rne)
+  check, in in "x": role(drop)
+  check weight == old.weight otherwise lossless
+  check weight == old.weight
+  otherwise, and: keep
+  for new {
+    weight: master | cast(f32)
+    frozen, buffer: keep
+    drop else
+    objects {
+      lr_scheduler, args.tp: keep
+      a.b.c: set(4)
+      x: merge
+      y: per_rank
+      z: by_name
+      else: drop
+    }
+    files { "config.json", "tok*": copy from root + "/hf" }
+  }
+  for other {
+    else: keep
+    objects { else: keep }
+  }
+  budget 1GiB
+}
+)");
+}
+
+TEST(Format, CommentsStay) {
+  expectFormat(R"(
+# head
+
+#second
+
+
+let a = 1 # one
+let bb = 22   #   two
+# own line
+let c =  # in the middle
+  # of it
+  3
+convert   # verb
+ run -> uni  # ends
+ {  # body
+
+   # before else
+   else: # what
+     keep   # behind keep
+
+   # between
+
+
+   objects { # why
+     else: keep } # behind objects
+   for uni { } # empty
+   for hub { # only a comment
+   }
+   files { "a": copy from "b" # behind b
+   }
+   weight: keep buffer: keep # behind buffer
+   # last
+} # behind job
+# tail
+)",
+               R"(# head
+
+#second
+
+let a = 1    # one
+let bb = 22  #   two
+# own line
+let c =  # in the middle
+    # of it
+    3
+convert         # verb
+    run -> uni  # ends
+    {           # body
+  # before else
+  else:     # what
+      keep  # behind keep
+
+  # between
+
+  objects {  # why
+    else: keep
+  }           # behind objects
+  for uni {}  # empty
+  for hub {   # only a comment
+  }
+  files {
+    "a": copy from "b"  # behind b
+  }
+  weight: keep
+  buffer: keep  # behind buffer
+  # last
+}  # behind job
+# tail
+)");
+}
+
+TEST(Format, EveryCommentOfAShuffledTextStays) {
+  // A comment at each boundary between tokens, in its own line and behind a token.
+  auto list = lex({test::kEverything, {}});
+  ASSERT_TRUE(list);
+  for (size_t i = 0; i < list->tokens.size(); ++i)
+    for (const char *comment : {" # here!\n", "\n# here!\n"}) {
+      std::string text(test::kEverything);
+      text.insert(list->tokens[i].begin, comment);
+      std::string once = formatted(text);
+      EXPECT_NE(once.find("# here!"), std::string::npos);
+      EXPECT_EQ(formatted(once), once) << text;
+      auto before = parse(text), after = parse(once);
+      ASSERT_TRUE(before && after) << once;
+      EXPECT_EQ(*before, *after);
+    }
+}
+
+TEST(Format, LongLinesAreBroken) {
+  expectFormat("convert run -> uni { a_rather_long_role_name, another_rather_long_role_name, "
+               "a_third_rather_long_role_name: a_rather_long_role_name | cast(bf16) | cast(f32) | "
+               "cast(bf16) objects { a_rather_long_object, another_rather_long_object, "
+               "a_third_rather_long_object, four: keep } }",
+               R"(convert run -> uni {
+  a_rather_long_role_name, another_rather_long_role_name,
+      a_third_rather_long_role_name: a_rather_long_role_name | cast(bf16) | cast(f32) | cast(bf16)
+  objects {
+    a_rather_long_object, another_rather_long_object, a_third_rather_long_object, four: keep
+  }
+}
+)");
+}
+
+TEST(Format, SpellingsOfValuesStay) {
+  expectFormat("let a = 1024KiB let b = 1.50 let c = \"\\x41\\\"\" let d = 007",
+               "let a = 1024KiB\nlet b = 1.50\nlet c = \"\\x41\\\"\"\nlet d = 007\n");
+}
+
+TEST(Format, EmptyTexts) {
+  expectFormat("", "");
+  expectFormat("\n\n\n", "");
+  expectFormat("\n\n# a\n\n\n\n# b\n\n", "# a\n\n# b\n");
+}
+
+TEST(Format, TheExampleIsFormatted) {
+  std::ifstream file(RECAST_EXAMPLES "/job0.ucl");
+  ASSERT_TRUE(file);
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_EQ(formatted(text.str()), text.str());
+}
+
+TEST(Format, WrongTextsAreRefusedLikeByTheParser) {
+  auto out = formatText("convert a -> b { x }", "job.ucl");
+  auto spec = parse("convert a -> b { x }", "job.ucl");
+  ASSERT_FALSE(out);
+  ASSERT_FALSE(spec);
+  EXPECT_EQ(out.error().message(), spec.error().message());
+}
+
+TEST(Format, SpecsAreWrittenCanonically) {
+  SpecBuilder s;
+  test::buildJob0(s);
+  std::string text = format(s.spec());
+  EXPECT_EQ(formatted(text), text);
+  EXPECT_TRUE(text.starts_with("source run = deepspeed(\"runs/z3\")               as same\n"));
+  SpecBuilder strange; // No text can say it, but it can be shown.
+  strange.source("a b", safetensors("x"));
+  EXPECT_EQ(format(strange.spec()), "source a b = safetensors(\"x\") as same\n");
+}
+
+} // namespace
+} // namespace recast::lang

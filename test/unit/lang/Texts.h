@@ -1,0 +1,126 @@
+// Texts that several of the language's tests look at.
+#pragma once
+
+#include "lang/ast/Builder.h"
+
+#include <string_view>
+
+namespace recast::lang::test {
+
+inline constexpr std::string_view kJob0 = R"(
+source run = deepspeed("runs/z3")               as same
+target uni = deepspeed-universal("runs/z3-uni") as same
+target hub = safetensors("export")              as same
+convert run -> uni, hub {
+  for uni { else: keep   objects { else: keep } }
+  for hub { weight: master | cast(bf16)   frozen: keep | cast(bf16)   buffer: keep   drop master, exp_avg, exp_avg_sq, step   objects { else: drop }   files { "config.json", "tokenizer*" : copy from "runs/z3" } }
+  budget 512MiB
+}
+)";
+
+/// Every production of the grammar, each at least once.
+inline constexpr std::string_view kEverything = R"(
+let root = "runs"   let zero = 1 + 2 * (3 - 1) / 2   let big = 4GiB   let rate = 2e-2   let yes = true
+let pair = (1, "two", 0.5)   let mesh = (dp = 8, tp = 2)   let choice = zero ?? 3   let d = bf16
+source old = deepspeed(root + "/z3", tag = "global_step3") as same on (dp = 8)
+target new = safetensors("out", max_shard_size = big) as same {
+  "model.embed*" pad d0 to multiple of 128 * tp split d0 by tp (ceil)
+  "layers.**.w?" split d0 d1 by tp, ep (widths 3 5 0) chunk 0 by dp
+  "flat.*" flat dp per group
+  "flat2.*" flat dp per param
+  "even" split d0 by tp (even)   "balanced" split d0 by tp (balanced)
+} on (dp = 2, tp = 4, ep = 1) replicated ep, dp
+target other = deepspeed_universal("out2") as same
+convert old -> new, other {
+  expect old.zero == 3 and old.mesh == (dp = 8) and old.iteration < 10 and old.step >= 2 and 1 != 2
+  expect old.iteration + 1 <= 10 * zero and old.tag > "a" and yes
+  master, exp_avg in "layers.*", "norm?" : keep
+  drop exp_avg in "head*"   drop step, exp_avg_sq
+  drop : keep   for : keep | cast(f8e4m3fn, overflow = saturate)
+  objects : role(objects) | cast(d, round = rne)   check, in in "x" : role(drop)
+  check weight == old.weight otherwise lossless
+  check weight == old.weight
+  otherwise, and : keep
+  for new {
+    weight : master | cast(f32)   frozen, buffer : keep
+    drop else
+    objects { lr_scheduler, args.tp : keep   a.b.c : set(4)   x : merge   y : per_rank   z : by_name   else : drop }
+    files { "config.json", "tok*" : copy from root + "/hf" }
+  }
+  for other { else : keep   objects { else : keep } }
+  budget 1GiB
+}
+)";
+
+/// Job 0 as a program says it.
+inline void buildJob0(SpecBuilder &s) {
+  auto run = s.source("run", deepspeed("runs/z3"));
+  auto uni = s.target("uni", deepspeed_universal("runs/z3-uni"));
+  auto hub = s.target("hub", safetensors("export"));
+  auto job = s.convert(run, {uni, hub});
+  auto toUni = job.forTarget(uni);
+  toUni.keepElse().objects().keepElse();
+  auto toHub = job.forTarget(hub);
+  toHub.role("weight") = role("master") | cast(bf16);
+  toHub.role("frozen") = keep() | cast(bf16);
+  toHub.keep({"buffer"}).drop({"master", "exp_avg", "exp_avg_sq", "step"});
+  toHub.objects().dropElse();
+  toHub.files({"config.json", "tokenizer*"}, "runs/z3");
+  job.budget(512 * MiB);
+}
+
+/// kEverything as a program says it.
+inline void buildEverything(SpecBuilder &s) {
+  auto root = s.let("root", "runs");
+  auto zero = s.let("zero", Value(1) + Value(2) * (Value(3) - Value(1)) / Value(2));
+  auto big = s.let("big", bytes(4 * GiB));
+  s.let("rate", 2e-2);
+  auto yes = s.let("yes", true);
+  s.let("pair", tuple({arg(1), arg("two"), arg(0.5)}));
+  s.let("mesh", tuple({arg("dp", 8), arg("tp", 2)}));
+  s.let("choice", zero.orElse(3));
+  auto d = s.let("d", bf16);
+
+  auto old = s.source("old", deepspeed(root + Value("/z3")).tag("global_step3"));
+  old.on({{"dp", 8}});
+  auto next = s.target("new", safetensors("out").arg("max_shard_size", big));
+  next.same("model.embed*", {pad("d0", Value(128) * name("tp")), split({"d0"}, {"tp"}, "ceil")})
+      .same("layers.**.w?", {splitWidths({"d0", "d1"}, {"tp", "ep"}, {3, 5, 0}), chunk(0, "dp")})
+      .same("flat.*", {flat("dp", "group")})
+      .same("flat2.*", {flat("dp", "param")})
+      .same("even", {split({"d0"}, {"tp"}, "even")})
+      .same("balanced", {split({"d0"}, {"tp"}, "balanced")})
+      .on({{"dp", 2}, {"tp", 4}, {"ep", 1}})
+      .replicated({"ep", "dp"});
+  auto other = s.target("other", deepspeed_universal("out2"));
+
+  auto job = s.convert(old, {next, other});
+  job.expect(old["zero"] == 3 && old["mesh"] == tuple({arg("dp", 8)}) && old["iteration"] < 10 &&
+             old["step"] >= 2 && Value(1) != Value(2));
+  job.expect(old["iteration"] + 1 <= Value(10) * zero && old["tag"] > "a" && yes);
+  job.roles({"master", "exp_avg"}).in({"layers.*", "norm?"}) = keep();
+  job.drop({"exp_avg"}, {"head*"}).drop({"step", "exp_avg_sq"});
+  job.role("drop") = keep();
+  job.role("for") = keep() | cast(f8e4m3fn, saturate);
+  job.role("objects") = operation("role", {arg(name("objects"))}) |
+                        operation("cast", {arg(d), arg("round", name("rne"))});
+  job.roles({"check", "in"}).in({"x"}) = role("drop");
+  job.check(name("weight") == old["weight"], "lossless");
+  job.check(name("weight") == old["weight"]);
+  job.keep({"otherwise", "and"});
+  auto toNew = job.forTarget(next);
+  toNew.role("weight") = role("master") | cast(f32);
+  toNew.keep({"frozen", "buffer"}).dropElse();
+  toNew.objects()
+      .keep({"lr_scheduler", "args.tp"})
+      .set("a.b.c", 4)
+      .merge({"x"})
+      .perRank({"y"})
+      .byName({"z"})
+      .dropElse();
+  toNew.files({"config.json", "tok*"}, root + Value("/hf"));
+  job.forTarget(other).keepElse().objects().keepElse();
+  job.budget(GiB);
+}
+
+} // namespace recast::lang::test
