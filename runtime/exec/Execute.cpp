@@ -42,6 +42,9 @@ Result<Report> execute(const Program &program, const Options &options) {
     report.seconds = secondsSince(start);
     return report;
   }
+  // Before anything is refused: what dead runs left may be what fills the disk.
+  for (const auto &root : roots)
+    RECAST_TRY(root->removeStale());
   RECAST_TRY(checkRoom(program, roots, options.overwrite));
   for (const auto &root : roots)
     RECAST_TRY(root->openStaging());

@@ -104,7 +104,7 @@ struct Options {
   bool overwrite = false; ///< Exchange an existing tag.
   bool useKernels = true; ///< false: the recipe interpreter only.
   /// Called now and then from one thread with bytes done and bytes in all.
-  std::function<void(uint64_t, uint64_t)> progress;
+  std::function<void(uint64_t, uint64_t)> progress = {};
 };
 
 /// Counted while running, not estimated.

@@ -124,6 +124,7 @@ Status StagedRoot::adopt() {
 }
 
 Status StagedRoot::removeStale() {
+  staging_ = {};
   std::vector<std::string> stale;
   RECAST_TRY(io::listFolder(folder(), root_->folder, [&](const std::string &name) {
     if (name.starts_with(kStagingPrefix))
@@ -139,8 +140,6 @@ Status StagedRoot::removeStale() {
 }
 
 Status StagedRoot::openStaging() {
-  staging_ = {};
-  RECAST_TRY(removeStale());
   // Private until it is renamed: nobody else can put links into it.
   if (::mkdirat(folder(), stagingName_.c_str(), 0700) != 0)
     return ioError("cannot create the staging folder", errno, shown(stagingName_));

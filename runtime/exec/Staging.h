@@ -46,7 +46,9 @@ public:
 
   /// Takes over the staging folder that a dead run of the same plan left, if there is one.
   Status adopt();
-  /// Removes what dead runs left, then makes the staging folder anew.
+  /// Removes what dead runs left. Call once it is known that there is nothing to roll forward.
+  Status removeStale();
+  /// Makes the staging folder, which must not exist.
   Status openStaging();
   /// What was moved out stays, and so does the folder. The destructor removes the rest.
   void keepFolder() { created_.clear(); }
@@ -55,7 +57,6 @@ public:
 
 private:
   StagedRoot() = default;
-  Status removeStale();
 
   const TargetRoot *root_ = nullptr;
   io::Descriptor folder_, lock_, staging_;

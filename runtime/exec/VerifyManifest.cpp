@@ -97,6 +97,8 @@ Result<io::Descriptor> Verifier::openSized(const std::string &path, uint64_t siz
   if (!file && (errno == ENOENT || errno == ENOTDIR))
     return wrong(path, "the file is missing", 0, size);
   struct stat st;
+  if (!file && errno == ELOOP)
+    return wrong(path, "a symbolic link took the place of the file", 0, size);
   if (!file || ::fstat(file.get(), &st) != 0)
     return ioError("cannot open", errno, shown(path));
   if (!S_ISREG(st.st_mode))

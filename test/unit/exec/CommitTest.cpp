@@ -1,0 +1,258 @@
+// Commits that were killed between any two of their steps, and the manifest.
+#include "Sandbox.h"
+
+#include "runtime/exec/Manifest.h"
+
+#include <csignal>
+#include <cstddef>
+#include <filesystem>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace recast::exec {
+namespace {
+using namespace test;
+using testing::HasSubstr;
+
+struct TwoRoots : Sandbox {
+  std::string data = noise(50'000, 3);
+  TwoRoots() {
+    uint32_t in = source("in", data);
+    for (std::string name : {"one", "two"}) {
+      uint32_t r = root(name), file = target(r, "a", data.size() + 2);
+      program.roots[r].pointers = {{"latest", "tag"}, {"newest", "tag"}};
+      literal(file, data.size(), "ok");
+      if (name == "one")
+        copy(in, 0, data.size(), file, 0);
+      else
+        program.tasks[0].outputs.push_back({0, file, 0, {0}});
+    }
+  }
+  bool complete() const {
+    for (std::string name : {"one", "two"})
+      if (readAll(path(name + "/tag/a")) != data + "ok" ||
+          readAll(path(name + "/latest")) != "tag" || readAll(path(name + "/newest")) != "tag" ||
+          tree(path(name)).size() != 4)
+        return false;
+    return true;
+  }
+};
+
+/// Runs `body` in a child and kills it at its n-th system call that changes names (rename, unlink,
+/// mkdir, link) or flushes. False once it makes fewer.
+bool killedAtCall(int n, const std::function<void()> &body) {
+  pid_t child = ::fork();
+  if (child == 0) {
+    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0)
+      ::_exit(1);
+    ::raise(SIGSTOP);
+    body();
+    ::_exit(0);
+  }
+  int status;
+  ::waitpid(child, &status, 0);
+  if (WIFEXITED(status))
+    return false;
+  ::ptrace(PTRACE_SETOPTIONS, child, nullptr,
+           PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL);
+  ::ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
+  int seen = 0;
+  while (true) {
+    pid_t thread = ::waitpid(-1, &status, __WALL);
+    if (thread < 0)
+      return false;
+    if (WIFEXITED(status) || WIFSIGNALED(status)) {
+      if (thread == child)
+        return false;
+      continue;
+    }
+    int signal = WSTOPSIG(status);
+    if (signal == (SIGTRAP | 0x80)) {
+      __ptrace_syscall_info info = {};
+      ::ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info);
+      if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+        auto call = static_cast<long>(info.entry.nr);
+        bool counts = call == SYS_renameat || call == SYS_renameat2 || call == SYS_unlinkat ||
+                      call == SYS_mkdirat || call == SYS_linkat || call == SYS_fsync ||
+                      call == SYS_syncfs || call == SYS_flock
+#ifdef SYS_mkdir
+                      || call == SYS_mkdir || call == SYS_rmdir
+#endif
+            ;
+        if (counts && seen++ == n) {
+          ::kill(child, SIGKILL);
+          while (::waitpid(-1, &status, __WALL) >= 0) {
+          }
+          return true;
+        }
+      }
+    }
+    bool ours = signal == (SIGTRAP | 0x80) || signal == SIGTRAP || signal == SIGSTOP;
+    ::ptrace(PTRACE_SYSCALL, thread, nullptr, ours ? 0 : signal);
+  }
+}
+
+bool canTrace() {
+  return killedAtCall(0, [] { ::syscall(SYS_fsync, -1); });
+}
+
+void killEverywhere(bool overwrite) {
+  if (!canTrace())
+    GTEST_SKIP() << "needs ptrace";
+  Options options{.threads = 1, .sync = true, .overwrite = overwrite};
+  int resumed = 0, n = 0;
+  for (;; ++n) {
+    TwoRoots box;
+    std::string old = "before";
+    if (overwrite)
+      for (std::string name : {"one", "two"}) {
+        std::filesystem::create_directories(box.path(name + "/tag"));
+        writeAll(box.path(name + "/tag/a"), old);
+        writeAll(box.path(name + "/latest"), "old");
+      }
+    bool killed = killedAtCall(n, [&] { (void)execute(box.program, options); });
+    // A tag is never seen half written, and none that was there is ever gone.
+    for (std::string name : {"one", "two"}) {
+      std::string a = readAll(box.path(name + "/tag/a"));
+      if (exists(box.path(name + "/tag")) || overwrite)
+        EXPECT_TRUE(a == box.data + "ok" || (overwrite && a == old)) << "call " << n;
+      if (readAll(box.path(name + "/latest")) == "tag")
+        EXPECT_TRUE(readAll(box.path("one/tag/a")) == box.data + "ok" &&
+                    readAll(box.path("two/tag/a")) == box.data + "ok")
+            << "call " << n;
+    }
+    if (!killed) {
+      EXPECT_TRUE(box.complete());
+      break;
+    }
+    auto report = execute(box.program, options);
+    if (report)
+      resumed += report->resumed;
+    else
+      EXPECT_EQ(report.error().code(), Code::Usage) << "call " << n << ": " << report.error().str();
+    EXPECT_TRUE(box.complete()) << "call " << n << ", " << (report && report->resumed);
+  }
+  EXPECT_GT(n, 30);
+  EXPECT_GE(resumed, 6); // Five moves after the first, and the flushes between.
+}
+
+TEST(Kill, AtEveryStepOfTheCommit) { killEverywhere(false); }
+TEST(Kill, AtEveryStepOfAnOverwritingCommit) { killEverywhere(true); }
+
+/// Of another plan: its second half would be lost.
+TEST(Kill, HalfACommitOfAnotherPlanIsKept) {
+  if (!canTrace())
+    GTEST_SKIP() << "needs ptrace";
+  bool met = false;
+  for (int n = 0; !met; ++n) {
+    TwoRoots box;
+    ASSERT_TRUE(killedAtCall(n, [&] { (void)execute(box.program, {.threads = 1}); }));
+    if (!exists(box.path("one/tag")) || exists(box.path("two/tag")))
+      continue;
+    met = true;
+    Program other = box.program;
+    other.fingerprint = 77;
+    auto report = execute(other, {.threads = 1, .overwrite = true});
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().code(), Code::Usage);
+    EXPECT_THAT(report.error().message(), HasSubstr("became visible"));
+    auto again = execute(box.program, {.threads = 1});
+    ASSERT_TRUE(again) << again.error().str();
+    EXPECT_TRUE(again->resumed);
+    EXPECT_TRUE(box.complete());
+  }
+}
+
+struct Written : Sandbox {
+  std::string data = noise(5'000'000, 4);
+  Written() {
+    uint32_t in = source("in", data), r = root();
+    uint32_t a = target(r, "a", data.size() + 4), b = target(r, "b", 6);
+    literal(a, 0, "head");
+    literal(b, 0, "little");
+    copy(in, 0, data.size(), a, 4);
+    program.roots[r].links = {{"tag/c", "tag/b"}};
+    auto report = execute(program, {.sync = false});
+    EXPECT_TRUE(report) << report.error().str();
+  }
+  std::string folder() const { return path("out/tag"); }
+  Error wrong(Code code) const {
+    Status status = verifyManifest(folder());
+    EXPECT_FALSE(status);
+    if (status)
+      return Error(Code::Internal, "");
+    EXPECT_EQ(status.error().code(), code) << status.error().str();
+    return status.error();
+  }
+};
+
+TEST(Manifest, FindsEveryKindOfDamage) {
+  Written box;
+  VerifyCounts counts;
+  ASSERT_TRUE(verifyManifest(box.folder(), &counts));
+  EXPECT_EQ(counts.files, 2u);
+  EXPECT_EQ(counts.bytes, box.data.size() + 10);
+
+  std::string a = readAll(box.out("a")), bad = a;
+  for (size_t at : {size_t{2}, size_t{4}, size_t{4'500'000}, a.size() - 1}) {
+    bad = a;
+    bad[at] ^= 0x40;
+    writeAll(box.out("a"), bad);
+    Error error = box.wrong(Code::Negative);
+    EXPECT_EQ(error.fileName(), box.out("a"));
+    ASSERT_TRUE(error.byteRange());
+    EXPECT_LE(error.byteRange()->begin, at);
+    EXPECT_GT(error.byteRange()->end, at);
+  }
+  writeAll(box.out("a"), a.substr(0, a.size() - 1));
+  EXPECT_THAT(box.wrong(Code::Negative).message(), HasSubstr("cut short"));
+  writeAll(box.out("a"), a + "x");
+  EXPECT_THAT(box.wrong(Code::Negative).message(), HasSubstr("surplus"));
+  ASSERT_EQ(::unlink(box.out("a").c_str()), 0);
+  EXPECT_THAT(box.wrong(Code::Negative).message(), HasSubstr("missing"));
+  writeAll(box.out("a"), a);
+  EXPECT_TRUE(verifyManifest(box.folder()));
+
+  // A link that became a file of its own counts by its bytes.
+  std::filesystem::remove(box.out("c"));
+  writeAll(box.out("c"), "little");
+  EXPECT_TRUE(verifyManifest(box.folder()));
+  writeAll(box.out("c"), "litTle");
+  EXPECT_EQ(box.wrong(Code::Negative).fileName(), box.out("c"));
+}
+
+TEST(Manifest, FollowsNoLinksAndNoNonsense) {
+  Written box;
+  std::filesystem::rename(box.out("b"), box.path("b"));
+  std::filesystem::create_symlink(box.path("b"), box.out("b"));
+  EXPECT_THAT(box.wrong(Code::Negative).message(), HasSubstr("symbolic link"));
+  std::filesystem::remove(box.out("b"));
+  std::filesystem::rename(box.path("b"), box.out("b"));
+
+  std::string path = box.out(".recast/manifest.json"), good = readAll(path);
+  auto replaced = [&](const std::string &what, const std::string &with) {
+    std::string text = good;
+    text.replace(text.find(what), what.size(), with);
+    return text;
+  };
+  for (const std::string &text :
+       {std::string(), std::string("[]"), std::string("{}"), good.substr(0, good.size() / 2),
+        replaced("\"a\"", "\"../tag/a\""), replaced("\"a\"", "7"), replaced("[0, 4,", "[1, 3,"),
+        replaced("[0, 4,", "[0, 18446744073709551615,"), replaced("[0, 4, \"", "[0, 4, \"-"),
+        replaced("\"recast_manifest\": 1", "\"recast_manifest\": 2"),
+        replaced("[\"c\", \"b\"]", "[\"c\", \"d\"]"), std::string(100'000, '[')}) {
+    writeAll(path, text);
+    (void)box.wrong(Code::BadInput);
+  }
+  std::filesystem::remove(path);
+  Error error = box.wrong(Code::BadInput);
+  EXPECT_THAT(error.message(), HasSubstr("no manifest"));
+  EXPECT_EQ(error.fileName(), path);
+}
+
+} // namespace
+} // namespace recast::exec
