@@ -117,6 +117,31 @@ TEST(Kernels, EqualTheInterpreter) {
   }
 }
 
+// Every one of the 2^32 f32 patterns; minutes, so only when asked for.
+TEST(Kernels, EqualTheInterpreterOnEveryF32) {
+  if (!std::getenv("RECAST_EXHAUSTIVE"))
+    GTEST_SKIP() << "set RECAST_EXHAUSTIVE=1";
+  constexpr uint64_t kBlock = uint64_t{1} << 22;
+  std::vector<std::byte> in(kBlock * 4);
+  for (const Case &c : allCasts()) {
+    if (c.from.type != DType::F32)
+      continue;
+    auto kernels = kernelsFor(c.recipe);
+    for (uint64_t begin = 0; begin < uint64_t{1} << 32; begin += kBlock) {
+      for (uint64_t i = 0; i < kBlock; ++i) {
+        auto bits = static_cast<uint32_t>(begin + i);
+        std::memcpy(in.data() + i * 4, &bits, 4);
+      }
+      auto expected = reference(c, in, kBlock);
+      for (const Kernel &kernel : kernels) {
+        std::vector<std::byte> out(expected.size());
+        run(kernel, in.data(), out.data(), kBlock);
+        ASSERT_TRUE(out == expected) << kernel.name << " from 0x" << std::hex << begin;
+      }
+    }
+  }
+}
+
 TEST(Kernels, EveryTailAndAlignment) {
   constexpr int64_t kMost = 140;
   for (const Case &c : allCasts()) {
