@@ -1,0 +1,23 @@
+// The FlatBuffers directory of an artifact -> the parts of a Plan that it holds.
+#pragma once
+
+#include "runtime/base/Status.h"
+#include "runtime/plan/Plan.h"
+#include "runtime/plan/artifact_generated.h"
+
+#include <fmt/format.h>
+
+namespace recast::plan {
+
+template <typename... Args>
+tl::unexpected<Error> malformed(fmt::format_string<Args...> text, Args &&...args) {
+  return fail(
+      Error(Code::BadInput, "malformed plan: " + fmt::format(text, std::forward<Args>(args)...))
+          .hint("Write the plan again with `recast plan`."));
+}
+
+/// Fills everything but the tables and the members' columns. `directory` passed the FlatBuffers
+/// verifier; `bytes` is its size.
+Status readDirectory(const fb::Directory &directory, size_t bytes, Plan &plan);
+
+} // namespace recast::plan
