@@ -20,7 +20,7 @@ double readRatio(const capi::Forecast &forecast) {
 std::string kernelOf(const recipe::Recipe &slice) {
   if (recipe::isCopy(slice))
     return "copy, no kernel";
-  device::cpu::Kernel kernel = device::cpu::builtinKernel(slice.hash());
+  device::cpu::Kernel kernel = device::cpu::builtinKernel(slice.hash(), slice.str());
   return kernel.run ? std::string(kernel.name) : "interpreter";
 }
 
