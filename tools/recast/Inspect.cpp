@@ -180,24 +180,27 @@ std::string quoted(const std::string &path) {
 
 void printNext(const Inventory &inventory, const std::string &path, const std::string &tag) {
   std::string source = quoted(path) + (tag.empty() ? "" : " --tag " + quoted(tag));
-  fmt::print("\nnext:\n");
-  if (!inventory.problems.empty()) {
-    fmt::print("  recast inspect {}   again, when the problems are solved\n", source);
-    return;
-  }
+  std::vector<std::pair<std::string, std::string>> commands;
   std::string out = quoted(path.substr(0, path.find_last_not_of('/') + 1));
-  if (inventory.format == "deepspeed")
-    fmt::print(
-        "  recast convert {} -o {}-universal --to deepspeed-universal   resume on any number "
-        "of ranks\n  recast convert {} -o {}-export --to safetensors                 weights "
-        "for everybody else\n",
-        source, out, source, out);
-  else if (inventory.format == "deepspeed_rank_file" || inventory.format == "torch")
-    fmt::print("  recast inspect {}   the whole run\n", quoted(inventory.root));
-  else if (inventory.format == "deepspeed_universal")
-    fmt::print("  recast diff RUN {}   compare with the run it was made from\n", source);
-  else
-    fmt::print("  recast inspect {} --match '*'   every tensor\n", source);
+  if (!inventory.problems.empty()) {
+    commands = {{fmt::format("recast inspect {}", source), "again, when the problems are solved"}};
+  } else if (inventory.format == "deepspeed") {
+    commands = {
+        {fmt::format("recast convert {} -o {}-universal --to deepspeed-universal", source, out),
+         "resume on any number of ranks"},
+        {fmt::format("recast convert {} -o {}-export --to safetensors", source, out),
+         "weights for everybody else"}};
+  } else if (inventory.format == "deepspeed_rank_file") {
+    commands = {{fmt::format("recast inspect {}", quoted(inventory.root)), "the whole run"}};
+  } else {
+    commands = {{fmt::format("recast inspect {} --match '*'", source), "every tensor"}};
+  }
+  size_t width = 0;
+  for (const auto &[command, purpose] : commands)
+    width = std::max(width, command.size());
+  fmt::print("\nnext:\n");
+  for (const auto &[command, purpose] : commands)
+    fmt::print("  {:{}}   # {}\n", command, width, purpose);
 }
 
 void printScreen(const Inventory &inventory, const std::string &path,

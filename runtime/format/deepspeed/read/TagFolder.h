@@ -12,7 +12,7 @@ struct TagFolder {
   std::string tag;
   std::vector<CheckpointFile> files;
 
-  std::string folder() const { return prefix.empty() ? root : root + "/" + prefix; }
+  std::string folder() const { return prefix.empty() ? root : root + "/" + tag; }
 };
 
 /// The tag of `options`, else that of the pointer file.

@@ -57,7 +57,34 @@ Result<NodeId> PickleMachine::interpret(NodeId callee, NodeId argumentTuple) {
     node(id).children = node(arguments[0]).children;
     return id;
   }
+  if (builtin && name == "bytes" && arguments.empty())
+    return make(Kind::Bytes);
+  if (module == "_codecs" && name == "encode")
+    return latin1Bytes(arguments);
   return kNoNode;
+}
+
+/// Protocol 2 has no bytes: Python writes them as text of code points 0 to 255, to be encoded.
+Result<NodeId> PickleMachine::latin1Bytes(const std::vector<NodeId> &arguments) {
+  if (arguments.size() != 2 || node(arguments[0]).kind != Kind::String ||
+      node(arguments[1]).text != "latin1")
+    return kNoNode;
+  std::string_view text = node(arguments[0]).text;
+  std::string bytes;
+  for (size_t i = 0; i < text.size(); ++i) {
+    auto lead = static_cast<unsigned char>(text[i]);
+    if (lead < 0x80) {
+      bytes += static_cast<char>(lead);
+      continue;
+    }
+    auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[++i]) : 0u;
+    if ((lead != 0xC2 && lead != 0xC3) || next >> 6 != 0x2)
+      return bad("bytes that are not latin-1 text");
+    bytes += static_cast<char>((lead & 0x3) << 6 | (next & 0x3F));
+  }
+  RECAST_ASSIGN(NodeId id, make(Kind::Bytes));
+  node(id).text = texts_.emplace_back(std::move(bytes));
+  return id;
 }
 
 Result<NodeId> PickleMachine::orderedDict(const std::vector<NodeId> &arguments) {

@@ -49,6 +49,7 @@ private:
 
   // What a call of a known function means (PickleCalls.cpp); kNoNode: keep it as a Call.
   Result<NodeId> interpret(NodeId callee, NodeId arguments);
+  Result<NodeId> latin1Bytes(const std::vector<NodeId> &arguments);
   Result<NodeId> orderedDict(const std::vector<NodeId> &arguments);
   Result<NodeId> rebuildTensor(const std::vector<NodeId> &arguments, bool explicitType);
   Result<NodeId> rebuildParameter(const std::vector<NodeId> &arguments);
@@ -61,7 +62,7 @@ private:
   size_t at_ = 0, opcodeAt_ = 0;
   PickleBudget &budget_;
   PickleTree tree_;
-  std::deque<std::string> texts_; ///< Texts that are not in the pickle: decimal forms of big ints.
+  std::deque<std::string> texts_; ///< Texts that are not in the pickle as such.
   std::vector<NodeId> stack_;
   std::vector<size_t> marks_;
   std::vector<NodeId> memo_;
