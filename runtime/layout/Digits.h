@@ -35,9 +35,6 @@ struct DigitBoxes {
   size_t size() const { return ranks.size(); }
 };
 
-/// More items than any tensor needs; a bound on memory for odd axis factors.
-inline constexpr size_t kMaxItems = size_t{1} << 24;
-
 /// Logical stride and stored stride positive and nested, extents positive, offsets in range.
 Status checkPiece(const Piece &piece);
 

@@ -88,6 +88,8 @@ private:
   Status map(AxisMap &out) {
     RECAST_ASSIGN(std::string text, scan_.quoted("a map"));
     RECAST_ASSIGN(out, AxisMap::parse(text, {}));
+    if (out.stored.empty()) // it would print as no map at all
+      return fail(scan_.error("the map before this is empty"));
     if (!scan_.accept("{"))
       return {};
     for (bool first = true; !scan_.accept("}"); first = false) {

@@ -47,9 +47,13 @@ private:
   void walkFlat(const LocalTensor &tensor);
   void walkReplicas(size_t meshAxis, Fragment &fragment);
 
-  /// Distributes the rank `q` along `by` over its mesh axes; false if one already has another
-  /// value.
-  bool fix(const std::vector<int> &by, int64_t q);
+  /// Gives the mesh axes `by` the coordinates of rank `q` along them, or makes them free again.
+  void fix(const std::vector<int> &by, int64_t q);
+  void release(const std::vector<int> &by);
+  /// Rank along `by`, whose coordinates are all fixed.
+  int64_t rankAlong(const std::vector<int> &by) const;
+  /// Cuts the axes of `split` to the share of rank `q` along its mesh axes.
+  void cutOne(const AxisSplit &split, int64_t q);
   std::vector<int64_t> localExtents(const AxisSplit &split) const;
   Range rangeOf(const AxisSplit &split, const std::vector<int64_t> &factors, size_t at,
                 int64_t digit) const;
@@ -65,18 +69,31 @@ private:
   std::vector<int64_t> coordinates_;
   std::vector<LocalAxis> axes_;
   std::vector<Fragment> found_;
+  size_t pieceCount_ = 0;
   Status status_;
 };
 
-bool RankWalk::fix(const std::vector<int> &by, int64_t q) {
-  for (size_t i = by.size(); i-- > 0;) {
-    int64_t coordinate = q % waysOf(by[i]);
-    q /= waysOf(by[i]);
-    if (coordinates_[by[i]] != kFree && coordinates_[by[i]] != coordinate)
-      return false;
-    coordinates_[by[i]] = coordinate;
-  }
-  return true;
+void RankWalk::fix(const std::vector<int> &by, int64_t q) {
+  for (size_t i = by.size(); i-- > 0; q /= waysOf(by[i]))
+    coordinates_[by[i]] = q % waysOf(by[i]);
+}
+
+void RankWalk::release(const std::vector<int> &by) {
+  for (int axis : by)
+    coordinates_[axis] = kFree;
+}
+
+int64_t RankWalk::rankAlong(const std::vector<int> &by) const {
+  int64_t q = 0;
+  for (int axis : by)
+    q = q * waysOf(axis) + coordinates_[axis];
+  return q;
+}
+
+void RankWalk::cutOne(const AxisSplit &split, int64_t q) {
+  std::vector<int64_t> factors = splitFactors(localExtents(split), split.ways);
+  for (size_t at = factors.size(); at-- > 0; q /= factors[at])
+    cutAxis(axes_[split.axes[at]], rangeOf(split, factors, at, q % factors[at]));
 }
 
 std::vector<int64_t> RankWalk::localExtents(const AxisSplit &split) const {
@@ -90,7 +107,7 @@ Range RankWalk::rangeOf(const AxisSplit &split, const std::vector<int64_t> &fact
                         int64_t digit) const {
   // All axes but the last are cut by a divisor.
   SplitRule rule = at + 1 < factors.size() ? SplitRule::Even : split.rule;
-  return splitRange(rule, split.widths, axes_[split.axes[at]].extent, factors[at], digit);
+  return splitRange(rule, split.bounds, axes_[split.axes[at]].extent, factors[at], digit);
 }
 
 Result<RankWalk::FlatShape> RankWalk::flatShape(int64_t elements) const {
@@ -118,12 +135,7 @@ Result<Fragment> RankWalk::only(int64_t rank) {
       continue;
     }
     const auto &split = std::get<AxisSplit>(step);
-    std::vector<int64_t> factors = splitFactors(localExtents(split), split.ways);
-    int64_t q = 0;
-    for (int by : split.by)
-      q = q * waysOf(by) + coordinates_[by];
-    for (size_t at = factors.size(); at-- > 0; q /= factors[at])
-      cutAxis(axes_[split.axes[at]], rangeOf(split, factors, at, q % factors[at]));
+    cutOne(split, rankAlong(split.by));
   }
   LocalTensor tensor = placeParts(layout_, axes_);
   for (auto [dim, by] : layout_.chunks)
@@ -164,16 +176,23 @@ void RankWalk::walkStep(size_t step) {
     return;
   }
   const auto &split = std::get<AxisSplit>(layout_.axisSteps[step]);
+  if (coordinates_[split.by.front()] != kFree) { // an earlier step on other parts has chosen them
+    std::vector<LocalAxis> before = axes_;
+    cutOne(split, rankAlong(split.by));
+    if (holdsAny(layout_, axes_))
+      walkStep(step + 1);
+    axes_ = std::move(before);
+    return;
+  }
   walkSplit(split, splitFactors(localExtents(split), split.ways), 0, 0, step + 1);
 }
 
 void RankWalk::walkSplit(const AxisSplit &split, const std::vector<int64_t> &factors, size_t at,
                          int64_t q, size_t nextStep) {
   if (at == factors.size()) {
-    std::vector<int64_t> before = coordinates_;
-    if (fix(split.by, q))
-      walkStep(nextStep);
-    coordinates_ = std::move(before);
+    fix(split.by, q);
+    walkStep(nextStep);
+    release(split.by);
     return;
   }
   LocalAxis before = axes_[split.axes[at]];
@@ -223,7 +242,10 @@ void RankWalk::walkFlat(const LocalTensor &tensor) {
   }
   fragment.storedElements = shape->share;
   int by = layout_.flat->by;
-  for (int64_t at = 0; auto next = nextInBuffer(buffer, at);) {
+  for (int64_t at = 0; status_;) {
+    auto next = nextInBuffer(buffer, at);
+    if (!next)
+      break;
     coordinates_[by] = (shape->start + *next) / shape->share;
     int64_t lo = coordinates_[by] * shape->share - shape->start;
     fragment.pieces = cutBuffer(buffer, lo, lo + shape->share);
@@ -238,7 +260,7 @@ void RankWalk::walkReplicas(size_t meshAxis, Fragment &fragment) {
   if (meshAxis < coordinates_.size()) {
     if (coordinates_[meshAxis] != kFree)
       return walkReplicas(meshAxis + 1, fragment);
-    for (int64_t at = 0; at < layout_.meshSizes[meshAxis]; ++at) {
+    for (int64_t at = 0; at < layout_.meshSizes[meshAxis] && status_; ++at) {
       coordinates_[meshAxis] = at;
       walkReplicas(meshAxis + 1, fragment);
     }
@@ -248,6 +270,11 @@ void RankWalk::walkReplicas(size_t meshAxis, Fragment &fragment) {
   fragment.rank = 0;
   for (size_t i = 0; i < coordinates_.size(); ++i)
     fragment.rank = fragment.rank * layout_.meshSizes[i] + coordinates_[i];
+  pieceCount_ += fragment.pieces.size();
+  if (pieceCount_ > kMaxItems) {
+    status_ = badInput("the layout has too many pieces to list");
+    return;
+  }
   found_.push_back(fragment);
 }
 

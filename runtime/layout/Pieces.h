@@ -36,6 +36,10 @@ struct Fragment {
   std::vector<Piece> pieces; ///< Maximally merged, sorted by (part, logicalOffset).
 };
 
+/// More pieces, or cells, than any tensor needs: what would have more (replicas on a mesh that a
+/// hostile plan asks for, axes factored at odds) is an error and not a table.
+inline constexpr size_t kMaxItems = size_t{1} << 24;
+
 /// What rank `rank` holds. `shapes`: logical shape of each part.
 Result<Fragment> fragment(const Layout &layout, const std::vector<std::vector<int64_t>> &shapes,
                           int64_t rank, FlatPosition position = {});

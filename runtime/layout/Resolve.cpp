@@ -74,6 +74,17 @@ private:
   size_t factors_ = 0;
 };
 
+Status checkLogical(const AxisMap &map, std::vector<std::string> names) {
+  std::vector<std::string> listed;
+  for (const auto &dim : map.logical)
+    listed.insert(listed.end(), dim.begin(), dim.end());
+  std::ranges::sort(listed);
+  std::ranges::sort(names);
+  if (listed != names)
+    return badInput("the two sides of '->' do not have the same axes, each once");
+  return {};
+}
+
 Status checkSizes(const AxisMap &map, const std::vector<std::string> &names,
                   std::vector<int64_t> &sizes) {
   for (const std::string &name : names) {
@@ -126,8 +137,6 @@ Result<ResolvedPart> resolvePart(const AxisMap &map, const std::vector<std::stri
   std::vector<int64_t> extents;
   for (const std::string &name : map.partAxes(index)) {
     auto found = std::ranges::find(names, name);
-    if (found == names.end())
-      return badInput(fmt::format("axis {} stands before '->' only", name));
     int axis = static_cast<int>(found - names.begin());
     if (std::ranges::find(part.axes, axis) != part.axes.end())
       return badInput(fmt::format("axis {} occurs twice in part {} of the map", name, index));
@@ -206,6 +215,8 @@ Result<ResolvedLayout> resolve(const Layout &layout, const Shapes &shapes) {
     RECAST_ASSIGN(ResolvedProduct one, pattern.product(dim, 1));
     out.dims.push_back(std::move(one));
   }
+  if (!map.logical.empty())
+    RECAST_TRY(checkLogical(map, names));
   RECAST_TRY(checkSizes(map, names, out.axisSizes));
 
   size_t parts = map.partCount();
@@ -221,11 +232,11 @@ Result<ResolvedLayout> resolve(const Layout &layout, const Shapes &shapes) {
   if (!map.logical.empty()) {
     if (parts != 1)
       return badInput("a map with '->' cannot have concatenations");
-    size_t listed = 0;
-    for (const auto &dim : map.logical)
-      listed += dim.size();
-    if (listed != names.size())
-      return badInput("the two sides of '->' do not have the same axes");
+    size_t factors = 0;
+    for (const ResolvedProduct &dim : out.dims)
+      factors += dim.size();
+    if (factors != names.size())
+      return badInput("an axis occurs twice after '->'");
   }
   for (size_t i = 0; i < parts; ++i) {
     RECAST_ASSIGN(ResolvedPart part, resolvePart(map, names, out.axisSizes, i, shapes[i]));

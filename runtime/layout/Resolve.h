@@ -34,7 +34,7 @@ struct AxisSplit {
   std::vector<int> by; ///< Mesh axes, major to minor.
   int64_t ways = 1;    ///< Product of their sizes.
   SplitRule rule = SplitRule::Even;
-  std::vector<int64_t> widths;
+  std::vector<int64_t> bounds; ///< For Widths: where each share begins, then the end.
 };
 using AxisStep = std::variant<AxisPad, AxisSplit>;
 
@@ -69,7 +69,7 @@ Result<ResolvedLayout> resolve(const Layout &layout, const Shapes &shapes);
 struct Range {
   int64_t begin = 0, end = 0;
 };
-Range splitRange(SplitRule rule, std::span<const int64_t> widths, int64_t extent, int64_t ways,
+Range splitRange(SplitRule rule, std::span<const int64_t> bounds, int64_t extent, int64_t ways,
                  int64_t q);
 
 /// How many ways each axis of a split is cut: every axis but the last by the greatest common

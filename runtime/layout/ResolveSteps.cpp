@@ -26,7 +26,7 @@ class StepChecker {
 public:
   StepChecker(const Layout &layout, const std::vector<std::string> &names, ResolvedLayout &out)
       : mesh_(layout.mesh), names_(names), out_(out), usedBy_(out.parts.size()),
-        frozen_(names.size(), false) {
+        taken_(layout.mesh.axes.size(), false), frozen_(names.size(), false) {
     for (int64_t size : out.axisSizes)
       extents_.push_back({size});
   }
@@ -55,6 +55,7 @@ private:
   ResolvedLayout &out_;
   std::vector<Extents> extents_;         // per axis: its local extents over all ranks
   std::vector<std::vector<int>> usedBy_; // per part: mesh axes that have cut it
+  std::vector<bool> taken_;              // per mesh axis: a split has used it
   std::vector<bool> frozen_;             // per axis: inside a dimension that was chunked
 };
 
@@ -122,17 +123,11 @@ Status StepChecker::cutWith(const AxisSplit &split, const std::vector<int64_t> &
                                           last, extent, ways))
             .hint("Name a rule: (ceil), (balanced) or (widths ...), or pad the axis first."));
   if (split.rule == SplitRule::Widths) {
-    int64_t sum = 0;
-    for (int64_t width : split.widths) {
-      auto next = checkedAdd(sum, width);
-      if (width < 0 || !next)
-        return badInput(fmt::format("{} is no width", width));
-      sum = *next;
-    }
-    if (sum != extent)
-      return badInput(
-          fmt::format("the widths add up to {}, but axis {} has {} elements", sum, last, extent));
-    after.back().insert(after.back().end(), split.widths.begin(), split.widths.end());
+    if (split.bounds.back() != extent)
+      return badInput(fmt::format("the widths add up to {}, but axis {} has {} elements",
+                                  split.bounds.back(), last, extent));
+    for (int64_t q = 0; q < ways; ++q)
+      after.back().push_back(split.bounds[q + 1] - split.bounds[q]);
     return {};
   }
   for (size_t i = 0; i + 1 < local.size(); ++i)
@@ -155,6 +150,13 @@ Status StepChecker::cutAxes(AxisSplit split) {
     for (size_t i = 0; cut && i < split.by.size(); ++i)
       RECAST_TRY(takeMeshAxis(split.by[i], part));
   }
+  // A mesh axis may cut several parts in steps of their own, but then each time alone or with the
+  // same companions, so that one choice of coordinates serves them all.
+  size_t again = std::ranges::count_if(split.by, [&](int by) { return taken_[by]; });
+  if (again != 0 && again != split.by.size())
+    return badInput("some but not all of its mesh axes already cut another tensor of this map");
+  for (int by : split.by)
+    taken_[by] = true;
   size_t combinations = 1;
   for (int axis : split.axes) {
     combinations *= std::max<size_t>(extents_[axis].size(), 1);
@@ -185,7 +187,6 @@ Status StepChecker::add(const Split &split) {
     return badInput("a split names at least one axis and one mesh axis");
   AxisSplit out;
   out.rule = split.rule;
-  out.widths = split.widths;
   for (const std::string &name : split.axes) {
     RECAST_ASSIGN(int index, axis(name));
     if (std::ranges::find(out.axes, index) != out.axes.end())
@@ -201,13 +202,21 @@ Status StepChecker::add(const Split &split) {
   }
   if (out.rule > SplitRule::Widths)
     return badInput("unknown rule");
-  if (out.rule != SplitRule::Widths && !out.widths.empty())
+  if (out.rule != SplitRule::Widths && !split.widths.empty())
     return badInput("only the rule `widths` takes widths");
   if (out.rule == SplitRule::Widths) {
     if (out.axes.size() != 1)
       return badInput("widths cut one axis only");
-    if (static_cast<int64_t>(out.widths.size()) != out.ways)
-      return badInput(fmt::format("{} widths are given for {} ranks", out.widths.size(), out.ways));
+    if (static_cast<int64_t>(split.widths.size()) != out.ways)
+      return badInput(
+          fmt::format("{} widths are given for {} ranks", split.widths.size(), out.ways));
+    out.bounds = {0};
+    for (int64_t width : split.widths) {
+      auto next = checkedAdd(out.bounds.back(), width);
+      if (width < 0 || !next)
+        return badInput(fmt::format("{} is no width", width));
+      out.bounds.push_back(*next);
+    }
   }
   return cutAxes(std::move(out));
 }

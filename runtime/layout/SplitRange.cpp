@@ -7,7 +7,7 @@
 
 namespace recast::layout {
 
-Range splitRange(SplitRule rule, std::span<const int64_t> widths, int64_t extent, int64_t ways,
+Range splitRange(SplitRule rule, std::span<const int64_t> bounds, int64_t extent, int64_t ways,
                  int64_t q) {
   switch (rule) {
   case SplitRule::Even:
@@ -21,10 +21,8 @@ Range splitRange(SplitRule rule, std::span<const int64_t> widths, int64_t extent
     int64_t begin = q * width + std::min(q, longer);
     return {begin, begin + width + (q < longer)};
   }
-  case SplitRule::Widths: {
-    int64_t begin = std::accumulate(widths.begin(), widths.begin() + q, int64_t{0});
-    return {begin, begin + widths[q]};
-  }
+  case SplitRule::Widths:
+    return {bounds[q], bounds[q + 1]};
   }
   return {};
 }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <numeric>
+#include <random>
 
 namespace recast::layout::test {
 namespace {
@@ -137,6 +138,43 @@ TEST(Overlay, IsTheJoinOfElementMaps) {
       }
   }
   EXPECT_GT(pairs, 10000u);
+}
+
+// Any nests, also such as no layout makes: strides without common divisors, rows that straddle each
+// other's ends, partial overlaps within one operand. Rank r holds one box.
+Sample randomSample(std::mt19937 &random) {
+  Sample out;
+  int64_t ranks = 1 + random() % 5;
+  for (int64_t rank = 0; rank < ranks; ++rank) {
+    Piece piece;
+    piece.logicalOffset = random() % 40;
+    piece.storedOffset = random() % 5;
+    int64_t span = 1, stored = 1;
+    for (size_t dims = random() % 4; dims > 0; --dims) {
+      BoxDim dim{static_cast<int64_t>(1 + random() % 4), static_cast<int64_t>(span + random() % 5),
+                 stored};
+      span += (dim.extent - 1) * dim.logicalStride;
+      stored *= dim.extent;
+      piece.dims.insert(piece.dims.begin(), dim);
+    }
+    Fragment fragment{rank, piece.storedOffset + stored, {piece}};
+    auto slots = expand({fragment}, ranks)[rank];
+    for (size_t slot = 0; slot < slots.size(); ++slot)
+      if (slots[slot].part >= 0)
+        out.holders[{0, slots[slot].index}].push_back({rank, slot});
+    out.fragments.push_back(std::move(fragment));
+  }
+  return out;
+}
+
+TEST(Overlay, HoldsForAnyNests) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 4000 && !HasFatalFailure(); ++i) {
+    Sample a = randomSample(random), b = randomSample(random), c = randomSample(random);
+    auto either = [&] { return random() % 2 ? Holders::First : Holders::Every; };
+    check({&a, &b}, {either(), either()});
+    check({&a, &b, &c}, {either(), either(), either()});
+  }
 }
 
 std::vector<Fragment> fragmentsOf(const std::string &text, const Shapes &shapes,

@@ -130,21 +130,22 @@ void check(const World &world) {
 }
 
 TEST(SmallWorlds, FragmentsAreTheElementMap) {
-  size_t count = 0;
+  size_t count = 0, checked = 0;
   for (const Subject &subject : subjects())
     for (const AxisMap &map : subject.maps)
       for (const Mesh &mesh : meshes()) {
         size_t axes = map.sizes.size() * std::max<size_t>(mesh.axes.size(), 1);
         int depth = axes <= 4 ? 3 : axes <= 9 ? 2 : 1;
-        // All lists of up to two steps; of the longer ones all over few axes, else every fourth.
+        // All lists of up to two steps; of the longer ones all over few axes, else one in 16.
         count += forEachWorld(subject, map, mesh, depth, [&, n = 0](const World &world) mutable {
-          bool skip = axes > 1 && world.layout.steps.size() == 3 && ++n % 4 != 0;
+          bool skip = axes > 1 && world.layout.steps.size() == 3 && ++n % 16 != 0;
           if (!skip && !::testing::Test::HasFatalFailure())
-            check(world);
+            check(world), ++checked;
         });
         if (HasFatalFailure())
           return;
       }
+  std::printf("%zu %zu\n", count, checked);
   EXPECT_GT(count, 10000u);
 }
 
