@@ -1,5 +1,8 @@
 // recast-opt: the optimiser driver with all upstream dialects and passes beside our own.
+#include "compiler/Conversion/Passes.h"
+#include "compiler/Transforms/Passes.h"
 #include "dialect/Ckpt/CkptDialect.h"
+#include "dialect/Plan/PlanDialect.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -11,7 +14,9 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
-  registry.insert<recast::ir::ckpt::CkptDialect>();
+  registry.insert<recast::ir::ckpt::CkptDialect, recast::ir::plan::PlanDialect>();
+  recast::compiler::registerTransformsPasses();
+  recast::compiler::registerConversionPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Recast optimizer driver\n", registry));
 }

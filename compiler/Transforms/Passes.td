@@ -1,0 +1,63 @@
+//===- Passes.td - rewrites of bound ckpt IR --------------------------------------------------------===//
+
+#ifndef RECAST_COMPILER_TRANSFORMS_PASSES_TD
+#define RECAST_COMPILER_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def CkptNormalize : Pass<"ckpt-normalize"> {
+  let summary = "Bring every chain to the form: decode, index map, arithmetic, encode";
+  let description = [{
+    Index maps (`ckpt.reshard`, `ckpt.map`, `ckpt.unmap`) move up to the loads and casts sink below
+    them, where each use has at most one reshard. Values do not change: index maps move elements,
+    casts work on each by itself. A cast that rounds stays, and stays the only one of its chain.
+
+    Before:
+    ```mlir
+    %0 = ckpt.cast %m to bf16 : !ckpt.value<tensor<8xf32>, on = #rows>
+    %1 = ckpt.reshard %0 : !ckpt.value<tensor<8xbf16>, on = #rows> to !ckpt.value<tensor<8xbf16>>
+    ```
+    After:
+    ```mlir
+    %0 = ckpt.reshard %m : !ckpt.value<tensor<8xf32>, on = #rows> to !ckpt.value<tensor<8xf32>>
+    %1 = ckpt.cast %0 to bf16 : !ckpt.value<tensor<8xf32>>
+    ```
+    Each rewrite is a remark of the category `ckpt-normalize`.
+  }];
+  let dependentDialects = ["::recast::ir::ckpt::CkptDialect"];
+}
+
+def CkptMergeFamilies : Pass<"ckpt-merge-families", "::mlir::ModuleOp"> {
+  let summary = "Let one read feed every target";
+  let description = [{
+    Families of the same members that load the same stores become one: inputs with equal role, type
+    and table columns are read once, the others stand side by side, and so do outputs and checks.
+    Merging stops where a recipe would become longer than a plan may hold.
+
+    Before (the tables have equal store and start columns):
+    ```mlir
+    ckpt.family @a roles ["master"] targets [@uni] members dense_resource<a> : tensor<3x6xi64> {
+    ^bb0(%m: !f32):
+      ckpt.yield %m : !f32
+    }
+    ckpt.family @b roles ["master"] targets [@hub] members dense_resource<b> : tensor<3x6xi64> {
+    ^bb0(%m: !f32):
+      %0 = ckpt.cast %m to bf16 : !f32
+      ckpt.yield %0 : !bf16
+    }
+    ```
+    After:
+    ```mlir
+    ckpt.family @a roles ["master"] targets [@uni, @hub]
+        members dense_resource<a_1> : tensor<3x8xi64> {
+    ^bb0(%m: !f32):
+      %0 = ckpt.cast %m to bf16 : !f32
+      ckpt.yield %m, %0 : !f32, !bf16
+    }
+    ```
+    Each merge is a remark of the category `ckpt-merge-families` with the bytes it saves.
+  }];
+  let dependentDialects = ["::recast::ir::ckpt::CkptDialect"];
+}
+
+#endif // RECAST_COMPILER_TRANSFORMS_PASSES_TD

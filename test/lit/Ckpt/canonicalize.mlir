@@ -1,0 +1,103 @@
+// RUN: recast-opt %s --canonicalize | FileCheck %s
+
+#dp = #ckpt.layout<mesh = <["dp"], [2]>, steps = [#ckpt.chunk<0 by "dp">]>
+#flat = #ckpt.layout<mesh = <["dp"], [2]>, steps = [#ckpt.flat<"dp" per param>]>
+!whole = !ckpt.value<tensor<8xf32>>
+!dp = !ckpt.value<tensor<8xf32>, on = #dp>
+!flat = !ckpt.value<tensor<8xf32>, on = #flat>
+
+// CHECK-LABEL: func.func @reshard_to_the_same
+// CHECK-SAME:    (%[[X:.+]]: !ckpt.value
+// CHECK-NEXT:    return %[[X]]
+func.func @reshard_to_the_same(%x: !dp) -> !dp {
+  %0 = ckpt.reshard %x : !dp to !dp
+  return %0 : !dp
+}
+
+// CHECK-LABEL: func.func @reshard_there_and_back
+// CHECK-SAME:    (%[[X:.+]]: !ckpt.value
+// CHECK-NEXT:    return %[[X]]
+func.func @reshard_there_and_back(%x: !dp) -> !dp {
+  %0 = ckpt.reshard %x : !dp to !whole
+  %1 = ckpt.reshard %0 : !whole to !flat
+  %2 = ckpt.reshard %1 : !flat to !dp
+  return %2 : !dp
+}
+
+// CHECK-LABEL: func.func @reshard_of_reshard
+// CHECK-SAME:    (%[[X:.+]]: !ckpt.value
+// CHECK-NEXT:    %[[R:.+]] = ckpt.reshard %[[X]] : !ckpt.value<tensor<8xf32>, on = #{{.+}}> to !ckpt.value<tensor<8xf32>, on = #{{.+}}>
+// CHECK-NEXT:    return %[[R]]
+func.func @reshard_of_reshard(%x: !dp) -> !flat {
+  %0 = ckpt.reshard %x : !dp to !whole
+  %1 = ckpt.reshard %0 : !whole to !flat
+  return %1 : !flat
+}
+
+// CHECK-LABEL: func.func @cast_to_the_same
+// CHECK-SAME:    (%[[X:.+]]: !ckpt.value
+// CHECK-NEXT:    return %[[X]]
+func.func @cast_to_the_same(%x: !whole) -> !whole {
+  %0 = ckpt.cast %x to f32 : !whole
+  return %0 : !whole
+}
+
+// CHECK-LABEL: func.func @widen_and_back
+// CHECK-SAME:    (%[[X:.+]]: !ckpt.value
+// CHECK-NEXT:    return %[[X]]
+func.func @widen_and_back(%x: !ckpt.value<tensor<8xbf16>>) -> !ckpt.value<tensor<8xbf16>> {
+  %0 = ckpt.cast %x to f32 : !ckpt.value<tensor<8xbf16>>
+  %1 = ckpt.cast %0 to bf16 : !whole
+  return %1 : !ckpt.value<tensor<8xbf16>>
+}
+
+// Rounding there and back is not the identity, and rounding twice is not rounding once.
+// CHECK-LABEL: func.func @round_and_back
+// CHECK-COUNT-2: ckpt.cast
+// CHECK:         return
+func.func @round_and_back(%x: !whole) -> !whole {
+  %0 = ckpt.cast %x to bf16 : !whole
+  %1 = ckpt.cast %0 to f32 : !ckpt.value<tensor<8xbf16>>
+  return %1 : !whole
+}
+
+// CHECK-LABEL: func.func @round_twice
+// CHECK-COUNT-2: ckpt.cast
+// CHECK:         return
+func.func @round_twice(%x: !whole) -> !ckpt.value<tensor<8xf8E5M2>> {
+  %0 = ckpt.cast %x to bf16 : !whole
+  %1 = ckpt.cast %0 to f8E5M2 overflow saturate : !ckpt.value<tensor<8xbf16>>
+  return %1 : !ckpt.value<tensor<8xf8E5M2>>
+}
+
+// Nothing is known of a state: its casts stay.
+// CHECK-LABEL: func.func @states
+// CHECK-COUNT-2: ckpt.cast
+// CHECK:         return
+func.func @states(%x: !ckpt.state) -> !ckpt.state {
+  %0 = ckpt.cast %x to f32 : !ckpt.state
+  %1 = ckpt.cast %0 to f32 : !ckpt.state
+  return %1 : !ckpt.state
+}
+
+// CHECK-LABEL: func.func @unmap_of_map
+// CHECK-SAME:    (%[[Q:.+]]: !ckpt.value<tensor<6x4xf32>>, %[[K:.+]]: !ckpt.value<tensor<2x4xf32>>)
+// CHECK-NEXT:    return %[[Q]], %[[K]]
+#axes = #ckpt.axes<"((g r) + g) h", {g = 2, h = 4, r = 3}>
+func.func @unmap_of_map(%q: !ckpt.value<tensor<6x4xf32>>, %k: !ckpt.value<tensor<2x4xf32>>)
+    -> (!ckpt.value<tensor<6x4xf32>>, !ckpt.value<tensor<2x4xf32>>) {
+  %0 = ckpt.map %q, %k : !ckpt.value<tensor<6x4xf32>>, !ckpt.value<tensor<2x4xf32>>
+      to !ckpt.value<tensor<8x4xf32>> by #axes
+  %1:2 = ckpt.unmap %0 : !ckpt.value<tensor<8x4xf32>>
+      to !ckpt.value<tensor<6x4xf32>>, !ckpt.value<tensor<2x4xf32>> by #axes
+  return %1#0, %1#1 : !ckpt.value<tensor<6x4xf32>>, !ckpt.value<tensor<2x4xf32>>
+}
+
+// A check has an effect: it is neither erased nor merged with an equal one.
+// CHECK-LABEL: func.func @checks
+// CHECK-COUNT-2: ckpt.check_equal
+func.func @checks(%x: !whole, %y: !whole) {
+  ckpt.check_equal %x, %y : !whole
+  ckpt.check_equal %x, %y : !whole
+  return
+}
