@@ -3,16 +3,20 @@
 #include "runtime/base/Text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 
 namespace recast::tools {
 namespace {
 
+/// Of this program alone: getrusage would count the one that became it by exec.
 uint64_t peakResidentBytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;)
+    if (uint64_t kib = 0; word == "VmHWM:" && status >> kib)
+      return kib * 1024;
+  return 0;
 }
 
 double ratio(const exec::Report &report) {

@@ -18,9 +18,9 @@ Result<compiler::Compiled> compileSpec(const lang::Spec &spec) {
 
 /// Compiles an export job whose body `fill` says; expects an error with `words` in its text.
 template <typename Fill> void refused(Fill fill, Code code, const std::string &words) {
-  testing::TemporaryFolder folder;
+  fixtures::TemporaryFolder folder;
   rl::SpecBuilder spec;
-  auto run = spec.source("run", rl::deepspeed(testing::fixture("z1_bf16_dp2")));
+  auto run = spec.source("run", rl::deepspeed(fixtures::fixture("z1_bf16_dp2")));
   auto hub = spec.target("hub", rl::safetensors(folder / "hub"));
   auto job = spec.convert(run, {hub});
   fill(job, run);
@@ -37,9 +37,9 @@ template <typename Job> void everything(Job &job) {
 }
 
 TEST(Bind, CompilesASpecThatSaysEverything) {
-  testing::TemporaryFolder folder;
+  fixtures::TemporaryFolder folder;
   auto compiled = compileSpec(
-      testing::bothTargets(testing::fixture("z3_bf16_dp2"), folder / "uni", folder / "hub"));
+      fixtures::bothTargets(fixtures::fixture("z3_bf16_dp2"), folder / "uni", folder / "hub"));
   ASSERT_TRUE(compiled) << compiled.error().str();
   EXPECT_GE(compiled->proofs.size(), 4u);
   EXPECT_NE(compiled->plan.instanceFingerprint, compiled->plan.schemaFingerprint);
@@ -51,9 +51,9 @@ TEST(Bind, CompilesASpecThatSaysEverything) {
 }
 
 TEST(Bind, ArmsTheWeightCheckWhereBothAreRead) {
-  testing::TemporaryFolder folder;
+  fixtures::TemporaryFolder folder;
   auto both = compileSpec(
-      testing::bothTargets(testing::fixture("z1_bf16_dp2"), folder / "uni", folder / "hub"));
+      fixtures::bothTargets(fixtures::fixture("z1_bf16_dp2"), folder / "uni", folder / "hub"));
   ASSERT_TRUE(both) << both.error().str();
   size_t checks = 0;
   for (const plan::Family &family : both->plan.families)

@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 #include <string>
 
-namespace recast::testing {
+namespace recast::fixtures {
 
 inline std::string fixture(const std::string &name) {
   return std::string(RECAST_TEST_DATA) + "/deepspeed/" + name + "/native";
@@ -54,4 +54,4 @@ inline lang::Spec bothTargets(const std::string &source, const std::string &univ
   return spec.spec();
 }
 
-} // namespace recast::testing
+} // namespace recast::fixtures

@@ -32,9 +32,9 @@ std::map<compiler::OracleKey, std::string> writtenTensors(const plan::Plan &plan
 class Oracle : public ::testing::TestWithParam<const char *> {};
 
 TEST_P(Oracle, ExecutedPlansWriteWhatBoundIrMeans) {
-  testing::TemporaryFolder folder;
+  fixtures::TemporaryFolder folder;
   lang::Spec spec =
-      testing::bothTargets(testing::fixture(GetParam()), folder / "uni", folder / "hub");
+      fixtures::bothTargets(fixtures::fixture(GetParam()), folder / "uni", folder / "hub");
   mlir::MLIRContext context;
   auto declared = lang::importSpec(spec, context);
   ASSERT_TRUE(declared) << declared.error().str();

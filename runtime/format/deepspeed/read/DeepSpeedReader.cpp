@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 
 namespace recast::format {
 namespace deepspeed {
@@ -52,6 +53,7 @@ public:
     }
     moduleTensors();
     objects();
+    keptFiles();
     return done();
   }
 
@@ -101,6 +103,16 @@ private:
     found_.clear();
     add(std::move(refused));
     return done();
+  }
+
+  /// Model-states files carry the weights (ZeRO-1, 2) and the state of every rank.
+  void keptFiles() {
+    std::set<std::string> kept;
+    for (const CheckpointFile &file : grid_.model)
+      kept.insert(folder_.prefix + file.name);
+    for (uint32_t i = 0; i < inventory_.files.size(); ++i)
+      if (kept.contains(inventory_.files[i].path))
+        inventory_.keptFiles.push_back(i);
   }
 
   void readOptimizerFiles() {
