@@ -89,6 +89,7 @@ private:
         return fail(about(tensor, "a parameter of this name would take the place of "
                                   "zero/optimizer_state.pt"));
       RECAST_TRY(checkRole(tensor));
+      RECAST_TRY(checkFolderName(tensor.role, "role"));
       RECAST_TRY(roles.add(fmt::format("{}.pt", stateName(tensor.role)), "role file"));
       if (!seen.insert({tensor.name, stateName(tensor.role)}).second)
         return fail(about(tensor, fmt::format("two tensors would be written to its {}.pt",
