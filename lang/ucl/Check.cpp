@@ -24,9 +24,11 @@ Checker::Checker(const Spec &spec, std::string_view text) : spec_(spec), source_
 
 // ---- findings
 
+bool Checker::isFull() const { return findings_.size() > kShownFindings; }
+
 void Checker::report(Location loc, std::string message) {
-  if (findings_.size() > kShownFindings)
-    return; // More would only cost time.
+  if (isFull())
+    return;
   size_t width = 1;
   for (const Token &token : list_.tokens)
     if (token.loc.line == loc.line && token.loc.column == loc.column)
@@ -35,6 +37,8 @@ void Checker::report(Location loc, std::string message) {
 }
 
 void Checker::reportWord(Location loc, std::string_view word, std::string message, size_t nth) {
+  if (isFull())
+    return;
   for (const Token &token : list_.tokens) {
     bool isBefore =
         token.loc.line < loc.line || (token.loc.line == loc.line && token.loc.column < loc.column);
@@ -292,28 +296,6 @@ Result<Spec> parseAndCheck(std::string_view text, std::string file) {
   RECAST_ASSIGN(Spec spec, parse(text, std::move(file)));
   RECAST_TRY(check(spec, text));
   return spec;
-}
-
-Status define(Spec &spec, std::string_view name, std::string_view valueText) {
-  std::vector<std::string> known;
-  for (auto &[let, value] : spec.lets) {
-    known.push_back(let);
-    if (let != name)
-      continue;
-    if (value && value->kind == Expr::Kind::String) {
-      if (valueText.find('\0') != std::string_view::npos)
-        return usage(fmt::format("-D {}: a text cannot hold a NUL byte", name));
-      auto text = std::make_shared<Expr>();
-      text->kind = Expr::Kind::String;
-      text->text = valueText;
-      value = std::move(text);
-      return {};
-    }
-    RECAST_ASSIGN(value, parseValue(valueText, fmt::format("-D {}", name)));
-    return {};
-  }
-  return usage(
-      fmt::format("-D {}: the spec has no `let {}`{}", name, name, didYouMean(name, known)));
 }
 
 } // namespace recast::lang

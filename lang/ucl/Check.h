@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lang/ast/Ast.h"
+#include "lang/ucl/Define.h" // IWYU pragma: export
 #include "runtime/base/Status.h"
 
 #include <string>
@@ -17,10 +18,5 @@ Status check(const Spec &spec, std::string_view text = {});
 
 /// `parse`, then `check`.
 Result<Spec> parseAndCheck(std::string_view text, std::string file = {});
-
-/// Gives the `let` called `name` another value, as `-D name=value` does. Where the spec binds a
-/// text the value is taken literally, as it is in a shell; otherwise it is parsed as an expression.
-/// Call it before `check`.
-Status define(Spec &spec, std::string_view name, std::string_view valueText);
 
 } // namespace recast::lang

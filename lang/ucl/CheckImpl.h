@@ -22,6 +22,8 @@ private:
   Status checkCounts();
 
   // ---- findings
+  /// More findings than are shown: looking for their places would only cost time.
+  bool isFull() const;
   /// A finding at `loc`; the caret underlines the token there.
   void report(Location loc, std::string message);
   /// A finding at the `nth` occurrence of `word` at or behind `loc`: positions are kept per
@@ -94,6 +96,8 @@ private:
   void checkPolicy(const Operation &policy);
   void checkFiles(JobState &state, const FilesStatement &files, Location loc,
                   const std::vector<std::string> *forTargets);
+
+  // ---- chains (CheckChain.cpp)
   void checkChain(const std::vector<Operation> &chain, Location loc);
   void checkOperation(const Operation &operation, bool isFirst);
   void checkCast(const Operation &cast);

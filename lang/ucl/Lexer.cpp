@@ -1,12 +1,7 @@
 #include "lang/ucl/Lexer.h"
 
-#include "runtime/base/Checked.h"
-
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <fmt/format.h>
-#include <optional>
 
 namespace recast::lang {
 namespace {
@@ -14,35 +9,8 @@ bool isDigit(char c) { return c >= '0' && c <= '9'; }
 bool isWordStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool isWord(char c) { return isWordStart(c) || isDigit(c); }
 
-constexpr std::array<std::pair<std::string_view, unsigned>, 6> kUnits = {
-    {{"B", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"PiB", 50}}};
 constexpr std::array<std::string_view, 6> kLongPuncts = {"->", "??", "==", "!=", "<=", ">="};
 constexpr std::string_view kPuncts = "(){}[],:.|=<>+-*/";
-
-int hexDigit(char c) {
-  if (isDigit(c))
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-std::optional<int64_t> parseInteger(std::string_view digits) {
-  int64_t value = 0;
-  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size())
-    return std::nullopt;
-  return value;
-}
-
-std::optional<int64_t> parseSize(std::string_view spelling) {
-  size_t split = spelling.find_first_not_of("0123456789");
-  auto count = parseInteger(spelling.substr(0, split));
-  for (auto [unit, shift] : kUnits)
-    if (count && spelling.substr(split) == unit)
-      return checkedMul(*count, int64_t{1} << shift);
-  return std::nullopt;
-}
 
 class Lexer {
 public:
@@ -191,11 +159,11 @@ private:
       else
         end = mark;
     }
-    size_t unit = end;
+    size_t digitsEnd = end;
     while (end < text_.size() && isWord(text_[end]))
       ++end;
     std::string_view spelling = text_.substr(at_, end - at_);
-    std::string_view suffix = text_.substr(unit, end - unit);
+    std::string_view suffix = text_.substr(digitsEnd, end - digitsEnd);
     if (isReal)
       return real(spelling, suffix, end);
     if (suffix.empty()) {
@@ -204,8 +172,8 @@ private:
       push(Token::Kind::Int, end);
       return {};
     }
-    for (auto [known, shift] : kUnits)
-      if (suffix == known) {
+    for (const SizeUnit &unit : kSizeUnits)
+      if (suffix == unit.name) {
         if (!parseSize(spelling))
           return error(here(), spelling.size(),
                        "this size is too large (more than 2^63 - 1 bytes)");
@@ -223,9 +191,7 @@ private:
       return error(here(), spelling.size(),
                    fmt::format("a real number ends in `{}`; sizes take whole numbers (512MiB)",
                                suffix.substr(0, 40)));
-    double value = 0;
-    auto parsed = std::from_chars(spelling.data(), spelling.data() + spelling.size(), value);
-    if (parsed.ec != std::errc() || !std::isfinite(value))
+    if (!parseReal(spelling))
       return error(here(), spelling.size(), "this number does not fit a double");
     push(Token::Kind::Float, end);
     return {};
@@ -283,75 +249,5 @@ private:
 } // namespace
 
 Result<TokenList> lex(const SourceText &source) { return Lexer(source).run(); }
-
-int64_t integerOf(std::string_view spelling) {
-  bool hasUnit = !isDigit(spelling.back());
-  return (hasUnit ? parseSize(spelling) : parseInteger(spelling)).value_or(0);
-}
-
-double realOf(std::string_view spelling) {
-  double value = 0;
-  std::from_chars(spelling.data(), spelling.data() + spelling.size(), value);
-  return value;
-}
-
-std::string stringOf(std::string_view spelling) {
-  std::string out;
-  for (size_t i = 1; i + 1 < spelling.size(); ++i) {
-    if (spelling[i] != '\\') {
-      out += spelling[i];
-      continue;
-    }
-    char c = spelling[++i];
-    if (c == 'x') {
-      out += static_cast<char>(hexDigit(spelling[i + 1]) * 16 + hexDigit(spelling[i + 2]));
-      i += 2;
-    } else {
-      out += c == 'n' ? '\n' : c == 't' ? '\t' : c;
-    }
-  }
-  return out;
-}
-
-std::string spellString(std::string_view value) {
-  std::string out = "\"";
-  for (size_t i = 0; i < value.size();) {
-    auto c = static_cast<unsigned char>(value[i]);
-    size_t length = utf8Length(value.substr(i));
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += value[i];
-    } else if (c == '\n' || c == '\t') {
-      out += c == '\n' ? "\\n" : "\\t";
-    } else if (c < 0x20 || c == 0x7F || length == 0) {
-      out += fmt::format("\\x{:02x}", c);
-      length = 1;
-    } else {
-      out += value.substr(i, length);
-    }
-    i += length;
-  }
-  return out + '"';
-}
-
-size_t utf8Length(std::string_view text) {
-  if (text.empty())
-    return 0;
-  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  unsigned lead = byte(0);
-  if (lead < 0x80)
-    return 1;
-  size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < length)
-    return 0;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80)
-      return 0;
-  // Overlong forms, surrogates, and what lies beyond U+10FFFF.
-  if ((lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xED && byte(1) > 0x9F) ||
-      (lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F))
-    return 0;
-  return length;
-}
 
 } // namespace recast::lang

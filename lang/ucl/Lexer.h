@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lang/ucl/Diagnostic.h"
+#include "lang/ucl/Literals.h"
 
 #include <cstdint>
 #include <string>
@@ -42,16 +43,5 @@ struct TokenList {
 
 /// Numbers are in range, strings well-formed, the text is UTF-8 without control characters.
 Result<TokenList> lex(const SourceText &source);
-
-/// Value of a token that `lex` accepted.
-int64_t integerOf(std::string_view spelling); ///< Int, and Size in bytes.
-double realOf(std::string_view spelling);
-std::string stringOf(std::string_view spelling); ///< Without quotes, escapes replaced.
-
-/// `"..."` such that stringOf gives `value` back. Not for values that hold a NUL byte.
-std::string spellString(std::string_view value);
-
-/// Length in bytes of the UTF-8 character at the front of `text`; 0 if there is no valid one.
-size_t utf8Length(std::string_view text);
 
 } // namespace recast::lang

@@ -103,6 +103,18 @@ TEST(Define, GivesALetAnotherValue) {
   ASSERT_TRUE(define(*spec, "s", "512MiB"));
 }
 
+TEST(Define, ErrorsPointToTheLet) {
+  std::string text = "let n =\n  (4, x = 1 + 2)\nsource a = safetensors(n) as same";
+  auto spec = parse(text, "job.ucl");
+  ASSERT_TRUE(spec);
+  ASSERT_TRUE(define(*spec, "n", "            (1, 4 / (2 + 1))"));
+  auto status = check(*spec, text);
+  ASSERT_FALSE(status);
+  EXPECT_TRUE(status.error().message().starts_with(
+      "job.ucl:2:3: 4 cannot be divided by 3\n  2 |   (4, x = 1 + 2)\n    |   ^\n"))
+      << status.error().message();
+}
+
 TEST(Define, RefusesWhatItCannot) {
   auto spec = parse("let source_dir = \"x\" let n = 1");
   ASSERT_TRUE(spec);
