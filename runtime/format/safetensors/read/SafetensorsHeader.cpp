@@ -91,9 +91,9 @@ public:
   }
 
   bool start_array(std::size_t) override {
-    if (at_ == At::Shape || at_ == At::Offsets) {
+    if (!inArray_ && (at_ == At::Shape || at_ == At::Offsets)) {
       inArray_ = true;
-      return at_ == At::Shape || offsets_ == 0;
+      return true;
     }
     return refuse(fmt::format("an array as {}", place()));
   }
