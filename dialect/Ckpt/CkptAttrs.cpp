@@ -266,6 +266,12 @@ LogicalResult ChunkAttr::verify(EmitError emitError, int64_t dim, StringRef by) 
   return success();
 }
 
+LogicalResult FlatAttr::verify(EmitError emitError, StringRef by, FlatScope per) {
+  if (by.empty())
+    return emitError() << "a flat step names a mesh axis";
+  return success();
+}
+
 bool isStep(Attribute attr) { return isa<PadAttr, SplitAttr, ChunkAttr, FlatAttr>(attr); }
 
 Attribute stepAttr(MLIRContext *context, const layout::Step &step) {

@@ -125,10 +125,13 @@ def Ckpt_FlatAttr : Ckpt_Attr<"Flat", "flat"> {
     `per param`: each rank holds a slot of ceil(n / W) elements. `per group`: the tensor lies in a
     group buffer, at a start and with a total that the member table gives.
 
+    **Constraints:** a mesh axis is named.
+
     Examples: `#ckpt.flat<"dp" per param>`, `#ckpt.flat<"dp" per group>`
   }];
   let parameters = (ins StringRefParameter<>:$by, EnumParameter<Ckpt_FlatScope>:$per);
   let assemblyFormat = "`<` $by `per` $per `>`";
+  let genVerifyDecl = 1;
 }
 
 def Ckpt_LayoutAttr : Ckpt_Attr<"Layout", "layout", [OpAsmAttrInterface]> {

@@ -206,7 +206,7 @@ Result<Attribute> Importer::step(const Spec &scope, const LayoutStep &step) {
     auto scopeOf = ckpt::symbolizeFlatScope(flat.per);
     if (!scopeOf)
       return failAt(step.loc, fmt::format("`flat` is per param or per group, not `{}`", flat.per));
-    attr = ckpt::FlatAttr::get(&context_, flat.by, *scopeOf);
+    attr = checked<ckpt::FlatAttr>(step.loc, StringRef(flat.by), *scopeOf);
   }
   if (!attr)
     return failSaid(step.loc);
@@ -444,7 +444,7 @@ Status Importer::objects(const ObjectsStatement &objects, ArrayAttr targets) {
     auto policy = ckpt::symbolizeObjectPolicy(rule.policy.name);
     if (!policy)
       return failAt(rule.policy.loc.line ? rule.policy.loc : rule.loc,
-                    fmt::format("nothing that becomes of objects is called `{}`", rule.policy.name),
+                    fmt::format("there is no object policy `{}`", rule.policy.name),
                     nearestName(rule.policy.name, available(objectPolicyWords())));
     bool isSet = *policy == ckpt::ObjectPolicy::Set;
     if (rule.policy.args.size() != (isSet ? 1 : 0) || (isSet && !rule.policy.args[0].name.empty()))
