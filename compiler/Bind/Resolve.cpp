@@ -59,6 +59,7 @@ private:
   Status assign(uint32_t target, uint32_t tensor, const std::string &role, const RoleRule &rule);
   Status checkCasts(const format::Tensor &tensor, const std::vector<CastStep> &casts,
                     mlir::Location loc) const;
+  Status checkRole(const std::string &role, mlir::Location loc) const;
   Status checkSelection(const Selection &selection, mlir::Location loc) const;
   void noteLeftOut(uint32_t target);
 
@@ -73,20 +74,22 @@ private:
   std::map<std::string, int64_t> droppedPerRole_;
 };
 
-/// Roles and names a statement speaks of must exist, or be words of the language.
+/// A role is a word of the language (which may have no members here) or one that the source has.
+Status Resolver::checkRole(const std::string &role, mlir::Location loc) const {
+  std::vector<std::string> known(std::begin(kStandardRoles), std::end(kStandardRoles));
+  for (const auto &[name, tensors] : byRole_)
+    known.push_back(name);
+  if (contains(known, role))
+    return {};
+  return fail(specError(loc,
+                        fmt::format("no tensor of '{}' has the role '{}'", job_.source.name, role),
+                        nearestName(role, known)));
+}
+
+/// Roles and names a statement speaks of must exist.
 Status Resolver::checkSelection(const Selection &selection, mlir::Location loc) const {
-  for (const std::string &role : selection.roles) {
-    bool standard = std::find(std::begin(kStandardRoles), std::end(kStandardRoles), role) !=
-                    std::end(kStandardRoles);
-    if (standard || byRole_.count(role))
-      continue;
-    std::vector<std::string> known(std::begin(kStandardRoles), std::end(kStandardRoles));
-    for (const auto &[name, tensors] : byRole_)
-      known.push_back(name);
-    return fail(
-        specError(loc, fmt::format("no tensor of '{}' has the role '{}'", job_.source.name, role),
-                  nearestName(role, known)));
-  }
+  for (const std::string &role : selection.roles)
+    RECAST_TRY(checkRole(role, loc));
   for (const std::string &glob : selection.globs) {
     bool any =
         std::any_of(source_.tensors.begin(), source_.tensors.end(),
@@ -244,8 +247,11 @@ Status Resolver::fillTarget(uint32_t target) {
   dropped_.clear();
   droppedPerRole_.clear();
   for (const RoleRule &rule : job_.rules)
-    if (appliesTo(rule.targets, target))
+    if (appliesTo(rule.targets, target)) {
       RECAST_TRY(checkSelection(rule.selection, rule.loc));
+      if (!rule.from.empty())
+        RECAST_TRY(checkRole(rule.from, rule.loc));
+    }
   for (const DropRule &drop : job_.drops)
     if (appliesTo(drop.targets, target))
       RECAST_TRY(checkSelection(drop.selection, drop.loc));

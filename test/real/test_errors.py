@@ -178,7 +178,7 @@ def test_mistakes_in_a_specification_point_at_the_place(workdir):
     (workdir / "job.ucl").write_text('source run = deepspeed("x") as same\ntarget a = safetenors("y") as same\n'
                                      "convert run -> a { weight: keep }\n")
     done = recast("check", "job.ucl", check=False, cwd=workdir)
-    refused(done, "job.ucl:2:12", "safetensors", code=2)
+    refused(done, "job.ucl:2:", "^", "did you mean `safetensors`", code=2)
 
 
 def test_expect_refuses(run, workdir):

@@ -36,7 +36,7 @@ Result<lang::Spec> loadSpec(const std::string &path, const std::vector<std::stri
       return usage(fmt::format("-D takes name=value, not '{}'", define));
     RECAST_TRY(lang::define(spec, define.substr(0, equals), define.substr(equals + 1)));
   }
-  RECAST_TRY(lang::check(spec));
+  RECAST_TRY(lang::check(spec, text));
   return spec;
 }
 

@@ -92,6 +92,13 @@ TEST(Bind, NamesTheNearest) {
       Code::Usage, "exp_avg");
   refused(
       [](auto &job, auto &) {
+        job.role("weight") = rl::role("mastr") | rl::cast(rl::bf16);
+        job.dropElse();
+        job.objects().dropElse();
+      },
+      Code::Usage, "master");
+  refused(
+      [](auto &job, auto &) {
         job.role("weight").in({"embed.weigth"}) = rl::keep();
         job.dropElse();
       },
