@@ -10,8 +10,8 @@
 namespace recast::exec {
 namespace {
 
-/// Stack, hashing states and open files of one worker.
-constexpr uint64_t kWorkerOverhead = uint64_t{64} << 10;
+/// Stack, hashing states, open files and small literals of one worker.
+constexpr uint64_t kWorkerOverhead = (uint64_t{64} << 10) + kSmallLiterals;
 
 template <typename T> uint64_t vectorBytes(const std::vector<T> &v) {
   return v.capacity() * sizeof(T);

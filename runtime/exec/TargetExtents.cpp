@@ -122,11 +122,17 @@ Status TargetExtents::finish(uint32_t target,
                              const std::function<Status(uint64_t, std::string_view)> &write) {
   const TargetFile &file = program_.targets[target];
   auto &extents = targets_[target].extents;
-  // One set of literals is in memory at a time: the budget counts one.
-  std::lock_guard lock(literalsMutex_);
+  // One set of large literals is in memory at a time: the budget counts one. Small ones are within
+  // what it counts for a worker, and with 10^5 small files their writes must not queue up.
+  std::unique_lock lock(literalsMutex_);
   std::vector<LiteralBytes> literals;
   if (program_.literals)
     literals = program_.literals(target);
+  size_t bytes = 0;
+  for (const LiteralBytes &literal : literals)
+    bytes += literal.bytes.size();
+  if (bytes <= kSmallLiterals)
+    lock.unlock();
   std::sort(literals.begin(), literals.end(),
             [](const LiteralBytes &a, const LiteralBytes &b) { return a.offset < b.offset; });
   for (const LiteralBytes &literal : literals)

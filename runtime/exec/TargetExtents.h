@@ -18,6 +18,9 @@ struct Extent {
   uint32_t crc32 = 0; ///< Only where a patch covers the range.
 };
 
+/// Literals of a file up to this many bytes may be in memory once per worker.
+inline constexpr size_t kSmallLiterals = size_t{64} << 10;
+
 struct PlacedExtent {
   uint32_t target = 0;
   Extent extent;

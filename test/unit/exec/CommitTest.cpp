@@ -8,6 +8,9 @@
 #include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -165,6 +168,67 @@ TEST(Kill, HalfACommitOfAnotherPlanIsKept) {
     EXPECT_TRUE(again->resumed);
     EXPECT_TRUE(box.complete());
   }
+}
+
+/// From here on this process has neither openat2 nor the flags of renameat2, as on an old kernel or
+/// a file system that knows no exchange.
+bool becomeOld() {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 2, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 2, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+  };
+  sock_fprog filter{static_cast<unsigned short>(std::size(code)), code};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+/// Exit code of `body` in a child on an old kernel; 77 if there can be none.
+int onOldKernel(const std::function<int()> &body) {
+  pid_t child = ::fork();
+  if (child == 0)
+    ::_exit(becomeOld() ? body() : 77);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(OldKernel, WritesReplacesAndTakesBack) {
+  TwoRoots box;
+  auto run = [&](bool overwrite) {
+    return onOldKernel([&] {
+      auto report = execute(box.program, {.threads = 2, .overwrite = overwrite});
+      return report ? 0 : report.error().exitCode();
+    });
+  };
+  int code = run(false);
+  if (code == 77)
+    GTEST_SKIP() << "needs seccomp";
+  EXPECT_EQ(code, 0);
+  EXPECT_TRUE(box.complete());
+  EXPECT_EQ(run(false), static_cast<int>(Code::Usage));
+
+  for (std::string name : {"one", "two"})
+    writeAll(box.path(name + "/tag/mine"), "old");
+  EXPECT_EQ(run(true), 0);
+  EXPECT_TRUE(box.complete());
+
+  // The first root is replaced, then the second one's parent of the manifest is no folder.
+  box.program.roots[1].folder = box.path("three");
+  box.program.roots[1].manifestDir = "";
+  auto literals = box.program.literals;
+  box.program.literals = [&](uint32_t target) {
+    writeAll(box.path("three/.recast"), "in the way");
+    return literals(target);
+  };
+  writeAll(box.path("one/tag/mine"), "old");
+  auto before = tree(box.path("one"));
+  EXPECT_EQ(run(true), static_cast<int>(Code::Io));
+  EXPECT_TRUE(tree(box.path("one")) == before);
+  EXPECT_EQ(tree(box.path("three")).size(), 1u);
 }
 
 struct Written : Sandbox {

@@ -153,38 +153,42 @@ TEST(Refuse, ExistingOutputUnlessAsked) {
   EXPECT_EQ(tree(job.path("out")).size(), 4u); // What was there is gone with its folder.
 }
 
-/// The second of two renames fails: the first is taken back, what was there before is there again.
+/// Something appears in the second root while we write: the first root, renamed already, is taken
+/// back, and what was there before is there again.
 TEST(Refuse, HalfOfACommit) {
+  using Tree = std::map<std::string, std::string>;
   CopyJob job;
   auto literals = job.program.literals;
-  std::filesystem::create_directories(job.path("out/tag"));
-  writeAll(job.path("out/tag/mine"), "precious");
   uint32_t other = job.root("other");
-  uint32_t file = job.target(other, "c", 3);
-  job.literal(file, 0, "abc");
-  job.program.roots[other].pointers = {{"latest", "tag"}};
-  // A folder that is not empty can be exchanged, but the pointer's name cannot be made here.
-  job.program.literals = [&](uint32_t target) {
-    std::filesystem::create_directories(job.path("other/.recast-block"));
-    return literals(target);
-  };
-  job.program.roots[other].renames.push_back("missing"); // Is never staged.
-  Error error = refused(job.program, Code::Internal, {.sync = false, .overwrite = true});
-  EXPECT_THAT(error.message(), HasSubstr("missing"));
-  EXPECT_EQ(tree(job.path("out")), (std::map<std::string, std::string>{{"tag/mine", "precious"}}));
+  job.literal(job.target(other, "c", 3), 0, "abc");
 
-  job.program.roots[other].renames.pop_back();
-  job.program.literals = [&](uint32_t target) { // Appears while we write; that root forbids it.
+  job.program.literals = [&](uint32_t target) {
     std::filesystem::create_directories(job.path("other/tag"));
     return literals(target);
   };
-  error = refused(job.program, Code::Usage, {.sync = false});
-  EXPECT_EQ(tree(job.path("out")), (std::map<std::string, std::string>{{"tag/mine", "precious"}}));
-  std::filesystem::remove_all(job.path("out/tag"));
-  std::filesystem::remove_all(job.path("other/tag"));
-  error = refused(job.program, Code::Usage, {.sync = false});
+  Error error = refused(job.program, Code::Usage);
   EXPECT_EQ(error.fileName(), job.path("other/tag"));
-  EXPECT_TRUE(tree(job.path("out")).empty());
+  EXPECT_FALSE(exists(job.path("out")));
+  std::filesystem::remove_all(job.path("other"));
+
+  std::filesystem::create_directories(job.path("out/tag"));
+  writeAll(job.path("out/tag/mine"), "precious");
+  writeAll(job.path("out/latest"), "older");
+  job.program.roots[other].manifestDir = "";
+  job.program.literals = [&](uint32_t target) {
+    writeAll(job.path("other/.recast"), "in the way");
+    return literals(target);
+  };
+  (void)refused(job.program, Code::Io, {.sync = false, .overwrite = true});
+  EXPECT_EQ(tree(job.path("out")), (Tree{{"latest", "older"}, {"tag/mine", "precious"}}));
+  EXPECT_EQ(tree(job.path("other")), (Tree{{".recast", "in the way"}}));
+}
+
+TEST(Refuse, WhatWasNotStaged) {
+  CopyJob job;
+  job.program.roots[job.top].renames.push_back("missing");
+  EXPECT_THAT(refused(job.program, Code::Internal).message(), HasSubstr("missing"));
+  EXPECT_FALSE(exists(job.path("out")));
 }
 
 TEST(Refuse, SecondRunIntoOneFolder) {
