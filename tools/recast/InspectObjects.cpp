@@ -46,7 +46,7 @@ std::string brief(const Object &object) {
   case Kind::List:
   case Kind::Tuple:
   case Kind::Set: {
-    if (object.items.size() > 8)
+    if (object.items.size() > 32)
       return "";
     std::string text;
     for (const plan::ObjectPtr &item : object.items) {

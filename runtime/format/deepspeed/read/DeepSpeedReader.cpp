@@ -32,7 +32,7 @@ public:
     if (!models_.empty() && refused.empty())
       zero0(refused);
     if (!refused.empty())
-      return giveUp(std::move(refused));
+      return giveUp(refused);
 
     grid_ = makeGrid(folder_, models_.empty() ? 0 : models_[0].dpWorld.value_or(0), found_);
     world_ = grid_.world;
@@ -94,14 +94,13 @@ private:
                     "(DeepSpeed loads this checkpoint) and save again."));
   }
 
-  Inventory giveUp(std::vector<Error> refused) {
+  Inventory giveUp(const std::vector<Error> &refused) {
     // What cannot be read can still be shown: all files, version and step.
     for (const CheckpointFile &file : folder_.files)
       if (auto info = io::statFile(folder_.folder() + "/" + file.name))
         builder_.file(folder_.prefix + file.name, *info);
     describe();
-    found_.clear();
-    add(std::move(refused));
+    found_.insert(found_.begin(), refused.begin(), refused.end());
     return done();
   }
 

@@ -52,9 +52,12 @@ std::vector<CheckpointFile> pickRanks(const TagFolder &folder, FileKind kind, in
                             : fmt::format("zero_pp_rank_{}_mp_rank_00_{}", rank,
                                           kind == FileKind::OptimStates ? "optim_states.pt"
                                                                         : "model_states.pt")))
-              .hint("Copy it from the node that wrote it: without a shared file system every node "
-                    "keeps the files of its own ranks. A run that was resumed from a universal "
-                    "checkpoint under ZeRO-3 writes the model states of rank 0 only."));
+              .hint(kind == FileKind::Zero3ModelStates
+                        ? "Copy it from the node that wrote it: without a shared file system every "
+                          "node keeps the files of its own ranks. (A ZeRO-3 run that was resumed "
+                          "from a universal checkpoint writes the model states of rank 0 only.)"
+                        : "Copy it from the node that wrote it: without a shared file system every "
+                          "node keeps the files of its own ranks."));
   }
   if (missing > kNamed)
     problems.push_back(Error(Code::BadInput, fmt::format("and the files of {} more ranks of {} are "

@@ -66,11 +66,29 @@ public:
     order.insert(order.end(), present.begin(), present.end());
     for (const std::string &name : order)
       atom(name);
+    loaderNotes();
     builder_.finish();
     return std::move(inventory_);
   }
 
 private:
+  /// What DeepSpeed's loaders (0.19) do not take from such a folder.
+  void loaderNotes() {
+    size_t values = 0;
+    for (const Tensor &tensor : inventory_.tensors)
+      values += tensor.role == role::kFrozen || tensor.role == role::kBuffer;
+    if (values > 0)
+      builder_.note(fmt::format("DeepSpeed does not load frozen parameters and buffers ({} here) "
+                                "from a universal checkpoint: they keep their initial values",
+                                values));
+    for (size_t g = 1; g < inventory_.groups.size(); ++g)
+      if (!plan::equal(*inventory_.groups[0].hyper, *inventory_.groups[g].hyper)) {
+        builder_.note("under ZeRO-3 DeepSpeed applies the hyper-parameters of group 0 to every "
+                      "group of a universal checkpoint");
+        break;
+      }
+  }
+
   std::string absolute(const std::string &relative) const {
     return inventory_.root + "/" + prefix_ + relative;
   }

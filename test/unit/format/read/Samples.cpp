@@ -132,7 +132,7 @@ std::string problemText(const Inventory &inventory) {
 namespace {
 void put(std::string &out, uint64_t value, size_t size) {
   for (size_t i = 0; i < size; ++i)
-    out += static_cast<char>(value >> (8 * i));
+    out += i < 8 ? static_cast<char>(value >> (8 * i)) : '\0';
 }
 } // namespace
 
