@@ -119,10 +119,10 @@ FlatPosition positionFor(const World &world) {
 } // namespace
 
 size_t forEachWorld(const Subject &subject, const AxisMap &map, const Mesh &mesh, int maxSteps,
-                    const std::function<void(const World &)> &visit) {
+                    const std::function<void(const World &)> &visit, size_t thin) {
   std::vector<Step> steps = stepsFor(map, mesh);
   World world{{mesh, map, {}}, subject.shapes, {}};
-  size_t count = 0;
+  size_t count = 0, tried = 0;
   auto grow = [&](auto &&self, int left) -> void {
     // A list that is wrong stays wrong whatever follows, except where pads come in between: those
     // lists are met on their own.
@@ -132,6 +132,8 @@ size_t forEachWorld(const Subject &subject, const AxisMap &map, const Mesh &mesh
     visit(world);
     ++count;
     for (size_t i = 0; left > 0 && i < steps.size(); ++i) {
+      if (world.layout.steps.size() == 2 && ++tried % thin != 0)
+        continue;
       world.layout.steps.push_back(steps[i]);
       self(self, left - 1);
       world.layout.steps.pop_back();

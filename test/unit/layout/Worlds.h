@@ -31,9 +31,10 @@ AxisMap mapOf(const std::string &text);
 std::vector<Subject> subjects();
 std::vector<Mesh> meshes();
 
-/// Calls `visit` for each valid list of at most `maxSteps` steps; returns how many there were.
+/// Calls `visit` for each valid list of at most `maxSteps` steps; returns how many there were. Of
+/// lists of three steps only one in `thin` is tried.
 size_t forEachWorld(const Subject &subject, const AxisMap &map, const Mesh &mesh, int maxSteps,
-                    const std::function<void(const World &)> &visit);
+                    const std::function<void(const World &)> &visit, size_t thin = 1);
 
 /// Slot by slot content of all ranks by the definition.
 std::vector<std::vector<Slot>> slotsOf(const World &world);
