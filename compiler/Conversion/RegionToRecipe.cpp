@@ -130,7 +130,6 @@ private:
     FailureOr<uint16_t> lhs = nodeOf(check.getLhs()), rhs = nodeOf(check.getRhs());
     if (failed(lhs) || failed(rhs))
       return failure();
-    // A value always equals itself; what is left after canonicalisation is not read for nothing.
     if (!add({recipe::Op::CheckEqual, out_.recipe.nodes[*lhs].type, recipe::Overflow::Ieee, *lhs,
               *rhs, 0}))
       return tooLong();

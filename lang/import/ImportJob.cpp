@@ -1,0 +1,233 @@
+#include "lang/ast/Words.h"
+#include "lang/import/Importer.h"
+#include "runtime/base/NearestName.h"
+
+#include <fmt/format.h>
+
+using namespace mlir;
+using namespace recast::ir;
+
+namespace recast::lang {
+namespace {
+
+bool isOperation(std::string_view name) { return findWord(operationWords(), name) != nullptr; }
+
+std::vector<std::string> available(std::span<const KnownWord> words) {
+  std::vector<std::string> out;
+  for (const KnownWord &word : words)
+    if (word.available)
+      out.emplace_back(word.name);
+  return out;
+}
+
+} // namespace
+
+Status Importer::endpointIs(const Job &job, const std::string &name, bool isTarget) {
+  const Endpoint *found = spec_.endpoint(name);
+  if (found && found->isTarget == isTarget)
+    return {};
+  if (found)
+    return failAt(job.loc,
+                  fmt::format("`{}` is a {}, not a {}", name, found->isTarget ? "target" : "source",
+                              isTarget ? "target" : "source"));
+  std::vector<std::string> known;
+  for (const Endpoint &endpoint : spec_.endpoints)
+    if (endpoint.isTarget == isTarget)
+      known.push_back(endpoint.name);
+  return failAt(job.loc, fmt::format("no {} is called `{}`", isTarget ? "target" : "source", name),
+                nearestName(name, known));
+}
+
+Status Importer::job(const Job &job) {
+  RECAST_TRY(endpointIs(job, job.source, /*isTarget=*/false));
+  for (const std::string &target : job.targets)
+    RECAST_TRY(endpointIs(job, target, /*isTarget=*/true));
+  // The language does not name jobs; symbols must differ.
+  std::string name = fmt::format("{}_{}", job.verb, job.source);
+  for (unsigned n = 1; !symbols_.insert(name).second; ++n)
+    name = fmt::format("{}_{}_{}", job.verb, job.source, n);
+  auto op = ckpt::JobOp::create(
+      builder_, at(job.loc), builder_.getStringAttr(name), builder_.getStringAttr(job.verb),
+      FlatSymbolRefAttr::get(&context_, job.source), symbols(job.targets));
+  OpBuilder::InsertionGuard guard(builder_);
+  builder_.createBlock(&op.getBody());
+  for (const Statement &written : job.body)
+    RECAST_TRY(statement(job, written, {}));
+  return {};
+}
+
+Status Importer::statement(const Job &job, const Statement &statement, ArrayAttr targets) {
+  Location where = statement.loc;
+  if (const auto *node = std::get_if<RoleStatement>(&statement.node))
+    return role(*node, where, targets);
+  if (const auto *node = std::get_if<ForStatement>(&statement.node)) {
+    if (targets)
+      return failAt(where, "a `for` block inside a `for` block");
+    if (node->targets.empty())
+      return failAt(where, "`for` names at least one target");
+    for (const std::string &target : node->targets)
+      if (std::find(job.targets.begin(), job.targets.end(), target) == job.targets.end())
+        return failAt(where, fmt::format("`{}` is no target of this job", target),
+                      nearestName(target, job.targets));
+    for (const Statement &inner : node->body)
+      RECAST_TRY(this->statement(job, inner, symbols(node->targets)));
+    return {};
+  }
+  if (const auto *node = std::get_if<ObjectsStatement>(&statement.node))
+    return objects(*node, targets);
+  if (const auto *node = std::get_if<FilesStatement>(&statement.node))
+    return files(*node, where, targets);
+  if (const auto *node = std::get_if<DropStatement>(&statement.node)) {
+    ckpt::DropOp::create(builder_, at(where), strings(node->selection.roles),
+                         node->selection.isElse, globs(node->selection.in), targets);
+    return {};
+  }
+  if (const auto *node = std::get_if<ExpectStatement>(&statement.node)) {
+    RECAST_ASSIGN(Attribute attr, condition(node->condition, where));
+    ckpt::ExpectOp::create(builder_, at(where), attr, targets);
+    return {};
+  }
+  if (const auto *node = std::get_if<CheckStatement>(&statement.node)) {
+    RECAST_ASSIGN(Attribute attr, condition(node->condition, where));
+    StringAttr otherwise =
+        node->otherwise.empty() ? StringAttr() : builder_.getStringAttr(node->otherwise);
+    ckpt::CheckOp::create(builder_, at(where), attr, otherwise, targets);
+    return {};
+  }
+  const auto &budget = std::get<BudgetStatement>(statement.node);
+  if (budget.bytes > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+    return failAt(where, "this budget is out of range");
+  ckpt::BudgetOp::create(builder_, at(where),
+                         ckpt::SizeAttr::get(&context_, static_cast<int64_t>(budget.bytes)),
+                         targets);
+  return {};
+}
+
+Result<std::string> Importer::leadingRole(const Operation &operation) {
+  if (operation.name != "role") {
+    if (!operation.args.empty())
+      return failAt(operation.loc, fmt::format("there is no operation `{}`", operation.name),
+                    nearestName(operation.name, available(operationWords())));
+    return operation.name;
+  }
+  if (operation.args.size() != 1 || !operation.args[0].name.empty() || !operation.args[0].value ||
+      operation.args[0].value->kind != Expr::Kind::Name)
+    return failAt(operation.loc, "`role` takes the name of one role, as in role(cast)");
+  return operation.args[0].value->text;
+}
+
+Status Importer::role(const RoleStatement &role, Location where, ArrayAttr targets) {
+  if (role.chain.empty())
+    return failAt(where, "this rule does not say what becomes of its roles");
+  ArrayRef<Operation> chain(role.chain);
+  StringAttr from;
+  if (!isOperation(chain.front().name) || chain.front().name == "role") {
+    RECAST_ASSIGN(std::string name, leadingRole(chain.front()));
+    from = builder_.getStringAttr(name);
+    chain = chain.drop_front();
+  }
+  auto op = ckpt::RoleOp::create(builder_, at(where), strings(role.selection.roles),
+                                 role.selection.isElse, globs(role.selection.in), from, targets);
+  OpBuilder::InsertionGuard guard(builder_);
+  Block *block = builder_.createBlock(&op.getBody());
+  Value value = block->addArgument(ckpt::StateType::get(&context_), at(where));
+  for (const Operation &written : chain) {
+    RECAST_ASSIGN(value, operation(written, value));
+  }
+  ckpt::YieldOp::create(builder_, at(where), value);
+  return {};
+}
+
+Result<Value> Importer::operation(const Operation &operation, Value value) {
+  if (operation.name == "keep") {
+    if (!operation.args.empty())
+      return failAt(operation.loc, "`keep` takes no arguments");
+    return value;
+  }
+  if (operation.name == "cast")
+    return cast(operation, value);
+  if (operation.name == "role")
+    return failAt(operation.loc, "a role stands at the beginning of a chain");
+  if (const KnownWord *word = findWord(operationWords(), operation.name); word && !word->available)
+    return failAt(operation.loc, fmt::format("`{}` is not part of this version", operation.name));
+  return failAt(operation.loc, fmt::format("there is no operation `{}`", operation.name),
+                nearestName(operation.name, available(operationWords())));
+}
+
+Result<Value> Importer::cast(const Operation &operation, Value value) {
+  std::optional<DType> dtype;
+  std::optional<ckpt::Overflow> overflow;
+  for (const Arg &arg : operation.args) {
+    RECAST_ASSIGN(ExprPtr word, folded(spec_, arg.value, operation.loc));
+    if (word->kind != Expr::Kind::Name)
+      return failAt(operation.loc, "the arguments of `cast` are words, as in cast(bf16)");
+    if (arg.name.empty() && !dtype) {
+      dtype = parseDType(word->text);
+      std::vector<std::string> known;
+      for (const DTypeInfo &candidate : allDTypes())
+        known.emplace_back(candidate.name);
+      if (!dtype)
+        return failAt(operation.loc, fmt::format("no type is called `{}`", word->text),
+                      nearestName(word->text, known));
+    } else if (arg.name == "overflow") {
+      overflow = ckpt::symbolizeOverflow(word->text);
+      if (!overflow)
+        return failAt(operation.loc,
+                      fmt::format("overflow is ieee, saturate or nan, not `{}`", word->text));
+    } else if (arg.name == "round") {
+      if (!ckpt::symbolizeRounding(word->text))
+        return failAt(operation.loc, fmt::format("round is rne, not `{}`", word->text));
+    } else {
+      return failAt(operation.loc, arg.name.empty()
+                                       ? "`cast` takes one type"
+                                       : fmt::format("`cast` has no argument `{}`", arg.name));
+    }
+  }
+  if (!dtype)
+    return failAt(operation.loc, "`cast` takes a type, as in cast(bf16)");
+  if (info(*dtype).isFloat && bitWidth(*dtype) <= 8 && !overflow)
+    return failAt(
+        operation.loc,
+        fmt::format(
+            "a cast to {0} says what overflow does, as in cast({0}, overflow = {1})", name(*dtype),
+            recipe::overflowAllowed(*dtype, recipe::Overflow::Saturate) ? "saturate" : "ieee"));
+  return Value(ckpt::CastOp::create(builder_, at(operation.loc), value, *dtype, overflow));
+}
+
+Status Importer::objects(const ObjectsStatement &objects, ArrayAttr targets) {
+  for (const ObjectRule &rule : objects.rules) {
+    auto policy = ckpt::symbolizeObjectPolicy(rule.policy.name);
+    if (!policy)
+      return failAt(rule.policy.loc.line ? rule.policy.loc : rule.loc,
+                    fmt::format("there is no object policy `{}`", rule.policy.name),
+                    nearestName(rule.policy.name, available(objectPolicyWords())));
+    bool isSet = *policy == ckpt::ObjectPolicy::Set;
+    if (rule.policy.args.size() != (isSet ? 1 : 0) || (isSet && !rule.policy.args[0].name.empty()))
+      return failAt(rule.policy.loc.line ? rule.policy.loc : rule.loc,
+                    isSet ? "`set` takes one value"
+                          : fmt::format("`{}` takes no arguments", rule.policy.name));
+    Attribute value;
+    if (isSet) {
+      RECAST_ASSIGN(value, constant(rule.policy.args[0].value, rule.loc));
+    }
+    std::vector<std::string> keys;
+    for (const Ref &key : rule.keys)
+      keys.push_back(key.str());
+    ckpt::ObjectsOp::create(builder_, at(rule.loc), strings(keys), rule.isElse, *policy, value,
+                            targets);
+  }
+  return {};
+}
+
+Status Importer::files(const FilesStatement &files, Location where, ArrayAttr targets) {
+  RECAST_ASSIGN(Attribute from, constant(files.from, where));
+  auto path = dyn_cast<StringAttr>(from);
+  if (!path)
+    return failAt(where, "files are copied from a folder, written as text");
+  ArrayAttr names = globs(files.names);
+  ckpt::FilesOp::create(builder_, at(where), names ? names : builder_.getArrayAttr({}), path,
+                        targets);
+  return {};
+}
+
+} // namespace recast::lang
