@@ -13,7 +13,8 @@ struct Slot {
   bool operator==(const Slot &) const = default;
 };
 
-/// Slot by slot content of the local buffer of `rank`. For small tensors: an error beyond 2^20 slots.
+/// Slot by slot content of the local buffer of `rank`. For small tensors: an error beyond 2^20
+/// slots.
 Result<std::vector<Slot>> elementMap(const Layout &layout,
                                      const std::vector<std::vector<int64_t>> &shapes, int64_t rank,
                                      FlatPosition position = {});
