@@ -70,10 +70,10 @@ Status proveReads(const plan::Plan &plan, const plan::Family &family, const plan
   return {};
 }
 
-Status proveMember(const plan::Plan &plan, uint32_t f, uint32_t member, Counts &counts) {
-  const plan::Family &family = plan.families[f];
+Status proveMember(const plan::Plan &plan, const plan::Family &family, uint32_t member,
+                   plan::FamilyExpander &expander, Counts &counts) {
   std::vector<Tiling> outputs(family.outputs.size());
-  RECAST_TRY(plan::expandMember(plan, f, member, [&](const plan::Run &run) -> Status {
+  RECAST_TRY(expander.expand(member, [&](const plan::Run &run) -> Status {
     ++counts.runs;
     counts.reads += run.inputs.size();
     RECAST_TRY(proveReads(plan, family, run));
@@ -105,12 +105,15 @@ Status proveMember(const plan::Plan &plan, uint32_t f, uint32_t member, Counts &
 
 Result<std::vector<Proof>> prove(const plan::Plan &plan) {
   Counts counts;
-  for (uint32_t f = 0; f < plan.families.size(); ++f)
-    for (uint32_t m = 0; m < plan.families[f].memberCount(); ++m)
-      if (plan::isScalarMember(plan.families[f], m))
-        counts.tensors += plan.families[f].outputs.size();
+  for (uint32_t f = 0; f < plan.families.size(); ++f) {
+    const plan::Family &family = plan.families[f];
+    RECAST_ASSIGN(plan::FamilyExpander expander, plan::FamilyExpander::create(plan, f));
+    for (uint32_t m = 0; m < family.memberCount(); ++m)
+      if (plan::isScalarMember(family, m))
+        counts.tensors += family.outputs.size();
       else
-        RECAST_TRY(proveMember(plan, f, m, counts));
+        RECAST_TRY(proveMember(plan, family, m, expander, counts));
+  }
   std::vector<Proof> proofs;
   proofs.push_back({fmt::format("each of {} elements of {} target tensors is written exactly once",
                                 counts.elements, counts.tensors)});

@@ -151,8 +151,8 @@ def Ckpt_CastOp : Ckpt_Op<"cast", [Pure, DeclareOpInterfaceMethods<InferTypeOpIn
     target becomes: `ieee` (infinity; the default where the target has infinities), `saturate`
     (largest finite value) or `nan`.
 
-    A cast to a type that holds every value of the operand's, and back, folds away; a signalling NaN
-    then keeps its bits, where the casts would have made it quiet. A cast that rounds never folds.
+    Only a cast to the operand's own type folds away: a cast that rounds never does, and one to a
+    wider type and back makes signalling NaNs quiet.
 
     **Constraints:** a cast to a type of 8 bits or fewer says what overflow does, and one to a type
     without infinities does not say `ieee`; the pair of types has a cast.

@@ -24,7 +24,9 @@ def engine_config(options):
         "zero_allow_untested_optimizer": True,
         "gradient_clipping": 1.0,
         "steps_per_print": 10**9,
-        "zero_optimization": {"stage": options.stage, **json.loads(options.zero)},
+        # ZeRO-3 by default replaces nn.Linear by a matmul and an add, which rounds bf16 twice: with it a
+        # ZeRO-3 forward differs from a ZeRO-1 forward of the same weights in the last bits.
+        "zero_optimization": {"stage": options.stage, "memory_efficient_linear": False, **json.loads(options.zero)},
         "checkpoint": {"load_universal": options.universal},
     }
     if options.dtype != "fp32":
@@ -37,6 +39,10 @@ def dump_state(engine, options):
     from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
     from safetensors.torch import save_file
 
+    if hasattr(engine.optimizer, "_hp_optimizer_states_linked"):
+        # ZeRO-1 and 2 link states after the first group's step: with two groups the second is missing.
+        engine.optimizer._hp_optimizer_states_linked = False
+        engine.optimizer._lazy_init_hp_params_optimizer_state()
     truth = {}
     for name, parameter in engine.module.named_parameters():
         if parameter.requires_grad:

@@ -120,6 +120,7 @@ Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
   const plan::Family &family = plan_.families[run.family];
   exec::Task task;
   task.count = run.count;
+  task.first = run.logicalOffset;
   task.name = static_cast<uint32_t>(instance_.program.names.size() - 1);
   for (size_t i = 0; i < run.inputs.size(); ++i)
     task.inputs.push_back({run.inputs[i].file, run.inputs[i].offset, family.inputs[i].dtype});
@@ -154,12 +155,13 @@ Status Instantiator::addFamily(uint32_t index) {
     current_.checks.push_back(std::move(check));
   }
   exec::Program &program = instance_.program;
+  RECAST_ASSIGN(plan::FamilyExpander expander, plan::FamilyExpander::create(plan_, index));
   for (uint32_t m = 0; m < family.memberCount(); ++m) {
     // Scalars are literals of the file images; nothing is read for them.
     if (family.memberInputs[size_t{m} * family.inputs.size()].store == plan::kNone)
       continue;
     program.names.push_back(plan_.strings[family.memberNames[m]]);
-    RECAST_TRY(plan::expandMember(plan_, index, m, [&](const plan::Run &run) -> Status {
+    RECAST_TRY(expander.expand(m, [&](const plan::Run &run) -> Status {
       RECAST_ASSIGN(exec::Task task, makeTask(run));
       program.tasks.push_back(std::move(task));
       return {};
