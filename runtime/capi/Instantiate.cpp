@@ -181,6 +181,7 @@ Result<Instance> Instantiator::run() {
     RECAST_TRY(addFamily(f));
   RECAST_TRY(detail::addVerbatim(program, verbatim_));
   RECAST_ASSIGN(instance_.forecast, detail::completeRecords(program));
+  RECAST_ASSIGN(instance_.forecast.memory, exec::forecastMemory(program));
 
   // The writers live as long as the program that asks them for literals.
   program.literals = [writers = instance_.writers, start = imageStart_](uint32_t target) {

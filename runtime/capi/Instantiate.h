@@ -23,6 +23,7 @@ struct Forecast {
   uint64_t recordsWhole = 0,
            recordsPartial = 0;  ///< Source checksums that can and cannot be verified.
   uint64_t checkedElements = 0; ///< Elements under CheckEqual.
+  exec::MemoryForecast memory;  ///< Within the budget of the plan, or there is no instance.
 };
 
 /// A program with the writers whose literals it asks for.

@@ -27,6 +27,12 @@ Result<StagedRoots> lockRoots(const Program &program) {
 
 } // namespace
 
+Result<MemoryForecast> forecastMemory(const Program &program, unsigned threads) {
+  RECAST_ASSIGN(Schedule schedule, makeSchedule(program));
+  RECAST_ASSIGN(SlotPlan slots, planSlots(program, schedule, threadsFor(threads)));
+  return MemoryForecast{slots.poolBytes(), slots.tableBytes};
+}
+
 Result<Report> execute(const Program &program, const Options &options) {
   auto start = std::chrono::steady_clock::now();
   Report report;

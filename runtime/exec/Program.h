@@ -124,6 +124,13 @@ struct Report {
   std::vector<std::string> kernels; ///< Names of the kernels used, "interpreter" among them.
 };
 
+/// Memory that `execute` will use besides the process itself, in bytes.
+struct MemoryForecast {
+  uint64_t slots = 0, tables = 0;
+};
+/// Code::OverBudget, naming the minimum, where the program's budget does not allow it.
+Result<MemoryForecast> forecastMemory(const Program &program, unsigned threads = 0);
+
 /// Runs the program: stage, write, patch, flush, commit. On error nothing is visible in any root
 /// and nothing that was there before is touched.
 Result<Report> execute(const Program &program, const Options &options);

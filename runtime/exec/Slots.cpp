@@ -44,16 +44,15 @@ Result<SlotPlan> planSlots(const Program &program, const Schedule &schedule, uns
   plan.slotsPerThread = std::max<size_t>(schedule.maxInputs, 1) + (schedule.needsResults ? 1 : 0);
   size_t work = schedule.units.size() + schedule.literalFiles.size();
   plan.threads = static_cast<unsigned>(std::clamp<size_t>(work, 1, std::max(threads, 1u)));
-  if (program.budget == 0)
-    return plan;
-
   // The largest set of literals is in memory once: one worker at a time asks for them.
   uint64_t literals = 0;
   for (size_t t = 0; t < program.targets.size(); ++t)
     literals = std::max(literals, program.targets[t].size - schedule.taskBytes[t]);
-  uint64_t tables = programMemory(program) + schedule.memory() + literals +
+  plan.tableBytes = programMemory(program) + schedule.memory() + literals +
                     TargetExtents::memory(program, schedule);
-  auto total = [&] { return tables + plan.threads * kWorkerOverhead + plan.poolBytes(); };
+  if (program.budget == 0)
+    return plan;
+  auto total = [&] { return plan.tableBytes + plan.threads * kWorkerOverhead + plan.poolBytes(); };
   while (total() > program.budget) {
     if (plan.slotBytes > (size_t{64} << 10) ||
         (plan.threads == 1 && plan.slotBytes > kMinSlotBytes))
@@ -65,7 +64,7 @@ Result<SlotPlan> planSlots(const Program &program, const Schedule &schedule, uns
           Error(Code::OverBudget,
                 fmt::format("{} bytes of memory are not enough: {} for tables and {} for the "
                             "smallest slots make {}",
-                            program.budget, tables, total() - tables, total()))
+                            program.budget, plan.tableBytes, total() - plan.tableBytes, total()))
               .hint(fmt::format("Allow at least {} KiB with --memory.", (total() + 1023) / 1024)));
   }
   return plan;

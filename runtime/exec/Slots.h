@@ -22,6 +22,7 @@ struct SlotPlan {
   unsigned threads = 1;
   size_t slotBytes = kSlotBytes; ///< A power of two.
   size_t slotsPerThread = 1;
+  uint64_t tableBytes = 0; ///< Of the program and of what executing it keeps.
   size_t poolBytes() const { return threads * slotsPerThread * slotBytes; }
 };
 

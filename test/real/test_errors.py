@@ -145,6 +145,12 @@ def test_budget_too_small(run, workdir):
     assert_nothing_visible(workdir / "out")
 
 
+def test_check_refuses_a_budget_that_cannot_hold(run, workdir):
+    (workdir / "job.ucl").write_text(f'source run = deepspeed("{run}") as same\ntarget a = deepspeed_universal("y") as same\n'
+                                     "convert run -> a { else: keep  objects { else: keep }  budget 4KiB }\n")
+    refused(recast("check", "job.ucl", check=False, cwd=workdir), "at least", code=5)
+
+
 def test_source_changed_after_the_plan(run, workdir):
     job = workdir / "job.ucl"
     recast("init", run, "--to", "deepspeed-universal", "--out-dir", workdir / "out", "-o", job)

@@ -2,6 +2,7 @@
 
 #include "lang/ucl/Format.h"
 #include "runtime/base/Text.h"
+#include "runtime/capi/Instantiate.h"
 #include "runtime/exec/Manifest.h"
 #include "runtime/io/File.h"
 #include "runtime/plan/Plan.h"
@@ -103,9 +104,11 @@ Result<int> check(const SpecOptions &options) {
     fmt::print("{}\n", text);
     return 0;
   }
+  RECAST_ASSIGN(capi::Instance instance, capi::instantiate(loaded.plan));
   if (options.quiet)
     return 0;
   fmt::print("{}", proofsText(loaded));
+  fmt::print("  proved   memory: {}\n", memoryText(loaded.plan, instance.forecast.memory));
   for (const std::string &note : loaded.notes)
     fmt::print("  note     {}\n", note);
   fmt::print("{} is sound; next: recast {} {}\n", options.file,

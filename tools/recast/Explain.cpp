@@ -47,6 +47,13 @@ std::string proofsText(const PlanOrJob &loaded) {
   return out;
 }
 
+std::string memoryText(const plan::Plan &plan, const exec::MemoryForecast &memory) {
+  return fmt::format("{} in slots and {} of tables{}", bytesText(memory.slots),
+                     bytesText(memory.tables),
+                     plan.budget ? fmt::format(", within the budget of {}", bytesText(plan.budget))
+                                 : "; no budget was given");
+}
+
 Result<std::string> explainText(const PlanOrJob &loaded) {
   const plan::Plan &plan = loaded.plan;
   RECAST_ASSIGN(capi::Instance instance, capi::instantiate(plan));
@@ -69,6 +76,7 @@ Result<std::string> explainText(const PlanOrJob &loaded) {
                      bytesText(forecast.writtenBytes), forecast.targetFiles);
   out += fmt::format("checks   {} source checksums whole, {} in part only; {} elements compared\n",
                      forecast.recordsWhole, forecast.recordsPartial, forecast.checkedElements);
+  out += fmt::format("memory   {}\n", memoryText(plan, forecast.memory));
   std::vector<std::string> kernels;
   for (const recipe::Recipe &slice : instance.program.slices)
     kernels.push_back(fmt::format("{}: {}", slice.str(), kernelOf(slice)));
@@ -102,6 +110,8 @@ Result<std::string> explainJson(const PlanOrJob &loaded) {
                       {"records_whole", forecast.recordsWhole},
                       {"records_partial", forecast.recordsPartial},
                       {"elements_checked", forecast.checkedElements},
+                      {"slot_bytes", forecast.memory.slots},
+                      {"table_bytes", forecast.memory.tables},
                       {"budget", plan.budget}};
   for (const compiler::Proof &proof : loaded.proofs)
     json["proofs"].push_back(proof.statement);
