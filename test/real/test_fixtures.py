@@ -100,6 +100,10 @@ def test_diff_tells_equal_from_different(workdir):
     native = DATA / "z3_fp32_dp4_subgroups" / "native"
     recast("convert", native, "-o", workdir / "uni", "--to", "deepspeed-universal")
     assert recast("diff", native, workdir / "uni").code == 0
+    for dtype in ("bf16", "f16", "f32"):  # An export is compared with what it was rounded from.
+        mixed = DATA / "z1_bf16_dp2" / "native"
+        recast("convert", mixed, "-o", workdir / dtype, "--to", "safetensors", "--dtype", dtype)
+        assert recast("diff", mixed, workdir / dtype).code == 0
     other = DATA / "z3_fp32_dp1" / "native"
     done = recast("diff", native, other, check=False)
     assert done.code == 1 and "differ" in done.out

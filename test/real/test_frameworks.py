@@ -1,4 +1,6 @@
 """Runs that DeepSpeed trains now: convert, resume on other ranks and stages, same loss bit for bit."""
+import json
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -81,3 +83,13 @@ def test_export_loads_into_the_module(runs, workdir):
         role, parameter = key.split("/", 1)
         if role == "master":
             assert_same_bits(tensors[parameter], value.to(torch.bfloat16), parameter)
+
+
+def test_memory_stays_within_the_budget(workdir):
+    """80 MB of state through 8 MiB: what executes never holds more than the budget and its own code."""
+    deepspeed_run(2, workdir, stage="1", dtype="bf16", model={"hidden": 384, "layers": 4}, steps=1, save=str(workdir / "run"))
+    report = json.loads(recast("convert", workdir / "run", "-o", workdir / "uni", "--to", "deepspeed-universal",
+                               "--memory", "8MiB", "--json").out)
+    assert report["bytes_needed"] > 80e6 and report["read_over_unique"] == 1.0
+    assert report["slot_bytes"] < 8 * 2**20
+    assert report["peak_resident_bytes"] < (8 + 16) * 2**20

@@ -53,7 +53,7 @@ public:
 private:
   Status compareName(const std::string &name, const Names &left, const Names &right);
   Status compareTensors(const format::Tensor &a, const format::Tensor &b);
-  const format::Tensor *weightLike(const Names &names) const;
+  const format::Tensor *weightLike(const Names &names, const Names &other) const;
 
   const format::Inventory &left_, &right_;
   capi::TensorReader leftReader_, rightReader_;
@@ -61,12 +61,19 @@ private:
   std::set<std::string> widened_;
 };
 
-/// What a format that knows nothing but weights holds under a name: the model's value.
-const format::Tensor *Comparison::weightLike(const Names &names) const {
-  for (const char *candidate : {role::kWeight, role::kFrozen, role::kBuffer, role::kMaster})
-    if (auto found = names.find(candidate); found != names.end())
-      return found->second;
-  return nullptr;
+/// What a format that knows nothing but weights holds under a name: the model's value. Weights of
+/// another dtype than `other` were rounded from the master, if there is one, not from the weight.
+const format::Tensor *Comparison::weightLike(const Names &names, const Names &other) const {
+  auto master = names.find(role::kMaster);
+  for (const char *candidate : {role::kWeight, role::kFrozen, role::kBuffer}) {
+    auto found = names.find(candidate);
+    if (found == names.end())
+      continue;
+    auto same = other.find(role::kWeight);
+    bool rounded = same != other.end() && same->second->dtype != found->second->dtype;
+    return rounded && master != names.end() ? master->second : found->second;
+  }
+  return master == names.end() ? nullptr : master->second;
 }
 
 Result<std::string> castTo(std::string bytes, DType from, DType to) {
@@ -124,8 +131,10 @@ Status Comparison::compareTensors(const format::Tensor &a, const format::Tensor 
 Status Comparison::compareName(const std::string &name, const Names &left, const Names &right) {
   bool plainSide = leftRoles_ == std::set<std::string>{role::kWeight} ||
                    rightRoles_ == std::set<std::string>{role::kWeight};
-  if (plainSide)
-    return compareTensors(*weightLike(left), *weightLike(right));
+  if (plainSide) {
+    const format::Tensor *a = weightLike(left, right), *b = weightLike(right, left);
+    return a && b ? compareTensors(*a, *b) : Status{};
+  }
   for (const auto &[which, tensor] : left) {
     auto found = right.find(which);
     if (found != right.end())
