@@ -115,6 +115,28 @@ def test_mixed_steps(run, workdir):
     refused(done, "step")
 
 
+def test_weights_that_disagree_with_their_masters(workdir):
+    """A file that is sound by itself (right checksums) but belongs to other masters."""
+    import torch
+    shutil.copytree(DATA / "z1_bf16_dp2" / "native", workdir / "run")
+    victim = tag_folder(workdir / "run") / "mp_rank_00_model_states.pt"
+    state = torch.load(victim, weights_only=False)
+    state["module"]["layers.1.mlp.down_proj.weight"][3, 5] += 1
+    torch.save(state, victim)
+    done = convert(workdir / "run", workdir / "out")
+    refused(done, "layers.1.mlp.down_proj.weight", "element 113", code=1)  # 3 x 36 + 5
+    assert_nothing_visible(workdir / "out")
+    # An export reads masters or weights, not both: the comparison costs bytes and is asked for.
+    job = (f'source run = deepspeed("{workdir / "run"}") as same\ntarget a = safetensors("{workdir / "hub"}") as same\n'
+           "convert run -> a { weight: master | cast(bf16)  frozen, buffer: keep  drop master, exp_avg, exp_avg_sq, step  "
+           "objects { else: drop } %s }\n")
+    (workdir / "plain.ucl").write_text(job % "")
+    (workdir / "asked.ucl").write_text(job % "check weight == run.weight")
+    refused(recast("convert", workdir / "asked.ucl", check=False), "layers.1.mlp.down_proj.weight", code=1)
+    assert_nothing_visible(workdir / "hub")
+    recast("convert", workdir / "plain.ucl")
+
+
 def test_output_that_exists_is_refused_and_kept(run, workdir):
     assert convert(run, workdir / "out").code == 0
     before = {p: p.read_bytes() for p in (workdir / "out").rglob("*") if p.is_file()}
