@@ -1,11 +1,11 @@
 #include "runtime/exec/Validate.h"
 
 #include "runtime/base/Checked.h"
+#include "runtime/base/Utf8.h"
 #include "runtime/io/Directory.h"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <set>
 
 namespace recast::exec {
@@ -74,18 +74,11 @@ Status checkRecords(const Program &program) {
   return {};
 }
 
-/// The manifest is JSON, which has no way to say a name that is not UTF-8.
-bool isUtf8(const std::string &text) {
-  using Json = nlohmann::json;
-  std::string quoted = Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-  return Json::parse(quoted, nullptr, false) == Json(text);
-}
-
 Status checkName(const std::string &path) {
   RECAST_TRY(io::checkRelativePath(path));
   if (path.starts_with(".recast"))
     return fail(Error(Code::BadInput, "names that begin with '.recast' are taken").file(path));
-  if (!isUtf8(path))
+  if (!isUtf8(path)) // The manifest is JSON, which has no way to say such a name.
     return fail(Error(Code::BadInput, "an output name is not UTF-8").file(path));
   return {};
 }

@@ -1,6 +1,7 @@
 #include "tools/recast/Inspect.h"
 
 #include "runtime/base/Checked.h"
+#include "runtime/base/Text.h"
 #include "runtime/format/Inventory.h"
 #include "runtime/format/Printable.h"
 #include "runtime/format/read/Values.h"
@@ -25,15 +26,6 @@ uint64_t bytesOf(const Tensor &tensor) {
     return byteWidth(tensor.dtype);
   uint64_t elements = static_cast<uint64_t>(elementCount(tensor.shape).value_or(0));
   return elements * bitWidth(tensor.dtype) / 8;
-}
-
-std::string withUnit(uint64_t bytes) {
-  constexpr std::string_view kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  double value = static_cast<double>(bytes);
-  size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit)
-    value /= 1024;
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
 /// "1,234,567".
@@ -91,12 +83,12 @@ void printTable(const Rows &rows) {
   uint64_t tensors = 0, bytes = 0;
   for (const auto &[key, row] : rows) {
     fmt::print("  {:{}}  {:9} {:>9} {:>17} {:>12}\n", printable(key.first), width, name(key.second),
-               grouped(row.tensors), grouped(row.elements), withUnit(row.bytes));
+               grouped(row.tensors), grouped(row.elements), bytesText(row.bytes));
     tensors += row.tensors;
     bytes += row.bytes;
   }
   fmt::print("  {:{}}  {:9} {:>9} {:>17} {:>12}\n", "all", width, "", grouped(tensors), "",
-             withUnit(bytes));
+             bytesText(bytes));
 }
 
 void printNames(std::string_view what, const std::vector<std::string> &names) {
@@ -213,8 +205,8 @@ void printScreen(const Inventory &inventory, const std::string &path,
     head += fmt::format("{}step {}", head.empty() ? "" : ", ", *inventory.iteration);
   if (!inventory.mesh.axes.empty())
     head += fmt::format("{}mesh {}", head.empty() ? "" : ", ", inventory.mesh.str());
-  head += fmt::format("{}{} files, {}", head.empty() ? "" : ", ", inventory.files.size(),
-                      withUnit(fileBytes(inventory)));
+  head += fmt::format("{}{} file{}, {}", head.empty() ? "" : ", ", inventory.files.size(),
+                      inventory.files.size() == 1 ? "" : "s", bytesText(fileBytes(inventory)));
   fmt::print("{}\n", head);
   if (!inventory.tensors.empty())
     printTable(rowsOf(inventory));

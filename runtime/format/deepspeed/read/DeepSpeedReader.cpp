@@ -363,10 +363,22 @@ private:
       }
   }
 
+  /// What rank 0's optimizer keeps besides flat tensors. ZeRO-3 files have the version one level
+  /// above it, ZeRO-1 and 2 inside: here it is always inside.
+  plan::ObjectPtr optimizerState() const {
+    const plan::Object &state = *ranks_[0].rest;
+    auto version = inventory_.properties.find("ds_version");
+    if (state.find("ds_version") || version == inventory_.properties.end())
+      return ranks_[0].rest;
+    auto entries = state.entries;
+    entries.push_back(plan::entry("ds_version", version->second));
+    return plan::dict(std::move(entries));
+  }
+
   void objects() {
     const ModelStates &model = models_.front();
     inventory_.objects["param_groups"] = ranks_[0].paramGroups;
-    inventory_.objects["optimizer"] = ranks_[0].rest;
+    inventory_.objects["optimizer"] = optimizerState();
     if (model.iteration)
       inventory_.objects["iteration"] = plan::integer(*model.iteration);
     auto fromModel = [&](const std::string &name, const plan::ObjectPtr &object) {

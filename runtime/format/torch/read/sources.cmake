@@ -3,6 +3,7 @@ list(APPEND RECAST_FORMAT_SOURCES
   torch/read/KnownGlobals.cpp
   torch/read/Pickle.cpp
   torch/read/PickleCalls.cpp
+  torch/read/PickleOpcodes.cpp
   torch/read/PickleTree.cpp
   torch/read/TorchFile.cpp
   torch/read/TorchReader.cpp
