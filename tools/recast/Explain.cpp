@@ -16,12 +16,25 @@ double readRatio(const capi::Forecast &forecast) {
   return unique == 0 ? 1.0 : static_cast<double>(forecast.readBytes) / static_cast<double>(unique);
 }
 
-/// How a slice is executed on this CPU.
-std::string kernelOf(const recipe::Recipe &slice) {
+std::string kernelName(const recipe::Recipe &slice) {
   if (recipe::isCopy(slice))
     return "copy, no kernel";
   device::cpu::Kernel kernel = device::cpu::builtinKernel(slice.hash(), slice.str());
   return kernel.run ? std::string(kernel.name) : "interpreter";
+}
+
+/// How a slice is executed on this CPU. A check runs its computed sides, then compares bits.
+std::string howExecuted(const recipe::Recipe &slice) {
+  if (slice.checkCount() == 0)
+    return kernelName(slice);
+  std::string out;
+  for (unsigned side : {0u, 1u}) {
+    std::vector<uint16_t> inputs;
+    recipe::Recipe computed = recipe::sliceForCheckSide(slice, 0, side, inputs);
+    if (!recipe::isCopy(computed))
+      out += kernelName(computed) + ", then ";
+  }
+  return out + "compare";
 }
 
 std::string familyLine(const plan::Plan &plan, const plan::Family &family) {
@@ -79,7 +92,7 @@ Result<std::string> explainText(const PlanOrJob &loaded) {
   out += fmt::format("memory   {}\n", memoryText(plan, forecast.memory));
   std::vector<std::string> kernels;
   for (const recipe::Recipe &slice : instance.program.slices)
-    kernels.push_back(fmt::format("{}: {}", slice.str(), kernelOf(slice)));
+    kernels.push_back(fmt::format("{}: {}", slice.str(), howExecuted(slice)));
   for (const std::string &kernel : kernels)
     out += fmt::format("kernel   {}\n", kernel);
   for (const plan::LeftOut &item : plan.leftOut)
