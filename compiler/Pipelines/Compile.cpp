@@ -50,8 +50,10 @@ Result<Compiled> compile(mlir::ModuleOp declared, const CompileOptions &options)
   RECAST_ASSIGN(Bound bound, bind(declared, options.specText));
   Compiled out;
   out.notes = std::move(bound.notes);
-  if (options.keepIr)
+  if (options.keepIr) {
+    out.declaredIr = print(declared);
     out.boundIr = print(*bound.module);
+  }
   RECAST_TRY(lower(*bound.module));
   if (options.keepIr)
     out.planIr = print(*bound.module);

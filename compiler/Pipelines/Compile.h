@@ -17,7 +17,8 @@ struct Compiled {
   plan::Plan plan; ///< Verified, fingerprinted, proved.
   std::vector<Proof> proofs;
   std::vector<std::string> notes; ///< What the reader of the source wants the user to know.
-  std::string boundIr, planIr;    ///< Text, only where `keepIr` asks for it.
+  /// Text, only where `keepIr` asks for it.
+  std::string declaredIr, boundIr, planIr;
 };
 
 struct CompileOptions {

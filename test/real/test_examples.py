@@ -39,3 +39,17 @@ def test_plans_are_deterministic_and_output_does_not_depend_on_threads(workdir):
         trees.append({str(p.relative_to(workdir)): p.read_bytes() for p in (workdir / "out").rglob("*") if p.is_file()})
         shutil.rmtree(workdir / "out")
     assert trees[0] == trees[1]
+
+
+def test_declared_ir_prints_as_the_text_it_came_from(workdir):
+    shutil.copytree(DATA / "z1_bf16_dp2" / "native", workdir / "runs" / "z3")
+    shown = recast("explain", ROOT / "examples" / "job0.ucl", "--ir", cwd=workdir).out
+    (workdir / "job.mlir").write_text(shown.split("// ---- declared\n")[1].split("// ---- bound")[0])
+    (workdir / "back.ucl").write_text(recast("fmt", "--from-mlir", "job.mlir", cwd=workdir).out)
+    recast("plan", "back.ucl", "-o", "back.rplan", cwd=workdir)
+    again = recast("explain", "back.ucl", "--ir", cwd=workdir).out
+    for part in ("ckpt.role", "ckpt.drop", "ckpt.objects", "ckpt.files", "ckpt.budget"):
+        assert shown.count(part) == again.count(part) > 0
+    (workdir / "bad.mlir").write_text("ckpt.job @x")
+    done = recast("fmt", "--from-mlir", "bad.mlir", check=False, cwd=workdir)
+    assert done.code == 2 and "bad.mlir" in done.err

@@ -23,6 +23,9 @@ bool isSpec(const std::string &path) { return fs::path(path).extension() == ".uc
 
 Result<lang::Spec> specFor(const ConvertOptions &options) {
   if (isSpec(options.source)) {
+    if (options.allowForeignObjects)
+      return usage("a specification says it itself: deepspeed_universal(\"...\", "
+                   "allow_foreign_objects = true)");
     if (!options.output.empty() || !options.format.empty() || !options.dtype.empty())
       return usage(
           "a specification says its targets itself: -o, --to and --dtype go with a checkpoint");
@@ -32,10 +35,11 @@ Result<lang::Spec> specFor(const ConvertOptions &options) {
     return fail(Error(Code::Usage, "where to, and in which format?")
                     .hint(fmt::format("recast convert {} -o DST --to deepspeed-universal",
                                       options.source)));
-  InitRequest request{options.source, options.tag,   options.format,
-                      options.output, options.dtype, {}};
+  InitRequest request{options.source, options.tag, options.format, options.output,
+                      options.dtype,  {},          false};
   if (options.execute.memory)
     request.budget = options.execute.memory;
+  request.allowForeignObjects = options.allowForeignObjects;
   return makeJob(request);
 }
 
@@ -63,8 +67,12 @@ Result<int> convert(const ConvertOptions &options) {
   RECAST_ASSIGN(lang::Spec spec, specFor(options));
   RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec));
   if (options.dryRun) {
-    PlanOrJob loaded{
-        std::move(compiled.plan), std::move(compiled.proofs), std::move(compiled.notes), {}, {}};
+    PlanOrJob loaded{std::move(compiled.plan),
+                     std::move(compiled.proofs),
+                     std::move(compiled.notes),
+                     {},
+                     {},
+                     {}};
     RECAST_ASSIGN(std::string text,
                   options.execute.json ? explainJson(loaded) : explainText(loaded));
     fmt::print("{}\n", text);
@@ -82,8 +90,8 @@ Result<int> convert(const ConvertOptions &options) {
 }
 
 Result<int> init(const InitOptions &options) {
-  InitRequest request{options.source, options.tag,   options.format,
-                      options.output, options.dtype, {}};
+  InitRequest request{options.source, options.tag, options.format, options.output,
+                      options.dtype,  {},          false};
   if (options.memory)
     request.budget = options.memory;
   RECAST_ASSIGN(lang::Spec spec, makeJob(request));
@@ -162,6 +170,11 @@ Result<int> verify(const std::string &path, bool quiet) {
 Result<int> formatFiles(const FormatOptions &options) {
   int changed = 0;
   for (const std::string &file : options.files) {
+    if (options.fromMlir) {
+      RECAST_ASSIGN(lang::Spec spec, specFromMlir(file));
+      fmt::print("{}", lang::format(spec));
+      continue;
+    }
     RECAST_ASSIGN(std::string text, io::readWhole(file, uint64_t{16} << 20));
     RECAST_ASSIGN(std::string formatted, lang::formatText(text, file));
     if (options.toStdout) {

@@ -21,6 +21,7 @@ struct ConvertOptions {
   std::string source, output, format, dtype, tag;
   std::vector<std::string> defines;
   bool dryRun = false;
+  bool allowForeignObjects = false; ///< Re-emit classes outside the allow-list.
   ExecuteOptions execute;
 };
 /// Never returns success except for a dry run: a conversion becomes another process.
@@ -46,7 +47,7 @@ Result<int> verify(const std::string &path, bool quiet);
 
 struct FormatOptions {
   std::vector<std::string> files;
-  bool check = false, toStdout = false;
+  bool check = false, toStdout = false, fromMlir = false;
 };
 Result<int> formatFiles(const FormatOptions &options);
 

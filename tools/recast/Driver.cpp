@@ -1,5 +1,6 @@
 #include "tools/recast/Driver.h"
 
+#include "dialect/Ckpt/CkptDialect.h"
 #include "lang/import/Import.h"
 #include "lang/ucl/Check.h"
 #include "lang/ucl/Format.h"
@@ -7,7 +8,9 @@
 #include "runtime/capi/Instantiate.h"
 #include "runtime/io/File.h"
 
+#include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
 
 #include <cerrno>
 #include <filesystem>
@@ -40,6 +43,26 @@ Result<lang::Spec> loadSpec(const std::string &path, const std::vector<std::stri
   return spec;
 }
 
+Result<lang::Spec> specFromMlir(const std::string &path) {
+  RECAST_ASSIGN(std::string text, io::readWhole(path, kLargestSpec));
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<ir::ckpt::CkptDialect>();
+  std::string complaint;
+  mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
+    if (complaint.empty() && diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error) {
+      llvm::raw_string_ostream stream(complaint);
+      stream << diagnostic.getLocation() << ": " << diagnostic.str();
+    }
+    return mlir::success();
+  });
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context, path);
+  if (!module)
+    return fail(Error(Code::Usage, complaint)
+                    .hint("It must be declared ckpt IR, as `recast explain JOB --ir` "
+                          "prints it."));
+  return lang::exportSpec(*module);
+}
+
 Result<compiler::Compiled> compileSpec(const lang::Spec &spec, bool keepIr) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   RECAST_ASSIGN(mlir::OwningOpRef<mlir::ModuleOp> declared, lang::importSpec(spec, context));
@@ -51,9 +74,9 @@ Result<PlanOrJob> loadPlanOrJob(const std::string &path, const std::vector<std::
   if (std::filesystem::path(path).extension() == ".ucl") {
     RECAST_ASSIGN(lang::Spec spec, loadSpec(path, defines));
     RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, keepIr));
-    return PlanOrJob{std::move(compiled.plan), std::move(compiled.proofs),
-                     std::move(compiled.notes), std::move(compiled.boundIr),
-                     std::move(compiled.planIr)};
+    return PlanOrJob{std::move(compiled.plan),    std::move(compiled.proofs),
+                     std::move(compiled.notes),   std::move(compiled.declaredIr),
+                     std::move(compiled.boundIr), std::move(compiled.planIr)};
   }
   PlanOrJob loaded;
   RECAST_ASSIGN(loaded.plan, capi::loadPlan(path));

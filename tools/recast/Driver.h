@@ -13,6 +13,9 @@ namespace recast::tools {
 /// Reads, defines (`-D name=value`), checks and returns the spec in `path`.
 Result<lang::Spec> loadSpec(const std::string &path, const std::vector<std::string> &defines);
 
+/// The spec that declared IR in `path` says.
+Result<lang::Spec> specFromMlir(const std::string &path);
+
 /// Compiles a checked spec; keeps IR text if asked.
 Result<compiler::Compiled> compileSpec(const lang::Spec &spec, bool keepIr = false);
 
@@ -21,7 +24,7 @@ struct PlanOrJob {
   plan::Plan plan;
   std::vector<compiler::Proof> proofs;
   std::vector<std::string> notes;
-  std::string boundIr, planIr;
+  std::string declaredIr, boundIr, planIr;
 };
 Result<PlanOrJob> loadPlanOrJob(const std::string &path, const std::vector<std::string> &defines,
                                 bool keepIr = false);

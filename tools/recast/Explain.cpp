@@ -103,7 +103,8 @@ Result<std::string> explainText(const PlanOrJob &loaded) {
   for (const std::string &note : instance.notes)
     out += fmt::format("  note     {}\n", note);
   if (!loaded.boundIr.empty())
-    out += fmt::format("\n// ---- bound\n{}\n// ---- plan\n{}", loaded.boundIr, loaded.planIr);
+    out += fmt::format("\n// ---- declared\n{}\n// ---- bound\n{}\n// ---- plan\n{}",
+                       loaded.declaredIr, loaded.boundIr, loaded.planIr);
   return out;
 }
 

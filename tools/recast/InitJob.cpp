@@ -136,7 +136,14 @@ Result<lang::Spec> makeJob(const InitRequest &request) {
   if (!request.tag.empty())
     from = std::move(from).tag(request.tag);
   auto run = spec.source("run", from);
-  auto out = spec.target("out", rl::format(format, request.output));
+  rl::Format to = rl::format(format, request.output);
+  if (request.allowForeignObjects) {
+    if (!traits->holdsObjects)
+      return fail(
+          Error(Code::Usage, fmt::format("{} holds no objects, foreign or not", traits->format)));
+    to = std::move(to).arg("allow_foreign_objects", true);
+  }
+  auto out = spec.target("out", to);
   auto job = spec.convert(run, {out});
   if (traits->holdsObjects) {
     job.keepElse();

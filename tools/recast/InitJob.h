@@ -10,12 +10,13 @@
 namespace recast::tools {
 
 struct InitRequest {
-  std::string source;             ///< Path of the checkpoint.
-  std::string tag;                ///< Empty: the latest.
-  std::string format;             ///< Target format; '-' counts as '_'.
-  std::string output;             ///< Target folder.
-  std::string dtype;              ///< safetensors: dtype of the weights; empty: the model's.
-  std::optional<uint64_t> budget; ///< Bytes.
+  std::string source;               ///< Path of the checkpoint.
+  std::string tag;                  ///< Empty: the latest.
+  std::string format;               ///< Target format; '-' counts as '_'.
+  std::string output;               ///< Target folder.
+  std::string dtype;                ///< safetensors: dtype of the weights; empty: the model's.
+  std::optional<uint64_t> budget;   ///< Bytes.
+  bool allowForeignObjects = false; ///< Universal: re-emit classes outside the allow-list.
 };
 
 /// Reads the source's metadata and says the whole job, so that nothing is implicit.

@@ -111,6 +111,9 @@ void CommandLine::addConverting(CLI::App &app) {
   command->add_option("-D", convert.defines,
                       "Give a `let` of the specification another value: -D name=value");
   command->add_flag("--dry-run", convert.dryRun, "Bind, prove and explain; write nothing");
+  command->add_flag(
+      "--allow-foreign-objects", convert.allowForeignObjects,
+      "Universal: write classes outside the allow-list again (see recast inspect --objects)");
   addExecute(command, convert.execute);
   command->callback([this] { action = [this] { return tools::convert(convert); }; });
 
@@ -166,6 +169,8 @@ void CommandLine::addPlanning(CLI::App &app) {
   command->add_flag("--check", format.check,
                     "Change nothing; exit code 1 if a file is not formatted");
   command->add_flag("--stdout", format.toStdout, "Print instead of writing");
+  command->add_flag("--from-mlir", format.fromMlir,
+                    "The files are declared ckpt IR; print it as UCL");
   command->callback([this] { action = [this] { return formatFiles(format); }; });
 }
 
