@@ -235,3 +235,42 @@ def test_json_errors_are_json(run, workdir):
     (tag_folder(run) / SHARD).write_bytes(b"")
     done = recast("inspect", run, "--json", check=False)
     assert done.code == 3 and json.loads(done.out)["problems"]
+
+
+def test_an_answer_that_cannot_be_printed_is_an_error():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([BIN / "recast", "inspect", SOURCE], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 4 and "standard output" in done.stderr
+
+
+def test_ctrl_c_leaves_nothing_and_says_130(run, workdir):
+    job = workdir / "job.ucl"
+    recast("init", run, "--to", "deepspeed-universal", "--out-dir", workdir / "out", "-o", job)
+    recast("plan", job, "-o", workdir / "job.rplan")
+    interrupted = 0
+    for delay_ms in range(0, 12):
+        process = subprocess.Popen([BIN / "recast-run", workdir / "job.rplan", "-q"], stderr=subprocess.PIPE, text=True)
+        time.sleep(delay_ms / 1000)
+        process.send_signal(signal.SIGINT)
+        _, message = process.communicate()
+        if process.returncode == 0:  # The commit had begun: it is carried to its end.
+            recast("verify", workdir / "out")
+        elif process.returncode == 130:
+            assert "interrupted" in message
+            assert_nothing_visible(workdir / "out")
+            interrupted += 1
+        else:
+            assert process.returncode == -signal.SIGINT  # Before the handler stood.
+        shutil.rmtree(workdir / "out", ignore_errors=True)
+    assert interrupted > 0
+
+
+def test_two_runs_into_one_output(run, workdir):
+    """Whatever the timing, one of them writes and the other is refused or finds the output there."""
+    for _ in range(5):
+        processes = [subprocess.Popen([BIN / "recast", "convert", run, "-o", workdir / "out", "--to", "deepspeed-universal", "-q"],
+                                      stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        codes = sorted(p.wait() for p in processes)
+        assert codes == [0, 2], [p.stderr.read() for p in processes]
+        recast("verify", workdir / "out")
+        shutil.rmtree(workdir / "out")

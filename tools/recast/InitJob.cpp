@@ -35,6 +35,15 @@ Roles rolesOf(const format::Inventory &source) {
   return roles;
 }
 
+/// "did you mean", or the list where nothing is near.
+Error unknownName(std::string message, const std::string &name,
+                  const std::vector<std::string> &known) {
+  std::string guess = nearestName(name, known);
+  return Error(Code::Usage, std::move(message))
+      .hint(guess.empty() ? fmt::format("Known are: {}.", fmt::join(known, ", "))
+                          : fmt::format("Did you mean `{}`?", guess));
+}
+
 rl::Word word(DType type) { return {name(type)}; }
 
 /// The dtype that the model computes in: of its weights, of its frozen parameters, or as the run's
@@ -77,9 +86,8 @@ Result<DType> wantedDtype(const InitRequest &request, const format::Inventory &s
   for (const DTypeInfo &type : allDTypes())
     if (type.isFloat)
       names.emplace_back(type.name);
-  Error error(Code::Usage, fmt::format("'{}' is no floating-point dtype", request.dtype));
-  return fail(
-      std::move(error).hint(fmt::format("Did you mean `{}`?", nearestName(request.dtype, names))));
+  return fail(unknownName(fmt::format("'{}' is no floating-point dtype", request.dtype),
+                          request.dtype, names));
 }
 
 Status exportWeights(rl::Scope &scope, const InitRequest &request,
@@ -117,10 +125,8 @@ Result<lang::Spec> makeJob(const InitRequest &request) {
   const format::TargetTraits *traits = format::targetTraits(format);
   if (!traits) {
     std::vector<std::string> known = format::targetFormats();
-    std::string guess = nearestName(format, known);
-    return fail(Error(Code::Usage, fmt::format("no target format is called '{}'", request.format))
-                    .hint(guess.empty() ? fmt::format("Known are: {}.", fmt::join(known, ", "))
-                                        : fmt::format("Did you mean `{}`?", guess)));
+    return fail(
+        unknownName(fmt::format("no target format is called '{}'", request.format), format, known));
   }
   if (!request.dtype.empty() && traits->holdsObjects)
     return fail(

@@ -4,6 +4,8 @@
 #include "tools/recast/Inspect.h"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
 #include <fmt/format.h>
 #include <functional>
 
@@ -195,6 +197,9 @@ int main(int argc, char **argv) {
     return 0;
   }
   Result<int> result = line.action();
+  // An answer that did not arrive is no answer: a full disk behind a pipe, say.
+  if (result && std::fflush(stdout) != 0)
+    result = ioError("cannot write the answer", errno, "standard output");
   if (result)
     return *result;
   fmt::print(stderr, "error: {}\n", result.error().str());
