@@ -87,9 +87,7 @@ Result<Tensor> Interpreter::load(ckpt::ValueType type, llvm::ArrayRef<int64_t> r
   std::vector<int64_t> shape(type.getShape().begin(), type.getShape().end());
   tensor.elements.resize(static_cast<size_t>(*elementCount(shape)));
   layout::Layout layout = type.getLayout();
-  bool perGroup = !layout.steps.empty() &&
-                  std::holds_alternative<layout::Flat>(layout.steps.back()) &&
-                  std::get<layout::Flat>(layout.steps.back()).scope == layout::FlatScope::PerGroup;
+  bool perGroup = layout::groupStep(layout) != nullptr;
   const plan::Store &store = plan_.stores[static_cast<size_t>(storeId)];
   unsigned width = byteWidth(tensor.dtype);
   for (int64_t rank = layout.mesh.rankCount() - 1; rank >= 0;

@@ -47,38 +47,22 @@ Result<Parser::Tree> Parser::relation() {
   return left;
 }
 
-Result<Parser::Tree> Parser::coalesce() {
-  RECAST_ASSIGN(Tree left, sum());
-  while (atPunct("??")) {
+Result<Parser::Tree> Parser::leftAssociative(std::initializer_list<std::string_view> operators,
+                                             Result<Tree> (Parser::*operand)()) {
+  RECAST_ASSIGN(Tree left, (this->*operand)());
+  while (std::any_of(operators.begin(), operators.end(),
+                     [this](std::string_view op) { return atPunct(op); })) {
     Token op = peek();
     advance();
-    RECAST_ASSIGN(Tree right, sum());
+    RECAST_ASSIGN(Tree right, (this->*operand)());
     RECAST_ASSIGN(left, joined(op, std::move(left), std::move(right)));
   }
   return left;
 }
 
-Result<Parser::Tree> Parser::sum() {
-  RECAST_ASSIGN(Tree left, product());
-  while (atPunct("+") || atPunct("-")) {
-    Token op = peek();
-    advance();
-    RECAST_ASSIGN(Tree right, product());
-    RECAST_ASSIGN(left, joined(op, std::move(left), std::move(right)));
-  }
-  return left;
-}
-
-Result<Parser::Tree> Parser::product() {
-  RECAST_ASSIGN(Tree left, term());
-  while (atPunct("*") || atPunct("/")) {
-    Token op = peek();
-    advance();
-    RECAST_ASSIGN(Tree right, term());
-    RECAST_ASSIGN(left, joined(op, std::move(left), std::move(right)));
-  }
-  return left;
-}
+Result<Parser::Tree> Parser::coalesce() { return leftAssociative({"??"}, &Parser::sum); }
+Result<Parser::Tree> Parser::sum() { return leftAssociative({"+", "-"}, &Parser::product); }
+Result<Parser::Tree> Parser::product() { return leftAssociative({"*", "/"}, &Parser::term); }
 
 Result<Parser::Tree> Parser::joined(const Token &op, Tree left, Tree right) {
   Tree out;

@@ -4,6 +4,7 @@
 #include "lang/ucl/Parser.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace recast::lang {
 
@@ -69,6 +70,8 @@ private:
   Result<ExprPtr> expression();
   Result<ExprPtr> condition();
   Result<Tree> relation();
+  Result<Tree> leftAssociative(std::initializer_list<std::string_view> operators,
+                               Result<Tree> (Parser::*operand)());
   Result<Tree> coalesce();
   Result<Tree> sum();
   Result<Tree> product();

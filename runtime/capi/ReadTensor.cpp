@@ -9,13 +9,6 @@
 namespace recast::capi {
 namespace {
 
-bool isPerGroup(const layout::Layout &layout) {
-  if (layout.steps.empty())
-    return false;
-  const auto *flat = std::get_if<layout::Flat>(&layout.steps.back());
-  return flat && flat->scope == layout::FlatScope::PerGroup;
-}
-
 /// Calls `copy(logical, stored, count)` for each run of elements that is contiguous on both sides.
 template <typename Copy>
 Status forEachRun(const layout::Piece &piece, size_t dim, int64_t logical, int64_t stored,
@@ -54,7 +47,7 @@ Result<std::string> TensorReader::read(const format::Tensor &tensor) {
   const layout::Layout &layout = inventory_.layouts[tensor.layout];
   RECAST_ASSIGN(auto fragments,
                 layout::fragments(layout, {tensor.shape}, {tensor.start, tensor.groupTotal}));
-  int64_t base = isPerGroup(layout) ? 0 : tensor.start;
+  int64_t base = layout::groupStep(layout) ? 0 : tensor.start;
   int64_t covered = 0;
   for (const layout::Fragment &fragment : fragments) {
     const format::Extent &extent =

@@ -20,13 +20,6 @@ uint64_t inputBytes(const exec::Task &task, const exec::TaskInput &input) {
   return static_cast<uint64_t>(task.count) * byteWidth(input.dtype);
 }
 
-recipe::Recipe copyRecipe(DType dtype) {
-  recipe::Recipe copy;
-  copy.nodes.push_back({.op = recipe::Op::Load, .type = dtype});
-  copy.nodes.push_back({.op = recipe::Op::Store, .type = dtype});
-  return copy;
-}
-
 class Copier {
 public:
   explicit Copier(exec::Program &program) : program_(program) {}
@@ -70,7 +63,7 @@ private:
   uint32_t copySlice(DType dtype) {
     auto [entry, isNew] = copySlices_.try_emplace(dtype, 0);
     if (isNew) {
-      recipe::Recipe copy = copyRecipe(dtype);
+      recipe::Recipe copy = recipe::copyRecipe(dtype);
       auto found = std::find(program_.slices.begin(), program_.slices.end(), copy);
       entry->second = static_cast<uint32_t>(found - program_.slices.begin());
       if (found == program_.slices.end())

@@ -76,6 +76,10 @@ struct Layout {
 /// Characters of text that `parse` accepts.
 inline constexpr size_t kMaxLayoutText = size_t{1} << 20;
 
+/// The step `flat ... per group` of a layout, or null: its members lie inside a shared buffer, so
+/// their places depend on FlatPosition and not on an offset of their own.
+const Flat *groupStep(const Layout &layout);
+
 std::string str(const Step &step);
 /// Names, divisibility and step order are right for these logical shapes (one per part); the error
 /// says which step is wrong and why.

@@ -211,4 +211,12 @@ Result<Layout> Layout::parse(std::string_view text) {
   return parsed;
 }
 
+const Flat *groupStep(const Layout &layout) {
+  for (const Step &step : layout.steps)
+    if (const auto *flat = std::get_if<Flat>(&step))
+      if (flat->scope == FlatScope::PerGroup)
+        return flat;
+  return nullptr;
+}
+
 } // namespace recast::layout

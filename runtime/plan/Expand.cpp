@@ -7,14 +7,6 @@
 namespace recast::plan {
 namespace {
 
-bool isGrouped(const layout::Layout &layout) {
-  for (const layout::Step &step : layout.steps)
-    if (const auto *flat = std::get_if<layout::Flat>(&step))
-      if (flat->scope == layout::FlatScope::PerGroup)
-        return true;
-  return false;
-}
-
 /// An input or output of the family as a side of the intersection.
 struct Side {
   const layout::Layout *layout = nullptr;
@@ -34,7 +26,13 @@ public:
       : plan_(plan), family_(plan.families[index]), index_(index), shapes_{family_.shape} {
     for (const Input &input : family_.inputs) {
       const layout::Layout &layout = plan.layouts[input.layout];
-      sides_.push_back({&layout, layout::Holders::First, isGrouped(layout), false, {}, false, {}});
+      sides_.push_back({&layout,
+                        layout::Holders::First,
+                        (layout::groupStep(layout) != nullptr),
+                        false,
+                        {},
+                        false,
+                        {}});
     }
     for (const Output &output : family_.outputs)
       sides_.push_back(

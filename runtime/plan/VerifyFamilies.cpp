@@ -27,15 +27,6 @@ int64_t storedEnd(const layout::Fragment &fragment) {
   return end;
 }
 
-/// The step `flat ... per group` of a layout, or null.
-const layout::Flat *groupStep(const layout::Layout &layout) {
-  for (const layout::Step &step : layout.steps)
-    if (const auto *flat = std::get_if<layout::Flat>(&step))
-      if (flat->scope == layout::FlatScope::PerGroup)
-        return flat;
-  return nullptr;
-}
-
 /// Checks the members' columns of one input.
 class InputVerifier {
 public:
@@ -143,7 +134,7 @@ private:
       return {};
     measured_ = true;
     layout::Layout before = layout_;
-    if (const layout::Flat *flat = groupStep(layout_)) {
+    if (const layout::Flat *flat = layout::groupStep(layout_)) {
       groupRanks_ = layout_.mesh.sizes[layout_.mesh.axisIndex(flat->by)];
       while (!std::holds_alternative<layout::Flat>(before.steps.back()))
         before.steps.pop_back();
@@ -221,7 +212,7 @@ Status verifyHeader(const Plan &plan, size_t f) {
                      plan.targets.size());
     // A target's place for a tensor has room for its elements and no more.
     const layout::Layout &layout = plan.layouts[output.layout];
-    if (layout.mesh.rankCount() != 1 || groupStep(layout))
+    if (layout.mesh.rankCount() != 1 || layout::groupStep(layout))
       return badPlan("family {}: output {}: targets of format {}.{} hold tensors whole", f, i,
                      kVersionMajor, kVersionMinor);
     auto fragment = layout::fragment(layout, {family.shape}, 0);

@@ -81,10 +81,7 @@ Result<std::string> castTo(std::string bytes, DType from, DType to) {
     return bytes;
   if (!recipe::castSupported(from, to))
     return usage(fmt::format("{} and {} cannot be compared", name(from), name(to)));
-  recipe::Recipe cast;
-  cast.nodes = {{.op = recipe::Op::Load, .type = from},
-                {.op = recipe::Op::Cast, .type = to},
-                {.op = recipe::Op::Store, .type = to, .a = 1}};
+  recipe::Recipe cast = recipe::castRecipe(from, to);
   auto count = static_cast<int64_t>(bytes.size() / byteWidth(from));
   std::string out(static_cast<size_t>(count) * byteWidth(to), '\0');
   const std::byte *input = reinterpret_cast<const std::byte *>(bytes.data());
