@@ -1,6 +1,5 @@
 #include "dialect/Ckpt/CkptDialect.h"
-
-#include "llvm/ADT/SmallVectorExtras.h"
+#include "runtime/layout/PackedShapes.h"
 
 using namespace mlir;
 
@@ -70,93 +69,12 @@ LogicalResult AxesAttr::verify(EmitError emitError, StringRef text, ArrayRef<Axi
   return success();
 }
 
-/// Product of extents; saturates, since a tensor type of that shape cannot exist anyway.
-static int64_t product(int64_t a, int64_t b) {
-  int64_t out;
-  return llvm::MulOverflow(a, b, out) ? std::numeric_limits<int64_t>::max() : out;
-}
-static int64_t sum(int64_t a, int64_t b) {
-  int64_t out;
-  return llvm::AddOverflow(a, b, out) ? std::numeric_limits<int64_t>::max() : out;
-}
-
-static int64_t storedExtent(const layout::AxisMap &map, ArrayRef<layout::Factor> factors) {
-  int64_t extent = 1;
-  for (const layout::Factor &factor : factors) {
-    if (factor.alternatives.empty()) {
-      extent = product(extent, map.sizes.at(factor.axis));
-      continue;
-    }
-    int64_t total = 0;
-    for (const auto &alternative : factor.alternatives)
-      total = sum(total, storedExtent(map, alternative));
-    extent = product(extent, total);
-  }
-  return extent;
-}
-
-static size_t pathCount(ArrayRef<layout::Factor> factors);
-static size_t pathCount(const layout::Factor &factor) {
-  size_t paths = 0;
-  for (const auto &alternative : factor.alternatives)
-    paths += pathCount(alternative);
-  return factor.alternatives.empty() ? 1 : paths;
-}
-/// How many parts a product tells apart. Several concatenations in one map agree on the part, so
-/// they do not multiply.
-static size_t pathCount(ArrayRef<layout::Factor> factors) {
-  size_t paths = 1;
-  for (const layout::Factor &factor : factors)
-    paths = std::max(paths, pathCount(factor));
-  return paths;
-}
-
-/// Extent that part `part` has in a product of factors.
-static int64_t partExtent(const layout::AxisMap &map, ArrayRef<layout::Factor> factors,
-                          size_t part) {
-  int64_t extent = 1;
-  for (const layout::Factor &factor : factors) {
-    if (factor.alternatives.empty()) {
-      extent = product(extent, map.sizes.at(factor.axis));
-      continue;
-    }
-    size_t first = 0;
-    for (const auto &alternative : factor.alternatives) {
-      size_t paths = pathCount(alternative);
-      if (part < first + paths) {
-        extent = product(extent, partExtent(map, alternative, part - first));
-        break;
-      }
-      first += paths;
-    }
-  }
-  return extent;
-}
-
 SmallVector<int64_t> AxesAttr::getStoredShape() const {
-  layout::AxisMap map = getAxisMap();
-  return llvm::map_to_vector(map.stored, [&](const auto &dim) { return storedExtent(map, dim); });
+  return llvm::to_vector(layout::storedShape(getAxisMap()));
 }
 
 std::vector<std::vector<int64_t>> AxesAttr::getPartShapes() const {
-  layout::AxisMap map = getAxisMap();
-  std::vector<std::vector<int64_t>> shapes;
-  if (!map.logical.empty()) {
-    std::vector<int64_t> &shape = shapes.emplace_back();
-    for (const auto &dim : map.logical) {
-      int64_t extent = 1;
-      for (const std::string &axis : dim)
-        extent = product(extent, map.sizes.at(axis));
-      shape.push_back(extent);
-    }
-    return shapes;
-  }
-  for (size_t part = 0; part < map.partCount(); ++part) {
-    std::vector<int64_t> &shape = shapes.emplace_back();
-    for (const auto &dim : map.stored)
-      shape.push_back(partExtent(map, dim, part));
-  }
-  return shapes;
+  return layout::partShapes(getAxisMap());
 }
 
 } // namespace recast::ir::ckpt
