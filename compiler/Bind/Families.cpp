@@ -31,10 +31,10 @@ std::string keyOf(const FamilyDraft &draft) {
 
 void addSourceColumns(std::vector<int64_t> &row, const format::Tensor &tensor) {
   if (tensor.scalar) {
-    row.insert(row.end(), {-1, static_cast<int64_t>(*tensor.scalar), 0});
+    row.insert(row.end(), {-1, static_cast<int64_t>(*tensor.scalar), 0, 0});
     return;
   }
-  row.insert(row.end(), {tensor.store, tensor.start, tensor.groupTotal});
+  row.insert(row.end(), {tensor.store, tensor.start, tensor.groupTotal, 0});
 }
 
 } // namespace
@@ -86,6 +86,7 @@ std::vector<FamilyDraft> draftFamilies(const format::Inventory &source,
       const Cell &cell = use.cells[o < fromFirst ? o : o - fromFirst];
       family.rows.push_back(strings.id(tensor.name));
       family.rows.push_back(strings.id(cell.role));
+      family.rows.push_back(0);
     }
     ++family.memberCount;
   }

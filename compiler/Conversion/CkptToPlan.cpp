@@ -1,6 +1,7 @@
 #include "compiler/Conversion/Passes.h"
 #include "compiler/Conversion/RegionToRecipe.h"
 #include "dialect/Ckpt/MemberTable.h"
+#include "runtime/layout/PackedShapes.h"
 
 using namespace mlir;
 using namespace recast::ir;
@@ -54,10 +55,12 @@ private:
   uint32_t layoutCount_ = 0;
 };
 
-/// A plan's family has one logical tensor per member.
+/// A plan's family has one logical tensor per member: a part of a packed one, not all of it.
 LogicalResult verifyOneTensor(ckpt::FamilyOp family, ckpt::ValueType type, const Twine &what) {
-  if (type.getOn() && type.getOn().getAxes() &&
-      type.getOn().getAxes().getAxisMap().partCount() != 1)
+  if (!type.getOn() || !type.getOn().getAxes())
+    return success();
+  layout::AxisMap axes = type.getOn().getAxes().getAxisMap();
+  if (axes.partCount() > 1 && !llvm::is_contained(layout::partShapes(axes), type.getShape().vec()))
     return family.emitOpError() << what
                                 << " packs several logical tensors; a plan's family holds "
                                    "one per member";
@@ -77,8 +80,8 @@ DenseResourceElementsAttr withInputs(ckpt::FamilyOp family, const ckpt::MemberTa
     ArrayRef<int64_t> row = table.row(m);
     rows.push_back(row[0]);
     for (size_t input : inputs)
-      llvm::append_range(rows, row.slice(before.store(input), 3));
-    llvm::append_range(rows, row.drop_front(1 + 3 * before.inputs));
+      llvm::append_range(rows, row.slice(before.store(input), ckpt::MemberColumns::kPerInput));
+    llvm::append_range(rows, row.drop_front(before.firstOutput()));
   }
   return ckpt::makeMemberTable(family.getContext(), family.getSymName(), after.count(),
                                std::move(rows));

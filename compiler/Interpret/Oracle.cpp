@@ -57,6 +57,8 @@ private:
   Status member(ckpt::FamilyOp family, llvm::ArrayRef<int64_t> row);
   Result<Tensor> load(ckpt::ValueType type, llvm::ArrayRef<int64_t> row, size_t input,
                       const ckpt::MemberColumns &columns);
+  /// Puts the elements where the layout of `type` has part `part`; the other parts of `out` stay.
+  Status store(ckpt::ValueType type, const Tensor &tensor, int32_t part, OracleTensor &out);
   Result<std::string_view> fileBytes(uint32_t file);
   Status check(ckpt::CheckEqualOp op, const Tensor &a, const Tensor &b, const std::string &name);
 
@@ -80,24 +82,24 @@ Result<Tensor> Interpreter::load(ckpt::ValueType type, llvm::ArrayRef<int64_t> r
                                  const ckpt::MemberColumns &columns) {
   Tensor tensor{type.getDType(), {}};
   int64_t storeId = row[columns.store(input)], start = row[columns.start(input)];
-  if (storeId < 0) {
-    tensor.elements.push_back(static_cast<uint64_t>(start));
+  std::vector<int64_t> shape = type.getShape().vec();
+  tensor.elements.assign(static_cast<size_t>(*elementCount(shape)), static_cast<uint64_t>(start));
+  if (storeId < 0) // One value for all elements.
     return tensor;
-  }
-  std::vector<int64_t> shape(type.getShape().begin(), type.getShape().end());
-  tensor.elements.resize(static_cast<size_t>(*elementCount(shape)));
   layout::Layout layout = type.getLayout();
+  auto part = static_cast<int32_t>(row[columns.inputPart(input)]);
   bool perGroup = layout::groupStep(layout) != nullptr;
   const plan::Store &store = plan_.stores[static_cast<size_t>(storeId)];
   unsigned width = byteWidth(tensor.dtype);
   for (int64_t rank = layout.mesh.rankCount() - 1; rank >= 0;
        --rank) { // The lowest holder is kept.
     RECAST_ASSIGN(std::vector<layout::Slot> slots,
-                  layout::elementMap(layout, {shape}, rank, {start, row[columns.total(input)]}));
+                  layout::elementMap(layout, plan::partShapes(layout, shape), rank,
+                                     {start, row[columns.total(input)]}));
     const plan::Extent &extent = plan_.extents[store.firstExtent + static_cast<uint32_t>(rank)];
     RECAST_ASSIGN(std::string_view bytes, fileBytes(extent.file));
     for (size_t k = 0; k < slots.size(); ++k) {
-      if (slots[k].part < 0)
+      if (slots[k].part != part)
         continue;
       uint64_t element = k + (perGroup ? 0 : static_cast<uint64_t>(start));
       uint64_t bits = 0;
@@ -106,6 +108,23 @@ Result<Tensor> Interpreter::load(ckpt::ValueType type, llvm::ArrayRef<int64_t> r
     }
   }
   return tensor;
+}
+
+Status Interpreter::store(ckpt::ValueType type, const Tensor &tensor, int32_t part,
+                          OracleTensor &out) {
+  std::vector<int64_t> shape = type.getShape().vec();
+  layout::Layout layout = type.getLayout();
+  unsigned width = byteWidth(tensor.dtype);
+  out.dtype = tensor.dtype;
+  out.shape = plan::storedShape(layout, shape);
+  out.bytes.resize(static_cast<size_t>(*elementCount(out.shape)) * width);
+  RECAST_ASSIGN(std::vector<layout::Slot> slots,
+                layout::elementMap(layout, plan::partShapes(layout, shape), 0));
+  for (size_t k = 0; k < slots.size(); ++k)
+    if (slots[k].part == part)
+      std::memcpy(out.bytes.data() + k * width,
+                  &tensor.elements[static_cast<size_t>(slots[k].index)], width);
+  return {};
 }
 
 Status Interpreter::check(ckpt::CheckEqualOp op, const Tensor &a, const Tensor &b,
@@ -142,16 +161,13 @@ Status Interpreter::member(ckpt::FamilyOp family, llvm::ArrayRef<int64_t> row) {
       RECAST_TRY(check(equal, values[equal.getLhs()], values[equal.getRhs()], name));
     } else if (auto yield = llvm::dyn_cast<ckpt::YieldOp>(op)) {
       for (auto [o, value] : llvm::enumerate(yield.getValues())) {
-        const Tensor &tensor = values[value];
-        OracleTensor out{tensor.dtype, {}, {}};
-        llvm::ArrayRef<int64_t> shape = family.getShape();
-        out.shape.assign(shape.begin(), shape.end());
-        for (uint64_t bits : tensor.elements)
-          out.bytes.append(reinterpret_cast<const char *>(&bits), byteWidth(tensor.dtype));
         std::string target =
             llvm::cast<mlir::FlatSymbolRefAttr>(family.getTargets()[o]).getValue().str();
-        tensors_[{target, plan_.strings[static_cast<size_t>(row[columns.targetRole(o)])],
-                  plan_.strings[static_cast<size_t>(row[columns.targetName(o)])]}] = std::move(out);
+        RECAST_TRY(
+            store(llvm::cast<ckpt::ValueType>(value.getType()), values[value],
+                  static_cast<int32_t>(row[columns.outputPart(o)]),
+                  tensors_[{target, plan_.strings[static_cast<size_t>(row[columns.targetRole(o)])],
+                            plan_.strings[static_cast<size_t>(row[columns.targetName(o)])]}]));
       }
     } else {
       return internal(

@@ -5,7 +5,9 @@
 #include "runtime/plan/Expand.h"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
+#include <map>
 
 namespace recast::compiler {
 namespace {
@@ -56,9 +58,13 @@ Error witness(const plan::Plan &plan, const plan::Family &family, uint32_t membe
   return Error(Code::Internal, std::move(message)).tensor(plan.strings[family.memberNames[member]]);
 }
 
-Status proveReads(const plan::Plan &plan, const plan::Family &family, const plan::Run &run) {
+Status proveReads(const plan::Plan &plan, const plan::Family &family, const plan::Run &run,
+                  Counts &counts) {
   for (size_t i = 0; i < run.inputs.size(); ++i) {
     const plan::RunInput &input = run.inputs[i];
+    if (input.file == plan::kNone)
+      continue; // A value known now.
+    ++counts.reads;
     uint64_t bytes = static_cast<uint64_t>(run.count) * byteWidth(family.inputs[i].dtype);
     const plan::SourceFile &file = plan.files[input.file];
     if (rangeInside(input.offset, bytes, file.size))
@@ -70,33 +76,64 @@ Status proveReads(const plan::Plan &plan, const plan::Family &family, const plan
   return {};
 }
 
+/// A tensor of a target, its ranges collected from all members that are parts of it.
+struct Packed {
+  Tiling tiling;
+  int64_t elements = 0; ///< Of the whole tensor.
+  unsigned width = 0;   ///< Bytes of one.
+  uint32_t target = 0;
+};
+using PackedTensors = std::map<std::array<uint32_t, 3>, Packed>; ///< (target, name, role)
+
+Status proveTiled(const plan::Plan &plan, Tiling &tiling, int64_t elements, unsigned width,
+                  uint32_t target, const std::string &name) {
+  auto flaw = tiling.flaw(static_cast<uint64_t>(elements) * width);
+  if (!flaw)
+    return {};
+  auto [range, doubled] = *flaw;
+  return fail(Error(Code::Internal,
+                    fmt::format("elements [{}, {}) for target '{}' are {}", range.begin / width,
+                                range.end / width, plan.targets[target].name,
+                                doubled ? "written twice" : "never written"))
+                  .tensor(name));
+}
+
 Status proveMember(const plan::Plan &plan, const plan::Family &family, uint32_t member,
-                   plan::FamilyExpander &expander, Counts &counts) {
-  std::vector<Tiling> outputs(family.outputs.size());
+                   plan::FamilyExpander &expander, Counts &counts, PackedTensors &packed) {
+  size_t width = family.outputs.size();
+  std::vector<Tiling> whole(width);
+  std::vector<Tiling *> outputs(width);
+  std::vector<int64_t> elements(width);
+  for (size_t o = 0; o < width; ++o) {
+    const plan::Output &output = family.outputs[o];
+    const plan::MemberOutput &row = family.memberOutputs[member * width + o];
+    const layout::Layout &layout = plan.layouts[output.layout];
+    elements[o] = *elementCount(plan::storedShape(layout, family.shape));
+    outputs[o] = &whole[o];
+    if (layout.axes.partCount() > 1) {
+      Packed &tensor = packed[{output.target, row.name, row.role}];
+      tensor.elements = elements[o];
+      tensor.width = byteWidth(output.dtype);
+      tensor.target = output.target;
+      outputs[o] = &tensor.tiling;
+    }
+  }
   RECAST_TRY(expander.expand(member, [&](const plan::Run &run) -> Status {
     ++counts.runs;
-    counts.reads += run.inputs.size();
-    RECAST_TRY(proveReads(plan, family, run));
-    for (size_t o = 0; o < outputs.size(); ++o) {
-      uint64_t width = byteWidth(family.outputs[o].dtype);
-      outputs[o].add(run.outputs[o].tensorByte,
-                     run.outputs[o].tensorByte + static_cast<uint64_t>(run.count) * width);
+    RECAST_TRY(proveReads(plan, family, run, counts));
+    for (size_t o = 0; o < width; ++o) {
+      uint64_t bytes = static_cast<uint64_t>(run.count) * byteWidth(family.outputs[o].dtype);
+      outputs[o]->add(run.outputs[o].tensorByte, run.outputs[o].tensorByte + bytes);
     }
     return {};
   }));
-  auto elements = static_cast<uint64_t>(*elementCount(family.shape));
-  for (size_t o = 0; o < outputs.size(); ++o) {
-    uint64_t width = byteWidth(family.outputs[o].dtype);
-    ++counts.tensors;
-    counts.elements += elements;
-    auto flaw = outputs[o].flaw(elements * width);
-    if (!flaw)
+  for (size_t o = 0; o < width; ++o) {
+    if (outputs[o] != &whole[o])
       continue;
-    auto [range, doubled] = *flaw;
-    return fail(witness(plan, family, member,
-                        fmt::format("elements [{}, {}) for target '{}' are {}", range.begin / width,
-                                    range.end / width, plan.targets[family.outputs[o].target].name,
-                                    doubled ? "written twice" : "never written")));
+    ++counts.tensors;
+    counts.elements += static_cast<uint64_t>(elements[o]);
+    RECAST_TRY(proveTiled(plan, whole[o], elements[o], byteWidth(family.outputs[o].dtype),
+                          family.outputs[o].target, plan.strings[family.memberNames[member]]));
   }
   return {};
 }
@@ -105,6 +142,7 @@ Status proveMember(const plan::Plan &plan, const plan::Family &family, uint32_t 
 
 Result<std::vector<Proof>> prove(const plan::Plan &plan) {
   Counts counts;
+  PackedTensors packed;
   for (uint32_t f = 0; f < plan.families.size(); ++f) {
     const plan::Family &family = plan.families[f];
     RECAST_ASSIGN(plan::FamilyExpander expander, plan::FamilyExpander::create(plan, f));
@@ -112,7 +150,13 @@ Result<std::vector<Proof>> prove(const plan::Plan &plan) {
       if (plan::isScalarMember(family, m))
         counts.tensors += family.outputs.size();
       else
-        RECAST_TRY(proveMember(plan, family, m, expander, counts));
+        RECAST_TRY(proveMember(plan, family, m, expander, counts, packed));
+  }
+  for (auto &[key, tensor] : packed) {
+    ++counts.tensors;
+    counts.elements += static_cast<uint64_t>(tensor.elements);
+    RECAST_TRY(proveTiled(plan, tensor.tiling, tensor.elements, tensor.width, tensor.target,
+                          plan.strings[key[1]]));
   }
   std::vector<Proof> proofs;
   proofs.push_back({fmt::format("each of {} elements of {} target tensors is written exactly once",

@@ -197,12 +197,14 @@ private:
     for (int64_t row = 0; row < rows.rows(); ++row) {
       int64_t column = 0;
       family.memberNames.push_back(u32(rows.at(row, column++)));
-      for (size_t i = 0; i < family.inputs.size(); ++i, column += 3)
+      for (size_t i = 0; i < family.inputs.size(); ++i, column += 4)
         // -1 becomes kNone.
         family.memberInputs.push_back({static_cast<uint32_t>(rows.at(row, column)),
-                                       rows.at(row, column + 1), rows.at(row, column + 2)});
-      for (size_t i = 0; i < family.outputs.size(); ++i, column += 2)
-        family.memberOutputs.push_back({u32(rows.at(row, column)), u32(rows.at(row, column + 1))});
+                                       rows.at(row, column + 1), rows.at(row, column + 2),
+                                       u32(rows.at(row, column + 3))});
+      for (size_t i = 0; i < family.outputs.size(); ++i, column += 3)
+        family.memberOutputs.push_back({u32(rows.at(row, column)), u32(rows.at(row, column + 1)),
+                                        u32(rows.at(row, column + 2))});
     }
     plan_.families.push_back(std::move(family));
     return {};

@@ -151,7 +151,7 @@ private:
       outputs.push_back(
           ir::plan::OutputAttr::get(context, output.dtype, output.layout, output.target));
     std::vector<int64_t> rows;
-    size_t columns = 1 + 3 * inputs.size() + 2 * outputs.size();
+    size_t columns = 1 + 4 * inputs.size() + 3 * outputs.size();
     rows.reserve(family.memberCount() * columns);
     for (size_t m = 0; m < family.memberCount(); ++m) {
       rows.push_back(family.memberNames[m]);
@@ -160,11 +160,13 @@ private:
         rows.push_back(input.store == plan::kNone ? -1 : int64_t{input.store});
         rows.push_back(input.start);
         rows.push_back(input.groupTotal);
+        rows.push_back(input.part);
       }
       for (size_t i = 0; i < outputs.size(); ++i) {
         const plan::MemberOutput &output = family.memberOutputs[m * outputs.size() + i];
         rows.push_back(output.name);
         rows.push_back(output.role);
+        rows.push_back(output.part);
       }
     }
     std::string name = std::to_string(index);

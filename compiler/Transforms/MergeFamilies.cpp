@@ -29,6 +29,9 @@ struct Candidate {
   std::vector<size_t> order;
 
   ArrayRef<int64_t> row(size_t k) const { return table.row(order[k]); }
+  ArrayRef<int64_t> inputCells(size_t k, size_t input) const {
+    return row(k).slice(columns.store(input), ckpt::MemberColumns::kPerInput);
+  }
 };
 
 /// Nothing if the table is not there or a name appears twice: then there is no telling which rows
@@ -54,7 +57,7 @@ bool sameInput(const Candidate &a, size_t inputA, const Candidate &b, size_t inp
       opA.getRoles()[inputA] != opB.getRoles()[inputB])
     return false;
   for (size_t k = 0; k < a.order.size(); ++k)
-    if (a.row(k).slice(a.columns.store(inputA), 3) != b.row(k).slice(b.columns.store(inputB), 3))
+    if (a.inputCells(k, inputA) != b.inputCells(k, inputB))
       return false;
   return true;
 }
@@ -178,12 +181,12 @@ private:
     };
     for (size_t m = 0; m < partner.size(); ++m) {
       ArrayRef<int64_t> a = into_.table.row(m), b = from_.table.row(partner[m]);
-      size_t inputsEnd = 1 + 3 * into_.columns.inputs;
+      size_t inputsEnd = into_.columns.firstOutput();
       append(a.take_front(inputsEnd));
       for (size_t input : added_)
-        append(b.slice(from_.columns.store(input), 3));
+        append(b.slice(from_.columns.store(input), ckpt::MemberColumns::kPerInput));
       append(a.drop_front(inputsEnd));
-      append(b.drop_front(1 + 3 * from_.columns.inputs));
+      append(b.drop_front(from_.columns.firstOutput()));
     }
     into_.op.setMembersAttr(ckpt::makeMemberTable(into_.op.getContext(), into_.op.getSymName(),
                                                   columns.count(), std::move(rows)));

@@ -53,10 +53,15 @@ static LogicalResult verifyRows(FamilyOp family, const MemberTable &table, Membe
         return fault("store " + Twine(store) + " of input " + Twine(input) + " is out of range");
       if (store != -1 && (row[columns.start(input)] < 0 || row[columns.total(input)] < 0))
         return fault("input " + Twine(input) + " has a negative flat position");
+      if (!inRange(row[columns.inputPart(input)]))
+        return fault("the part of input " + Twine(input) + " is out of range");
     }
-    for (size_t output = 0; output < columns.outputs; ++output)
+    for (size_t output = 0; output < columns.outputs; ++output) {
       if (!inRange(row[columns.targetName(output)]) || !inRange(row[columns.targetRole(output)]))
         return fault("a string id of output " + Twine(output) + " is out of range");
+      if (!inRange(row[columns.outputPart(output)]))
+        return fault("the part of output " + Twine(output) + " is out of range");
+    }
   }
   return success();
 }

@@ -36,16 +36,16 @@ def Ckpt_FamilyOp : Ckpt_Op<"family", [IsolatedFromAbove, Symbol, SingleBlock]> 
     | columns | meaning |
     |---|---|
     | 1 | string id of the logical name |
-    | 3 per input | store (-1: a scalar whose bits are the next column), flat start, group total |
-    | 2 per output | string id of the name in the target, string id of the role |
+    | 4 per input | store (-1: a value whose bits are the next column), flat start, group total, part of a packed layout |
+    | 3 per output | string id of the name in the target, string id of the role, part |
 
     **Constraints:** as many `roles` as block arguments, as many `targets` as yielded values; all
-    values of one shape; the table has 1 + 3 x inputs + 2 x outputs columns, at least one row, and
+    values of one shape; the table has 1 + 4 x inputs + 3 x outputs columns, at least one row, and
     every row is in range.
 
     ```mlir
     ckpt.family @keep roles ["weight"] targets [@hub]
-        members dense_resource<keep> : tensor<3x6xi64> {
+        members dense_resource<keep> : tensor<3x8xi64> {
     ^bb0(%w: !ckpt.value<tensor<8xbf16>>):
       ckpt.yield %w : !ckpt.value<tensor<8xbf16>>
     }

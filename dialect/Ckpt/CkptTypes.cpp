@@ -40,16 +40,16 @@ LogicalResult ValueType::verify(function_ref<InFlightDiagnostic()> emitError,
   }
   if (!on)
     return success();
-  std::vector<std::vector<int64_t>> shapes;
+  std::vector<std::vector<int64_t>> shapes{tensor.getShape().vec()};
   AxesAttr axes = on.getAxes();
   if (axes && axes.getAxisMap().partCount() > 1) {
-    if (tensor.getShape() != ArrayRef<int64_t>(axes.getStoredShape()))
-      return emitError() << axes << " packs its parts into "
-                         << RankedTensorType::get(axes.getStoredShape(), tensor.getElementType())
-                         << ", not " << tensor;
     shapes = axes.getPartShapes();
-  } else {
-    shapes.emplace_back(tensor.getShape().begin(), tensor.getShape().end());
+    SmallVector<int64_t> packed = axes.getStoredShape();
+    if (tensor.getShape() != ArrayRef<int64_t>(packed) &&
+        !llvm::is_contained(shapes, tensor.getShape().vec()))
+      return emitError() << axes << " packs its parts into "
+                         << RankedTensorType::get(packed, tensor.getElementType())
+                         << "; neither that nor a part of it is " << tensor;
   }
   if (auto status = layout::verify(on.getLayout(), shapes); !status)
     return emitError() << tensor << " cannot lie so: " << status.error().message();

@@ -9,7 +9,8 @@ def Ckpt_ValueType : Ckpt_Type<"Value", "value"> {
   let summary = "A tensor of a checkpoint, seen globally, and how it lies over a mesh";
   let description = [{
     `tensor` is the whole tensor. `on` says how it lies over the ranks; without it the tensor is
-    whole on one rank. Where the axes of `on` pack several parts, `tensor` is the packed tensor.
+    whole on one rank. Where the axes of `on` pack several logical tensors into one stored tensor,
+    `tensor` is the stored tensor, or one of its parts; which one, a family's member table says.
 
     This is not a tensor with an encoding, on purpose: upstream operations do not check encodings,
     so nearly any of them would be a silent reshard.

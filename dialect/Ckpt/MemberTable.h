@@ -9,13 +9,18 @@ namespace recast::ir::ckpt {
 struct MemberColumns {
   size_t inputs = 0, outputs = 0;
 
-  size_t count() const { return 1 + 3 * inputs + 2 * outputs; }
+  static constexpr size_t kPerInput = 4, kPerOutput = 3;
+
+  size_t count() const { return firstOutput() + kPerOutput * outputs; }
   static constexpr size_t name() { return 0; }
-  size_t store(size_t input) const { return 1 + 3 * input; } ///< -1: a scalar, bits in `start`.
-  size_t start(size_t input) const { return 2 + 3 * input; }
-  size_t total(size_t input) const { return 3 + 3 * input; }
-  size_t targetName(size_t output) const { return 1 + 3 * inputs + 2 * output; }
-  size_t targetRole(size_t output) const { return 2 + 3 * inputs + 2 * output; }
+  size_t store(size_t input) const { return 1 + kPerInput * input; } ///< -1: bits are in `start`.
+  size_t start(size_t input) const { return store(input) + 1; }
+  size_t total(size_t input) const { return store(input) + 2; }
+  size_t inputPart(size_t input) const { return store(input) + 3; } ///< Of a packed layout.
+  size_t firstOutput() const { return 1 + kPerInput * inputs; }
+  size_t targetName(size_t output) const { return firstOutput() + kPerOutput * output; }
+  size_t targetRole(size_t output) const { return targetName(output) + 1; }
+  size_t outputPart(size_t output) const { return targetName(output) + 2; }
 };
 
 /// A view of a family's rows; valid as long as the attribute.

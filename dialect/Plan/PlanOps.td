@@ -168,13 +168,14 @@ def Plan_FamilyOp : Plan_Op<"family", [Symbol]> {
     not hold it.
 
     Columns of `members`: the logical name; then per input store (-1: a value known now, whose bits
-    are in start), start, and total of the group buffer; then per output its name in the target and
-    its role. Names and roles are string numbers; starts and totals count elements.
+    are in start), start, total of the group buffer, and part of a packed layout; then per output its
+    name in the target, its role and its part. Names and roles are string numbers; starts and totals
+    count elements.
 
     ```mlir
     plan.family @weights shape [67, 32] inputs [f32 layout 0]
         outputs [bf16 layout 1 target 0] recipe "load 0 f32; cast %0 bf16; store %1 0"
-        members dense_resource<members> : tensor<12x6xi64>
+        members dense_resource<members> : tensor<12x8xi64>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, DenseI64ArrayAttr:$shape,

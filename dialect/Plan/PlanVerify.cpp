@@ -99,15 +99,15 @@ LogicalResult FamilyOp::verify() {
                            << llvm::StringRef(name(output.getDtype())) << ", its recipe stores "
                            << llvm::StringRef(name(recipe->outputType(slot)));
 
-  size_t wanted = 1 + 3 * getInputs().size() + 2 * getOutputs().size();
+  size_t wanted = 1 + 4 * getInputs().size() + 3 * getOutputs().size();
   if (static_cast<size_t>(getMembers().getType().getDimSize(1)) != wanted)
     return emitOpError() << "has a table of " << getMembers().getType().getDimSize(1)
                          << " columns, " << getInputs().size() << " inputs and "
                          << getOutputs().size() << " outputs need " << wanted;
   llvm::SmallVector<Cell> cells{Cell::Index};
   for (size_t i = 0; i < getInputs().size(); ++i)
-    cells.append({Cell::MaybeIndex, Cell::Any, Cell::Any});
-  cells.append(2 * getOutputs().size(), Cell::Index);
+    cells.append({Cell::MaybeIndex, Cell::Any, Cell::Any, Cell::Index});
+  cells.append(3 * getOutputs().size(), Cell::Index);
   return verifyTable(*this, "table of members", getMembers(), cells);
 }
 

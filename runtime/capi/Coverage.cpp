@@ -28,9 +28,10 @@ std::vector<Touch> allTouches(const exec::Program &program) {
   for (uint32_t t = 0; t < program.tasks.size(); ++t) {
     const exec::Task &task = program.tasks[t];
     for (const exec::TaskInput &input : task.inputs)
-      touches.push_back({input.file, input.offset,
-                         input.offset + static_cast<uint64_t>(task.count) * byteWidth(input.dtype),
-                         t});
+      if (!input.isConstant())
+        touches.push_back(
+            {input.file, input.offset,
+             input.offset + static_cast<uint64_t>(task.count) * byteWidth(input.dtype), t});
   }
   std::sort(touches.begin(), touches.end());
   return touches;
@@ -59,7 +60,8 @@ uint64_t checkOnlyBytes(const exec::Task &task) {
     auto uses = [&](const auto &user) {
       return std::find(user.inputs.begin(), user.inputs.end(), i) != user.inputs.end();
     };
-    if (std::none_of(task.outputs.begin(), task.outputs.end(), uses))
+    if (!task.inputs[i].isConstant() &&
+        std::none_of(task.outputs.begin(), task.outputs.end(), uses))
       bytes += static_cast<uint64_t>(task.count) * byteWidth(task.inputs[i].dtype);
   }
   return bytes;
@@ -117,7 +119,8 @@ Result<Forecast> completeRecords(exec::Program &program) {
   for (const exec::Task &task : program.tasks) {
     uint64_t forChecks = checkOnlyBytes(task);
     for (const exec::TaskInput &input : task.inputs)
-      forecast.readBytes += static_cast<uint64_t>(task.count) * byteWidth(input.dtype);
+      forecast.readBytes +=
+          input.isConstant() ? 0 : static_cast<uint64_t>(task.count) * byteWidth(input.dtype);
     forecast.checkBytes += forChecks;
     if (!task.checks.empty())
       forecast.checkedElements += static_cast<uint64_t>(task.count);

@@ -122,6 +122,7 @@ Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
   task.count = run.count;
   task.first = run.logicalOffset;
   task.name = static_cast<uint32_t>(instance_.program.names.size() - 1);
+  static_assert(plan::kNone == exec::TaskInput::kConstant);
   for (size_t i = 0; i < run.inputs.size(); ++i)
     task.inputs.push_back({run.inputs[i].file, run.inputs[i].offset, family.inputs[i].dtype});
   task.checks = current_.checks;
@@ -157,8 +158,7 @@ Status Instantiator::addFamily(uint32_t index) {
   exec::Program &program = instance_.program;
   RECAST_ASSIGN(plan::FamilyExpander expander, plan::FamilyExpander::create(plan_, index));
   for (uint32_t m = 0; m < family.memberCount(); ++m) {
-    // Scalars are literals of the file images; nothing is read for them.
-    if (family.memberInputs[size_t{m} * family.inputs.size()].store == plan::kNone)
+    if (plan::isScalarMember(family, m))
       continue;
     program.names.push_back(plan_.strings[family.memberNames[m]]);
     RECAST_TRY(expander.expand(m, [&](const plan::Run &run) -> Status {

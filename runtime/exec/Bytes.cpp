@@ -49,6 +49,8 @@ TouchedBytes touchedBytes(const Program &program) {
   for (const Task &task : program.tasks)
     for (size_t i = 0; i < task.inputs.size(); ++i) {
       const TaskInput &input = task.inputs[i];
+      if (input.isConstant())
+        continue;
       Range range{input.file, input.offset, input.offset + taskBytes(task, input.dtype)};
       append(all, range);
       if (reachesOutput(task, i))

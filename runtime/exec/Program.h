@@ -56,9 +56,15 @@ struct TargetRoot {
 
 /// Where the elements of a task come from; input 0 is the one that batches follow.
 struct TaskInput {
+  /// `file` of an input that is one value, the same for every element (padding, `init`): nothing is
+  /// read, and `offset` holds its bits.
+  static constexpr uint32_t kConstant = 0xffffffff;
+
   uint32_t file = 0;
   uint64_t offset = 0;
   DType dtype = DType::U8;
+
+  bool isConstant() const { return file == kConstant; }
 };
 /// Where results go: `slice` indexes Program::slices; `inputs` maps its loads to the task's inputs.
 struct TaskOutput {

@@ -21,6 +21,11 @@ std::vector<uint32_t> orderTasks(const Program &program) {
   for (uint32_t i = 0; i < files.size(); ++i)
     rank[files[i]] = i;
 
+  // What reads nothing comes last.
+  auto place = [&](const TaskInput &input) {
+    return input.isConstant() ? UINT32_MAX : rank[input.file];
+  };
+
   std::vector<uint32_t> order;
   order.reserve(program.tasks.size());
   for (uint32_t t = 0; t < program.tasks.size(); ++t)
@@ -28,7 +33,7 @@ std::vector<uint32_t> orderTasks(const Program &program) {
       order.push_back(t);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     const TaskInput &x = program.tasks[a].inputs[0], &y = program.tasks[b].inputs[0];
-    return std::tuple(rank[x.file], x.offset, a) < std::tuple(rank[y.file], y.offset, b);
+    return std::tuple(place(x), x.offset, a) < std::tuple(place(y), y.offset, b);
   });
   return order;
 }
@@ -62,7 +67,8 @@ std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &
 /// What one task means for the slots and for the target files.
 Status account(const Program &program, const Task &task, Schedule &schedule) {
   for (const TaskInput &input : task.inputs)
-    schedule.bytesToRead += taskBytes(task, input.dtype);
+    if (!input.isConstant())
+      schedule.bytesToRead += taskBytes(task, input.dtype);
   schedule.maxInputs = std::max(schedule.maxInputs, task.inputs.size());
   for (const TaskOutput &output : task.outputs) {
     const recipe::Recipe &slice = program.slices[output.slice];

@@ -44,8 +44,10 @@ Status checkTask(const Program &program, const Task &task) {
     return bytes && byteWidth(dtype) && rangeInside(offset, *bytes, limit);
   };
   for (const TaskInput &input : task.inputs)
-    if (input.file >= program.sources.size() ||
-        !inside(input.offset, input.dtype, program.sources[input.file].size))
+    if (input.isConstant()
+            ? byteWidth(input.dtype) == 0 || byteWidth(input.dtype) > 8
+            : input.file >= program.sources.size() ||
+                  !inside(input.offset, input.dtype, program.sources[input.file].size))
       return internal("a task reads outside its source file");
   for (const TaskOutput &output : task.outputs) {
     RECAST_TRY(checkUse(program, task, output.slice, output.inputs, true));

@@ -8,10 +8,20 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
 
 namespace recast::exec {
+namespace {
+
+void fillConstant(std::byte *out, const TaskInput &input, int64_t count) {
+  size_t width = byteWidth(input.dtype);
+  for (int64_t i = 0; i < count; ++i)
+    std::memcpy(out + static_cast<size_t>(i) * width, &input.offset, width);
+}
+
+} // namespace
 
 Worker::Worker(Job &job, std::byte *slots)
     : job_(job), slots_(slots),
@@ -103,20 +113,26 @@ Status Worker::readInput(size_t input) {
       continue;
     const TaskInput &in = task.inputs[input];
     unsigned width = byteWidth(in.dtype);
-    uint64_t offset = in.offset + static_cast<uint64_t>(spans[s].first) * width;
     size_t size = static_cast<size_t>(spans[s].count) * width;
-    if (batch.size && batch.file == in.file && batch.offset + batch.size == offset) {
-      batch.size += size; // The slot is filled without gaps.
+    if (in.isConstant()) {
+      fillConstant(slot(input) + tile_.at(s, input), in, spans[s].count);
+      continue;
+    }
+    uint64_t offset = in.offset + static_cast<uint64_t>(spans[s].first) * width;
+    std::byte *data = slot(input) + tile_.at(s, input);
+    if (batch.size && batch.file == in.file && batch.offset + batch.size == offset &&
+        batch.data + batch.size == data) {
+      batch.size += size;
       continue;
     }
     RECAST_TRY(read());
-    batch = {in.file, spans[s].task, offset, slot(input) + tile_.at(s, input), size};
+    batch = {in.file, spans[s].task, offset, data, size};
   }
   RECAST_TRY(read());
 
   for (size_t s = 0; s < spans.size(); ++s) {
     const Task &task = job_.program.tasks[spans[s].task];
-    if (input >= task.inputs.size())
+    if (input >= task.inputs.size() || task.inputs[input].isConstant())
       continue;
     const TaskInput &in = task.inputs[input];
     unsigned width = byteWidth(in.dtype);
@@ -145,6 +161,8 @@ Status Worker::runChecks(size_t s) {
     CheckSlice::Difference difference = slice.describe(gathered_, at);
     auto place = [&](uint16_t input) {
       const TaskInput &in = task.inputs[check.inputs[input]];
+      if (in.isConstant())
+        return std::pair(std::string("a constant"), ByteRange{});
       uint64_t width = byteWidth(in.dtype);
       uint64_t begin = in.offset + static_cast<uint64_t>(span.first + at) * width;
       return std::pair(job_.program.sources[in.file].path, ByteRange{begin, begin + width});

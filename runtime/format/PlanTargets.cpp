@@ -20,6 +20,7 @@ Result<TargetImages> makeImages(const plan::Plan &plan, uint32_t target) {
   const plan::TargetEndpoint &endpoint = plan.targets[target];
   TargetImages images;
   images.tensorOf.resize(plan.families.size());
+  std::map<std::pair<uint32_t, uint32_t>, uint32_t> packed; // (name, role) -> tensor
 
   for (size_t f = 0; f < plan.families.size(); ++f) {
     const plan::Family &family = plan.families[f];
@@ -30,15 +31,23 @@ Result<TargetImages> makeImages(const plan::Plan &plan, uint32_t target) {
         if (family.outputs[o].target != target)
           continue;
         const plan::MemberOutput &row = family.memberOutputs[m * width + o];
+        const layout::Layout &layout = plan.layouts[family.outputs[o].layout];
+        auto next = static_cast<uint32_t>(images.tensors.size());
+        if (layout.axes.partCount() > 1) { // Its other parts are other members.
+          auto [entry, isNew] = packed.try_emplace({row.name, row.role}, next);
+          images.tensorOf[f][m * width + o] = entry->second;
+          if (!isNew)
+            continue;
+        }
         TargetTensor tensor;
         tensor.name = plan.strings[row.name];
         tensor.role = plan.strings[row.role];
         tensor.dtype = family.outputs[o].dtype;
-        tensor.shape = family.shape;
+        tensor.shape = plan::storedShape(layout, family.shape);
         tensor.isScalar = plan::isScalarMember(family, m);
         if (tensor.isScalar)
           tensor.scalarBits = plan::scalarOutput(family, m, o);
-        images.tensorOf[f][m * width + o] = static_cast<uint32_t>(images.tensors.size());
+        images.tensorOf[f][m * width + o] = next;
         images.tensors.push_back(std::move(tensor));
       }
     }

@@ -16,11 +16,17 @@ int64_t sum(int64_t a, int64_t b) {
   return checkedAdd(a, b).value_or(std::numeric_limits<int64_t>::max());
 }
 
+/// 0 where the map does not know it.
+int64_t sizeOf(const AxisMap &map, const std::string &axis) {
+  auto found = map.sizes.find(axis);
+  return found == map.sizes.end() ? 0 : found->second;
+}
+
 int64_t storedExtent(const AxisMap &map, std::span<const Factor> factors) {
   int64_t extent = 1;
   for (const Factor &factor : factors) {
     if (factor.alternatives.empty()) {
-      extent = product(extent, map.sizes.at(factor.axis));
+      extent = product(extent, sizeOf(map, factor.axis));
       continue;
     }
     int64_t total = 0;
@@ -52,7 +58,7 @@ int64_t partExtent(const AxisMap &map, std::span<const Factor> factors, size_t p
   int64_t extent = 1;
   for (const Factor &factor : factors) {
     if (factor.alternatives.empty()) {
-      extent = product(extent, map.sizes.at(factor.axis));
+      extent = product(extent, sizeOf(map, factor.axis));
       continue;
     }
     size_t first = 0;
@@ -84,7 +90,7 @@ std::vector<std::vector<int64_t>> partShapes(const AxisMap &map) {
     for (const auto &dim : map.logical) {
       int64_t extent = 1;
       for (const std::string &axis : dim)
-        extent = product(extent, map.sizes.at(axis));
+        extent = product(extent, sizeOf(map, axis));
       shape.push_back(extent);
     }
     return shapes;

@@ -5,8 +5,8 @@
 
 namespace recast::layout {
 
-/// Extents of the stored tensor, before pads. All axes must have an extent; products that do not
-/// fit saturate, since no tensor of that shape can exist.
+/// Extents of the stored tensor, before pads. An axis without an extent counts as 0 and
+/// products that do not fit saturate: no tensor of that shape can exist.
 std::vector<int64_t> storedShape(const AxisMap &map);
 
 /// Extents of each part: the logical side where the map has one, else one dimension per stored

@@ -4,6 +4,7 @@
 #include "runtime/plan/ReadDirectory.h"
 #include "runtime/plan/Sections.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace recast::plan {
@@ -73,11 +74,13 @@ public:
   static Result<Columns> open(const fb::Directory &directory, const Parts &parts) {
     Columns columns;
     const auto *table = directory.sections();
-    if (!table || table->size() < kColumnCount)
+    if (!table)
       return malformed("columns are missing");
-    if (table->size() > kColumnCount && parts.minor <= kVersionMinor)
+    // A newer minor version may have appended columns that this program does not know.
+    size_t known = kColumnsOfMinor[std::min<size_t>(parts.minor, kVersionMinor)];
+    if (table->size() < known || (table->size() > known && parts.minor <= kVersionMinor))
       return malformed("there are {} columns, format 1.{} has {}", table->size(), parts.minor,
-                       kColumnCount);
+                       known);
     uint64_t end = 0;
     for (uint32_t i = 0; i < table->size(); ++i) {
       const fb::Section &section = *table->Get(i);
@@ -95,6 +98,7 @@ public:
       if (i < kColumnCount)
         columns.views_[i] = parts.columns.substr(begin, *size);
     }
+    columns.known_ = known;
     if (end != parts.columns.size())
       return malformed("{} bytes follow the last column", parts.columns.size() - end);
     return columns;
@@ -103,6 +107,8 @@ public:
   size_t count(Column column) const {
     return view(column).size() / kColumnWidth[static_cast<size_t>(column)];
   }
+  /// Whether the version of the file has this column.
+  bool has(Column column) const { return static_cast<size_t>(column) < known_; }
   std::string_view view(Column column) const { return views_[static_cast<size_t>(column)]; }
   template <typename T> T at(Column column, size_t row) const {
     return load<T>(view(column), row * sizeof(T));
@@ -119,6 +125,7 @@ public:
 
 private:
   std::array<std::string_view, kColumnCount> views_;
+  size_t known_ = 0;
 };
 
 /// Strings as lengths and one blob: the lengths must use up the blob exactly.
@@ -212,6 +219,11 @@ Status readMembers(const fb::Directory &directory, const Columns &columns, Plan 
                                {Column::InputStore, Column::InputStart, Column::InputTotal}));
   RECAST_TRY(
       columns.sameCount("members' outputs", outputs, {Column::OutputName, Column::OutputRole}));
+  bool parts = columns.has(Column::OutputPart);
+  if (parts) {
+    RECAST_TRY(columns.sameCount("members' inputs", inputs, {Column::InputPart}));
+    RECAST_TRY(columns.sameCount("members' outputs", outputs, {Column::OutputPart}));
+  }
   size_t name = 0, input = 0, output = 0;
   for (size_t f = 0; f < plan.families.size(); ++f) {
     Family &family = plan.families[f];
@@ -224,12 +236,15 @@ Status readMembers(const fb::Directory &directory, const Columns &columns, Plan 
     for (size_t i = 0; i < inputRows; ++i, ++input)
       family.memberInputs.push_back({columns.at<uint32_t>(Column::InputStore, input),
                                      columns.at<int64_t>(Column::InputStart, input),
-                                     columns.at<int64_t>(Column::InputTotal, input)});
+                                     columns.at<int64_t>(Column::InputTotal, input),
+                                     parts ? columns.at<uint32_t>(Column::InputPart, input) : 0});
     size_t outputRows = members * family.outputs.size();
     family.memberOutputs.reserve(outputRows);
     for (size_t i = 0; i < outputRows; ++i, ++output)
-      family.memberOutputs.push_back({columns.at<uint32_t>(Column::OutputName, output),
-                                      columns.at<uint32_t>(Column::OutputRole, output)});
+      family.memberOutputs.push_back(
+          {columns.at<uint32_t>(Column::OutputName, output),
+           columns.at<uint32_t>(Column::OutputRole, output),
+           parts ? columns.at<uint32_t>(Column::OutputPart, output) : 0});
   }
   return {};
 }

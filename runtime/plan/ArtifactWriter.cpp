@@ -96,10 +96,12 @@ ColumnArea makeColumns(const Plan &plan) {
       area.add(Column::InputStore, input.store);
       area.add(Column::InputStart, input.start);
       area.add(Column::InputTotal, input.groupTotal);
+      area.add(Column::InputPart, input.part);
     }
     for (const MemberOutput &output : family.memberOutputs) {
       area.add(Column::OutputName, output.name);
       area.add(Column::OutputRole, output.role);
+      area.add(Column::OutputPart, output.part);
     }
   }
   return area;

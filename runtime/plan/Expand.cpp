@@ -13,30 +13,33 @@ struct Side {
   layout::Holders holders = layout::Holders::First;
   bool grouped = false; ///< Its fragments depend on the member's place in a group buffer.
   bool measured = false;
+  std::vector<std::vector<int64_t>> shapes; ///< Of all parts of the layout.
+  uint32_t part = 0;                        ///< Of the current member.
   std::vector<layout::Fragment> fragments;
   bool isSimple = false;
   std::vector<Interval> intervals; ///< Where `isSimple`.
 };
+
+/// What is left of fragments that hold several parts: one of them, as if it were the only one.
+void keepPart(std::vector<layout::Fragment> &fragments, uint32_t part) {
+  for (layout::Fragment &fragment : fragments) {
+    std::erase_if(fragment.pieces, [&](const layout::Piece &piece) { return piece.part != part; });
+    for (layout::Piece &piece : fragment.pieces)
+      piece.part = 0;
+  }
+  std::erase_if(fragments, [](const layout::Fragment &f) { return f.pieces.empty(); });
+}
 
 } // namespace
 
 class FamilyExpander::Impl {
 public:
   Impl(const Plan &plan, uint32_t index)
-      : plan_(plan), family_(plan.families[index]), index_(index), shapes_{family_.shape} {
-    for (const Input &input : family_.inputs) {
-      const layout::Layout &layout = plan.layouts[input.layout];
-      sides_.push_back({&layout,
-                        layout::Holders::First,
-                        (layout::groupStep(layout) != nullptr),
-                        false,
-                        {},
-                        false,
-                        {}});
-    }
+      : plan_(plan), family_(plan.families[index]), index_(index) {
+    for (const Input &input : family_.inputs)
+      addSide(plan.layouts[input.layout], layout::Holders::First);
     for (const Output &output : family_.outputs)
-      sides_.push_back(
-          {&plan.layouts[output.layout], layout::Holders::Every, false, false, {}, false, {}});
+      addSide(plan.layouts[output.layout], layout::Holders::Every);
     run_.family = index;
     run_.inputs.resize(family_.inputs.size());
     run_.outputs.resize(family_.outputs.size());
@@ -47,6 +50,8 @@ public:
       return internal(fmt::format("family {} has no member {}", index_, member));
     rows_ = std::span(family_.memberInputs)
                 .subspan(member * family_.inputs.size(), family_.inputs.size());
+    outputRows_ = std::span(family_.memberOutputs)
+                      .subspan(member * family_.outputs.size(), family_.outputs.size());
     run_.member = member;
     if (elementCount(family_.shape).value_or(0) == 0)
       return {};
@@ -54,8 +59,8 @@ public:
     PlaceVisitor emit = [&](int64_t logical, int64_t count, std::span<const RunPlace> places) {
       return emitRun(logical, count, places, visit);
     };
-    if (active_.empty())
-      return emit(0, 1, {}); // Only values known now: checks of scalars.
+    if (active_.empty()) // Only values known now: checks of scalars.
+      return emit(0, *elementCount(family_.shape), {});
     bool simple = true;
     for (size_t side : active_)
       simple &= sides_[side].isSimple;
@@ -81,6 +86,15 @@ public:
   }
 
 private:
+  void addSide(const layout::Layout &layout, layout::Holders holders) {
+    Side side;
+    side.layout = &layout;
+    side.holders = holders;
+    side.grouped = layout::groupStep(layout) != nullptr;
+    side.shapes = partShapes(layout, family_.shape);
+    sides_.push_back(std::move(side));
+  }
+
   /// Brings fragments up to date for the current member, and the list of sides that are not
   /// scalars; what earlier members left is kept where it still holds.
   Status measure() {
@@ -91,12 +105,15 @@ private:
       if (isInput && rows_[i].store == kNone)
         continue;
       active.push_back(i);
-      if (side.measured && !side.grouped)
+      uint32_t part = isInput ? rows_[i].part : outputRows_[i - family_.inputs.size()].part;
+      if (side.measured && !side.grouped && side.part == part)
         continue;
+      side.part = part;
       layout::FlatPosition position;
       if (side.grouped)
         position = {rows_[i].start, rows_[i].groupTotal};
-      RECAST_ASSIGN(side.fragments, layout::fragments(*side.layout, shapes_, position));
+      RECAST_ASSIGN(side.fragments, layout::fragments(*side.layout, side.shapes, position));
+      keepPart(side.fragments, part);
       side.isSimple = asIntervals({side.fragments, side.holders}, side.intervals);
       side.measured = true;
       cellsValid_ = false;
@@ -148,13 +165,13 @@ private:
   const Plan &plan_;
   const Family &family_;
   uint32_t index_;
-  std::vector<std::vector<int64_t>> shapes_;
   std::vector<Side> sides_;    ///< Inputs, then outputs.
   std::vector<size_t> active_; ///< Sides that are not scalars for the current member.
   std::vector<std::vector<Interval>> operands_;
   std::vector<layout::Cell> cells_;
   bool cellsValid_ = false;
   std::span<const MemberInput> rows_; ///< Of the current member.
+  std::span<const MemberOutput> outputRows_;
   Run run_;
 };
 

@@ -11,8 +11,8 @@ namespace recast::plan {
 
 /// A contiguous run of source elements.
 struct RunInput {
-  uint32_t file = 0;
-  uint64_t offset = 0; ///< In bytes. For a scalar: its bits, and `file` is kNone.
+  uint32_t file = 0;   ///< kNone: one value for all elements.
+  uint64_t offset = 0; ///< In bytes; the bits of that value where `file` is kNone.
 };
 /// A contiguous run of target elements: byte offset inside the tensor's own place in the target.
 struct RunOutput {
@@ -66,7 +66,7 @@ struct RunTotals {
 };
 Result<RunTotals> countMember(const Plan &plan, uint32_t family, uint32_t member);
 
-/// A member whose inputs are scalars (steps): nothing is read for it.
+/// A member without dimensions whose inputs are known now (steps): a literal of its target.
 bool isScalarMember(const Family &family, size_t member);
 /// The value of output `slot` of such a member, as bits of the output's dtype.
 uint64_t scalarOutput(const Family &family, size_t member, size_t slot);

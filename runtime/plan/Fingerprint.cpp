@@ -3,6 +3,8 @@
 // its count, so that no two different plans feed the hash the same bytes.
 #include "runtime/plan/Plan.h"
 
+#include <algorithm>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -34,6 +36,19 @@ std::vector<std::string> layoutTexts(const Plan &plan) {
   for (const layout::Layout &layout : plan.layouts)
     texts.push_back(layout.str());
   return texts;
+}
+
+/// Nothing where no member is a part, so that plans from before there were parts keep their hash.
+void hashParts(Hasher &hash, const Family &family) {
+  auto isPart = [](const auto &row) { return row.part != 0; };
+  if (std::none_of(family.memberInputs.begin(), family.memberInputs.end(), isPart) &&
+      std::none_of(family.memberOutputs.begin(), family.memberOutputs.end(), isPart))
+    return;
+  hash.text("parts");
+  for (const MemberInput &input : family.memberInputs)
+    hash.number(input.part);
+  for (const MemberOutput &output : family.memberOutputs)
+    hash.number(output.part);
 }
 
 void hashSchema(Hasher &hash, const Plan &plan) {
@@ -96,6 +111,7 @@ void hashSchema(Hasher &hash, const Plan &plan) {
       hash.text(textOf(plan, output.name));
       hash.text(textOf(plan, output.role));
     }
+    hashParts(hash, family);
   }
   hash.number(plan.leftOut.size());
   for (const LeftOut &item : plan.leftOut) {

@@ -16,7 +16,7 @@
 namespace recast::plan {
 
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 0;
+inline constexpr uint16_t kVersionMinor = 1;
 inline constexpr uint32_t kNone = 0xffffffffu;
 
 struct SourceEndpoint {
@@ -56,8 +56,8 @@ struct Input {
   bool operator==(const Input &) const = default;
 };
 
-/// Output of a family: the k-th store of its recipe. Targets hold tensors whole, one file slot
-/// each, or (`layout`) as the target's layout says.
+/// Output of a family: the k-th store of its recipe. `layout` says how a member, or the part of it
+/// that MemberOutput names, lies in the target's tensor, which one rank holds.
 struct Output {
   uint32_t target = 0;
   DType dtype = DType::F32;
@@ -70,11 +70,14 @@ struct MemberInput {
   uint32_t store = 0; ///< kNone: a scalar, whose bits are `start`.
   int64_t start = 0;
   int64_t groupTotal = 0;
+  uint32_t part = 0; ///< Which part of a packed layout the member is.
   bool operator==(const MemberInput &) const = default;
 };
+/// Members that name the same tensor of a target (same name and role) are parts of it.
 struct MemberOutput {
   uint32_t name = 0; ///< String id of the tensor's name in the target.
   uint32_t role = 0; ///< String id.
+  uint32_t part = 0; ///< As MemberInput::part.
   bool operator==(const MemberOutput &) const = default;
 };
 
@@ -92,6 +95,13 @@ struct Family {
 
   size_t memberCount() const { return memberNames.size(); }
 };
+
+/// Logical shapes of all parts of `layout` for members of `shape`: the member's own where the
+/// layout packs nothing.
+std::vector<std::vector<int64_t>> partShapes(const layout::Layout &layout,
+                                             const std::vector<int64_t> &shape);
+/// Shape of the tensor in a target that members of `shape` are written to with `layout`.
+std::vector<int64_t> storedShape(const layout::Layout &layout, const std::vector<int64_t> &shape);
 
 /// A source file that targets may keep verbatim, or a side file copied by `files { ... }`.
 struct KeptFile {

@@ -4,7 +4,7 @@ namespace recast::plan {
 
 bool isScalarMember(const Family &family, size_t member) {
   size_t inputs = family.inputs.size();
-  return inputs != 0 && family.memberInputs[member * inputs].store == kNone;
+  return family.shape.empty() && inputs != 0 && family.memberInputs[member * inputs].store == kNone;
 }
 
 uint64_t scalarOutput(const Family &family, size_t member, size_t slot) {

@@ -33,12 +33,16 @@ enum class Column : uint32_t {
   InputTotal = 19,
   OutputName = 20,
   OutputRole = 21,
+  InputPart = 22,  ///< Since 1.1; all zero before.
+  OutputPart = 23, ///< Since 1.1; all zero before.
 };
 
 /// Bytes of one element of each column.
-inline constexpr std::array<uint8_t, 22> kColumnWidth = {4, 1, 4, 8, 8, 4, 1, 4, 8, 8, 4,
-                                                         4, 8, 8, 4, 4, 4, 4, 8, 8, 4, 4};
+inline constexpr std::array<uint8_t, 24> kColumnWidth = {4, 1, 4, 8, 8, 4, 1, 4, 8, 8, 4, 4,
+                                                         8, 8, 4, 4, 4, 4, 8, 8, 4, 4, 4, 4};
 inline constexpr size_t kColumnCount = kColumnWidth.size();
+/// Columns of each minor version, 1.0 first.
+inline constexpr std::array<size_t, 2> kColumnsOfMinor = {22, kColumnCount};
 inline constexpr uint64_t kColumnAlignment = 64;
 
 /// Fixed head of the file. Byte offsets: magic 0, major 8 (u16), minor 10 (u16), zero 12 (u32),
@@ -49,7 +53,7 @@ inline constexpr size_t kHeadSize = 64;
 inline constexpr size_t kChecksumOffset = 56;
 /// A byte above 127 and a CR LF: transfers that mangle text are noticed at once.
 inline constexpr std::array<char, 8> kMagic = {'\x89', 'R', 'P', 'L', 'A', 'N', '\r', '\n'};
-/// Required-feature bits this build understands; none is defined in version 1.0.
+/// Required-feature bits this build understands; none is defined yet.
 inline constexpr uint64_t kKnownFeatures = 0;
 
 /// FlatBuffers offsets are 32-bit; verify() keeps the texts of a plan far below.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <tuple>
 
 namespace recast::plan {
 namespace {
@@ -34,11 +35,13 @@ public:
                 size_t input)
       : plan_(plan), stores_(stores), family_(plan.families[family]), familyIndex_(family),
         inputIndex_(input), input_(family_.inputs[input]), layout_(plan.layouts[input_.layout]),
-        shapes_{family_.shape} {}
+        shapes_(partShapes(layout_, family_.shape)) {}
 
   Status run() {
     for (size_t m = 0; m < family_.memberCount(); ++m) {
       const MemberInput &row = family_.memberInputs[m * family_.inputs.size() + inputIndex_];
+      if (row.part >= shapes_.size() || shapes_[row.part] != family_.shape)
+        return bad(m, fmt::format("it is part {} of a layout that has no such part", row.part));
       if (row.store == kNone) {
         RECAST_TRY(scalar(m, row));
         continue;
@@ -60,10 +63,9 @@ private:
             .tensor(name));
   }
 
+  /// One value for all elements.
   Status scalar(size_t member, const MemberInput &row) const {
     unsigned bits = bitWidth(input_.dtype);
-    if (!family_.shape.empty())
-      return bad(member, "a value without a store needs a shape without dimensions");
     if (bits > 64 || (bits < 64 && (static_cast<uint64_t>(row.start) >> bits) != 0) ||
         row.groupTotal != 0)
       return bad(member, fmt::format("its bits do not fit {}", name(input_.dtype)));
@@ -184,9 +186,10 @@ Status verifyHeader(const Plan &plan, size_t f) {
       return badPlan("family {}: {} {} has layout {}, there are {}", f, what, slot, index,
                      plan.layouts.size());
     const layout::Layout &layout = plan.layouts[index];
-    if (!layout.axes.stored.empty() && layout.axes.partCount() != 1)
-      return badPlan("family {}: {} {}: layout {} packs several tensors", f, what, slot, index);
-    if (auto ok = layout::verify(layout, {family.shape}); !ok)
+    if (layout.axes.partCount() == 0)
+      return badPlan("family {}: {} {}: the concatenations of layout {} disagree", f, what, slot,
+                     index);
+    if (auto ok = layout::verify(layout, partShapes(layout, family.shape)); !ok)
       return badPlan("family {}: {} {}: {}", f, what, slot, ok.error().message());
     return {};
   };
@@ -215,12 +218,13 @@ Status verifyHeader(const Plan &plan, size_t f) {
     if (layout.mesh.rankCount() != 1 || layout::groupStep(layout))
       return badPlan("family {}: output {}: targets of format {}.{} hold tensors whole", f, i,
                      kVersionMajor, kVersionMinor);
-    auto fragment = layout::fragment(layout, {family.shape}, 0);
+    auto fragment = layout::fragment(layout, partShapes(layout, family.shape), 0);
     if (!fragment)
       return badPlan("family {}: output {}: {}", f, i, fragment.error().message());
-    if (fragment->storedElements != *count)
+    auto room = elementCount(storedShape(layout, family.shape));
+    if (!room || !checkedMul<int64_t>(*room, 16) || fragment->storedElements != *room)
       return badPlan("family {}: output {}: its layout stores {} elements of {}", f, i,
-                     fragment->storedElements, *count);
+                     fragment->storedElements, room.value_or(-1));
   }
   return {};
 }
@@ -243,34 +247,66 @@ Status verifyMembers(const Plan &plan, size_t f) {
                                  [](const MemberInput &row) { return row.store == kNone; });
     if (scalars == 0)
       continue;
-    if (static_cast<size_t>(scalars) != rows.size())
+    if (family.shape.empty() && static_cast<size_t>(scalars) != rows.size())
       return badPlan("family {}: member {} mixes known values with values in files", f, m);
     for (const Output &output : family.outputs)
       if (bitWidth(output.dtype) > 64)
         return badPlan("family {}: member {}: a known value of {}", f, m, name(output.dtype));
   }
-  for (const MemberOutput &output : family.memberOutputs)
-    if (output.name >= plan.strings.size() || output.role >= plan.strings.size())
+  for (size_t i = 0; i < family.memberOutputs.size(); ++i) {
+    const MemberOutput &row = family.memberOutputs[i];
+    if (row.name >= plan.strings.size() || row.role >= plan.strings.size())
       return badPlan("family {}: an output is named by strings {} and {}, there are {}", f,
-                     output.name, output.role, plan.strings.size());
+                     row.name, row.role, plan.strings.size());
+    const Output &output = family.outputs[i % family.outputs.size()];
+    Shapes shapes = partShapes(plan.layouts[output.layout], family.shape);
+    if (row.part >= shapes.size() || shapes[row.part] != family.shape)
+      return badPlan("family {}: an output is part {} of a layout that has no such part", f,
+                     row.part);
+  }
   return {};
 }
 
-/// No tensor of a target is written twice.
+/// Where one output of one member goes, and as what.
+struct Written {
+  std::array<uint32_t, 3> tensor; ///< Target, name, role.
+  uint32_t part = 0;
+  DType dtype = DType::F32;
+  std::vector<int64_t> shape; ///< Of the whole tensor.
+
+  auto key() const { return std::tie(tensor, part); }
+};
+
+/// No part of a tensor of a target is written twice, and parts of one tensor agree on what it is.
 Status verifyTargetsOnce(const Plan &plan) {
-  std::vector<std::array<uint32_t, 3>> written;
+  std::vector<Written> written;
   for (const Family &family : plan.families)
-    for (size_t i = 0; i < family.memberOutputs.size(); ++i)
-      written.push_back({family.outputs[i % family.outputs.size()].target,
-                         family.memberOutputs[i].name, family.memberOutputs[i].role});
-  std::sort(written.begin(), written.end());
-  auto twice = std::adjacent_find(written.begin(), written.end());
-  if (twice == written.end())
-    return {};
-  return fail(Error(Code::BadInput,
-                    fmt::format("malformed plan: target {} gets role `{}` of a tensor twice",
-                                (*twice)[0], plan.strings[(*twice)[2]]))
-                  .tensor(plan.strings[(*twice)[1]]));
+    for (size_t i = 0; i < family.memberOutputs.size(); ++i) {
+      const Output &output = family.outputs[i % family.outputs.size()];
+      const MemberOutput &row = family.memberOutputs[i];
+      written.push_back({{output.target, row.name, row.role},
+                         row.part,
+                         output.dtype,
+                         storedShape(plan.layouts[output.layout], family.shape)});
+    }
+  std::sort(written.begin(), written.end(),
+            [](const Written &a, const Written &b) { return a.key() < b.key(); });
+  auto bad = [&](const Written &at, std::string_view what) {
+    return fail(
+        Error(Code::BadInput, fmt::format("malformed plan: target {} gets role `{}` of a tensor {}",
+                                          at.tensor[0], plan.strings[at.tensor[2]], what))
+            .tensor(plan.strings[at.tensor[1]]));
+  };
+  for (size_t i = 1; i < written.size(); ++i) {
+    const Written &a = written[i - 1], &b = written[i];
+    if (a.tensor != b.tensor)
+      continue;
+    if (a.part == b.part)
+      return bad(b, "twice");
+    if (a.dtype != b.dtype || a.shape != b.shape)
+      return bad(b, "in parts that differ in its shape or dtype");
+  }
+  return {};
 }
 
 } // namespace

@@ -154,7 +154,7 @@ func.func @f() {
 // -----
 
 // expected-error@+1 {{'ckpt.family' op has 1 inputs and 2 roles}}
-ckpt.family @f roles ["a", "b"] targets [@t] members dense_resource<t> : tensor<1x6xi64> {
+ckpt.family @f roles ["a", "b"] targets [@t] members dense_resource<t> : tensor<1x8xi64> {
 ^bb0(%x: !ckpt.value<tensor<8xf32>>):
   ckpt.yield %x : !ckpt.value<tensor<8xf32>>
 }
@@ -162,14 +162,14 @@ ckpt.family @f roles ["a", "b"] targets [@t] members dense_resource<t> : tensor<
 // -----
 
 // expected-error@+1 {{'ckpt.family' op yields 1 values to 0 targets}}
-ckpt.family @f roles ["a"] targets [] members dense_resource<t> : tensor<1x6xi64> {
+ckpt.family @f roles ["a"] targets [] members dense_resource<t> : tensor<1x8xi64> {
 ^bb0(%x: !ckpt.value<tensor<8xf32>>):
   ckpt.yield %x : !ckpt.value<tensor<8xf32>>
 }
 
 // -----
 
-// expected-error@+1 {{'ckpt.family' op with 1 inputs and 1 outputs a member has 6 columns, got 5}}
+// expected-error@+1 {{'ckpt.family' op with 1 inputs and 1 outputs a member has 8 columns, got 5}}
 ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x5xi64> {
 ^bb0(%x: !ckpt.value<tensor<8xf32>>):
   ckpt.yield %x : !ckpt.value<tensor<8xf32>>
@@ -194,7 +194,7 @@ ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x6xi
 // -----
 
 // expected-error@+1 {{'ckpt.family' op a family has at least one member}}
-ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<0x6xi64> {
+ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<0x8xi64> {
 ^bb0(%x: !ckpt.value<tensor<8xf32>>):
   ckpt.yield %x : !ckpt.value<tensor<8xf32>>
 }
@@ -202,7 +202,7 @@ ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<0x6xi
 // -----
 
 // expected-error@+1 {{'ckpt.family' op input 0 is a '!ckpt.state', expected a !ckpt.value}}
-ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x6xi64> {
+ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x8xi64> {
 ^bb0(%x: !ckpt.state):
   ckpt.yield %x : !ckpt.state
 }
@@ -210,7 +210,7 @@ ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x6xi
 // -----
 
 // expected-error@+1 {{'ckpt.family' op input 1 has another shape than the first: one family, one shape}}
-ckpt.family @f roles ["a", "b"] targets [@t] members dense_resource<t> : tensor<1x9xi64> {
+ckpt.family @f roles ["a", "b"] targets [@t] members dense_resource<t> : tensor<1x12xi64> {
 ^bb0(%x: !ckpt.value<tensor<8xf32>>, %y: !ckpt.value<tensor<4xf32>>):
   ckpt.yield %x : !ckpt.value<tensor<8xf32>>
 }
@@ -232,7 +232,7 @@ ckpt.family @f roles [] targets [] members dense_resource<t> : tensor<1x1xi64> {
 // -----
 
 // expected-error@+1 {{'ckpt.family' op member 1: store -2 of input 0 is out of range}}
-ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<2x6xi64> {
+ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<2x8xi64> {
 ^bb0(%x: !ckpt.value<tensor<8xf32>>):
   ckpt.yield %x : !ckpt.value<tensor<8xf32>>
 }
@@ -240,7 +240,7 @@ ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<2x6xi
 {-#
   dialect_resources: {
     builtin: {
-      t: "0x080000000000000000000000000000000000000000000000000000000000000000000000010000000000000002000000000000000000000000000000FEFFFFFFFFFFFFFF0000000000000000000000000000000001000000000000000200000000000000"
+      t: "0x08000000000000000000000000000000000000000000000000000000000000000000000000000000000000000100000000000000020000000000000000000000000000000000000000000000FEFFFFFFFFFFFFFF000000000000000000000000000000000000000000000000010000000000000002000000000000000000000000000000"
     }
   }
 #-}
@@ -248,7 +248,7 @@ ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<2x6xi
 // -----
 
 // expected-error@+1 {{'ckpt.family' op member 0: string id -1 of the name is out of range}}
-ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x6xi64> {
+ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x8xi64> {
 ^bb0(%x: !ckpt.value<tensor<8xf32>>):
   ckpt.yield %x : !ckpt.value<tensor<8xf32>>
 }
@@ -256,7 +256,7 @@ ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x6xi
 {-#
   dialect_resources: {
     builtin: {
-      t: "0x08000000FFFFFFFFFFFFFFFF00000000000000000000000000000000000000000000000001000000000000000200000000000000"
+      t: "0x08000000FFFFFFFFFFFFFFFF0000000000000000000000000000000000000000000000000000000000000000010000000000000002000000000000000000000000000000"
     }
   }
 #-}
@@ -264,7 +264,7 @@ ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x6xi
 // -----
 
 // expected-error@+1 {{'ckpt.family' op member 0: input 0 has a negative flat position}}
-ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x6xi64> {
+ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x8xi64> {
 ^bb0(%x: !ckpt.value<tensor<8xf32>>):
   ckpt.yield %x : !ckpt.value<tensor<8xf32>>
 }
@@ -272,7 +272,7 @@ ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x6xi
 {-#
   dialect_resources: {
     builtin: {
-      t: "0x0800000000000000000000000000000000000000FCFFFFFFFFFFFFFF000000000000000001000000000000000200000000000000"
+      t: "0x0800000000000000000000000000000000000000FCFFFFFFFFFFFFFF00000000000000000000000000000000010000000000000002000000000000000000000000000000"
     }
   }
 #-}
@@ -280,7 +280,7 @@ ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x6xi
 // -----
 
 // expected-error@+1 {{'ckpt.family' op member 0: a string id of output 0 is out of range}}
-ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x6xi64> {
+ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x8xi64> {
 ^bb0(%x: !ckpt.value<tensor<8xf32>>):
   ckpt.yield %x : !ckpt.value<tensor<8xf32>>
 }
@@ -288,7 +288,7 @@ ckpt.family @f roles ["a"] targets [@t] members dense_resource<t> : tensor<1x6xi
 {-#
   dialect_resources: {
     builtin: {
-      t: "0x080000000000000000000000FFFFFFFFFFFFFFFFFCFFFFFFFFFFFFFF00000000000000000100000000000000FFFFFFFF00000000"
+      t: "0x080000000000000000000000FFFFFFFFFFFFFFFFFCFFFFFFFFFFFFFF000000000000000000000000000000000100000000000000FFFFFFFF000000000000000000000000"
     }
   }
 #-}

@@ -9,7 +9,7 @@
 #qkv = #ckpt.layout<mesh = <["tp"], [2]>, axes = <"((g r) + g) h", {g = 2, h = 4, r = 3}>,
                     steps = [#ckpt.split<["g"] by ["tp"]>]>
 
-// CHECK-LABEL: ckpt.family @moments roles ["master", "weight"] targets [@uni, @hub] members dense_resource<moments> : tensor<2x11xi64> {
+// CHECK-LABEL: ckpt.family @moments roles ["master", "weight"] targets [@uni, @hub] members dense_resource<moments> : tensor<2x15xi64> {
 // CHECK-NEXT:  ^bb0(%[[M:.+]]: !ckpt.value<tensor<67x32xf32>, on = #[[$FLAT]]>, %[[W:.+]]: !ckpt.value<tensor<67x32xbf16>>):
 // CHECK-NEXT:    %[[WHOLE:.+]] = ckpt.reshard %[[M]] : !ckpt.value<tensor<67x32xf32>, on = #[[$FLAT]]> to !ckpt.value<tensor<67x32xf32>>
 // CHECK-NEXT:    %[[C:.+]] = ckpt.cast %[[WHOLE]] to bf16 : !ckpt.value<tensor<67x32xf32>>
@@ -17,7 +17,7 @@
 // CHECK-NEXT:    %[[F8:.+]] = ckpt.cast %[[WHOLE]] to f8E4M3FN overflow saturate : !ckpt.value<tensor<67x32xf32>>
 // CHECK-NEXT:    ckpt.yield %[[WHOLE]], %[[F8]] : !ckpt.value<tensor<67x32xf32>>, !ckpt.value<tensor<67x32xf8E4M3FN>>
 ckpt.family @moments roles ["master", "weight"] targets [@uni, @hub]
-    members dense_resource<moments> : tensor<2x11xi64> {
+    members dense_resource<moments> : tensor<2x15xi64> {
 ^bb0(%m: !ckpt.value<tensor<67x32xf32>, on = #flat>, %w: !ckpt.value<tensor<67x32xbf16>>):
   %0 = ckpt.reshard %m : !ckpt.value<tensor<67x32xf32>, on = #flat> to !ckpt.value<tensor<67x32xf32>>
   %1 = ckpt.cast %0 to bf16 round rne : !ckpt.value<tensor<67x32xf32>>

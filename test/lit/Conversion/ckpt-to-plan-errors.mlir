@@ -2,7 +2,7 @@
 
 plan.target "hub" format "safetensors" path "/hub" tag ""
 // expected-error@+1 {{'ckpt.family' op has no member table: the resource is missing}}
-ckpt.family @f roles ["w"] targets [@hub] members dense_resource<gone> : tensor<1x6xi64> {
+ckpt.family @f roles ["w"] targets [@hub] members dense_resource<gone> : tensor<1x8xi64> {
 ^bb0(%w: !ckpt.value<tensor<8xbf16>>):
   ckpt.yield %w : !ckpt.value<tensor<8xbf16>>
 }
@@ -11,7 +11,7 @@ ckpt.family @f roles ["w"] targets [@hub] members dense_resource<gone> : tensor<
 
 plan.target "hub" format "safetensors" path "/hub" tag ""
 // expected-error@+1 {{'ckpt.family' op output 0 goes to @other, which no plan.target is called}}
-ckpt.family @f roles ["w"] targets [@other] members dense_resource<t> : tensor<1x6xi64> {
+ckpt.family @f roles ["w"] targets [@other] members dense_resource<t> : tensor<1x8xi64> {
 ^bb0(%w: !ckpt.value<tensor<8xbf16>>):
   ckpt.yield %w : !ckpt.value<tensor<8xbf16>>
 }
@@ -19,7 +19,7 @@ ckpt.family @f roles ["w"] targets [@other] members dense_resource<t> : tensor<1
 {-#
   dialect_resources: {
     builtin: {
-      t: "0x08000000000000000000000000000000000000000000000000000000000000000000000001000000000000000200000000000000"
+      t: "0x0800000000000000000000000000000000000000000000000000000000000000000000000000000000000000010000000000000002000000000000000000000000000000"
     }
   }
 #-}
@@ -28,7 +28,7 @@ ckpt.family @f roles ["w"] targets [@other] members dense_resource<t> : tensor<1
 
 plan.target "hub" format "safetensors" path "/hub" tag ""
 ckpt.family @f roles ["gate", "up"] targets [@hub]
-    members dense_resource<t> : tensor<1x9xi64> {
+    members dense_resource<t> : tensor<1x12xi64> {
 ^bb0(%g: !ckpt.value<tensor<2x4xf32>>, %u: !ckpt.value<tensor<2x4xf32>>):
   // expected-error@+1 {{'ckpt.map' op stands between a load and a store; a recipe works on the elements of one tensor and cannot say this}}
   %0 = ckpt.map %g, %u : !ckpt.value<tensor<2x4xf32>>, !ckpt.value<tensor<2x4xf32>>
@@ -39,7 +39,7 @@ ckpt.family @f roles ["gate", "up"] targets [@hub]
 {-#
   dialect_resources: {
     builtin: {
-      t: "0x08000000000000000000000000000000000000000000000000000000000000000000000001000000000000000000000000000000000000000000000001000000000000000200000000000000"
+      t: "0x08000000000000000000000000000000000000000000000000000000000000000000000000000000000000000100000000000000000000000000000000000000000000000000000000000000010000000000000002000000000000000000000000000000"
     }
   }
 #-}
@@ -48,7 +48,7 @@ ckpt.family @f roles ["gate", "up"] targets [@hub]
 
 plan.target "hub" format "safetensors" path "/hub" tag ""
 // expected-error@+1 {{'ckpt.family' op has no recipe: recipe: it has no nodes}}
-ckpt.family @f roles ["w"] targets [] members dense_resource<t> : tensor<1x4xi64> {
+ckpt.family @f roles ["w"] targets [] members dense_resource<t> : tensor<1x5xi64> {
 ^bb0(%w: !ckpt.value<tensor<8xbf16>>):
   ckpt.yield
 }
@@ -56,7 +56,7 @@ ckpt.family @f roles ["w"] targets [] members dense_resource<t> : tensor<1x4xi64
 {-#
   dialect_resources: {
     builtin: {
-      t: "0x080000000000000000000000000000000000000000000000000000000000000000000000"
+      t: "0x0800000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
     }
   }
 #-}
@@ -67,7 +67,7 @@ ckpt.family @f roles ["w"] targets [] members dense_resource<t> : tensor<1x4xi64
                        steps = [#ckpt.split<["f"] by ["tp"]>]>
 plan.target "hub" format "safetensors" path "/hub" tag ""
 // expected-error@+1 {{'ckpt.family' op input 0 packs several logical tensors; a plan's family holds one per member}}
-ckpt.family @f roles ["w"] targets [@hub] members dense_resource<t> : tensor<1x6xi64> {
+ckpt.family @f roles ["w"] targets [@hub] members dense_resource<t> : tensor<1x8xi64> {
 ^bb0(%w: !ckpt.value<tensor<4x4xbf16>, on = #packed>):
   %0 = ckpt.reshard %w : !ckpt.value<tensor<4x4xbf16>, on = #packed> to !ckpt.value<tensor<4x4xbf16>>
   ckpt.yield %0 : !ckpt.value<tensor<4x4xbf16>>
@@ -76,7 +76,7 @@ ckpt.family @f roles ["w"] targets [@hub] members dense_resource<t> : tensor<1x6
 {-#
   dialect_resources: {
     builtin: {
-      t: "0x08000000000000000000000000000000000000000000000000000000000000000000000001000000000000000200000000000000"
+      t: "0x0800000000000000000000000000000000000000000000000000000000000000000000000000000000000000010000000000000002000000000000000000000000000000"
     }
   }
 #-}

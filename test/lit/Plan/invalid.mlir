@@ -94,47 +94,47 @@ plan.target "t" format "f" path "p" tag "" options {size = 3}
 // -----
 
 // expected-error @below {{unknown dtype `float`}}
-plan.family @f shape [4] inputs [float layout 0] outputs [] recipe "" members dense_resource<m> : tensor<0x4xi64>
+plan.family @f shape [4] inputs [float layout 0] outputs [] recipe "" members dense_resource<m> : tensor<0x5xi64>
 
 // -----
 
 // expected-error @below {{'plan.family' op has the extent -4 in its shape}}
 plan.family @f shape [-4] inputs [f32 layout 0] outputs [f32 layout 0 target 0]
-    recipe "load 0 f32; store %0 0" members dense_resource<m> : tensor<0x6xi64>
+    recipe "load 0 f32; store %0 0" members dense_resource<m> : tensor<0x8xi64>
 
 // -----
 
 // expected-error @below {{'plan.family' op does not read as a recipe:}}
 plan.family @f shape [4] inputs [f32 layout 0] outputs [f32 layout 0 target 0]
-    recipe "load 0 f32; store %1 0" members dense_resource<m> : tensor<0x6xi64>
+    recipe "load 0 f32; store %1 0" members dense_resource<m> : tensor<0x8xi64>
 
 // -----
 
 // expected-error @below {{'plan.family' op recipe is not in canonical form, which is "load 0 f32; store %0 0"}}
 plan.family @f shape [4] inputs [f32 layout 0] outputs [f32 layout 0 target 0]
-    recipe "load 0 f32;  store %0 0" members dense_resource<m> : tensor<0x6xi64>
+    recipe "load 0 f32;  store %0 0" members dense_resource<m> : tensor<0x8xi64>
 
 // -----
 
 // expected-error @below {{'plan.family' op has 2 inputs and 1 outputs, its recipe 1 and 1}}
 plan.family @f shape [4] inputs [f32 layout 0, f32 layout 0] outputs [f32 layout 0 target 0]
-    recipe "load 0 f32; store %0 0" members dense_resource<m> : tensor<0x9xi64>
+    recipe "load 0 f32; store %0 0" members dense_resource<m> : tensor<0x12xi64>
 
 // -----
 
 // expected-error @below {{'plan.family' op input 0 is bf16, its recipe loads f32}}
 plan.family @f shape [4] inputs [bf16 layout 0] outputs [f32 layout 0 target 0]
-    recipe "load 0 f32; store %0 0" members dense_resource<m> : tensor<0x6xi64>
+    recipe "load 0 f32; store %0 0" members dense_resource<m> : tensor<0x8xi64>
 
 // -----
 
 // expected-error @below {{'plan.family' op output 0 is f16, its recipe stores f32}}
 plan.family @f shape [4] inputs [f32 layout 0] outputs [f16 layout 0 target 0]
-    recipe "load 0 f32; store %0 0" members dense_resource<m> : tensor<0x6xi64>
+    recipe "load 0 f32; store %0 0" members dense_resource<m> : tensor<0x8xi64>
 
 // -----
 
-// expected-error @below {{'plan.family' op has a table of 5 columns, 1 inputs and 1 outputs need 6}}
+// expected-error @below {{'plan.family' op has a table of 5 columns, 1 inputs and 1 outputs need 8}}
 plan.family @f shape [4] inputs [f32 layout 0] outputs [f32 layout 0 target 0]
     recipe "load 0 f32; store %0 0" members dense_resource<m> : tensor<0x5xi64>
 
@@ -142,9 +142,9 @@ plan.family @f shape [4] inputs [f32 layout 0] outputs [f32 layout 0 target 0]
 
 // expected-error @below {{'plan.family' op table of members, row 0, column 1: -2 is not between -1 and 2^32 - 2}}
 plan.family @f shape [4] inputs [f32 layout 0] outputs [f32 layout 0 target 0]
-    recipe "load 0 f32; store %0 0" members dense_resource<m> : tensor<1x6xi64>
+    recipe "load 0 f32; store %0 0" members dense_resource<m> : tensor<1x8xi64>
 {-# dialect_resources: { builtin: {
-  m: "0x080000000000000000000000FEFFFFFFFFFFFFFF0000000000000000000000000000000000000000000000000000000000000000"
+  m: "0x080000000000000000000000FEFFFFFFFFFFFFFF000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
 } } #-}
 
 // -----

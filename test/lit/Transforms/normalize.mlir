@@ -14,7 +14,7 @@
 // CHECK-NEXT:    %[[C:.+]] = ckpt.cast %[[R]] to bf16
 // CHECK-NEXT:    ckpt.yield %[[C]]
 // REMARK-DAG: remark: [Passed] SinkCastBelowReshard | Category:ckpt-normalize | Function=chain
-ckpt.family @chain roles ["master"] targets [@hub] members dense_resource<chain> : tensor<1x6xi64> {
+ckpt.family @chain roles ["master"] targets [@hub] members dense_resource<chain> : tensor<1x8xi64> {
 ^bb0(%m: !rows):
   %0 = ckpt.cast %m to bf16 : !rows
   %1 = ckpt.reshard %0 : !rows16 to !ckpt.value<tensor<8xbf16>>
@@ -30,7 +30,7 @@ ckpt.family @chain roles ["master"] targets [@hub] members dense_resource<chain>
 // CHECK-NEXT:    %[[B:.+]] = ckpt.cast %[[A]] to f32
 // CHECK-NEXT:    ckpt.yield %[[B]]
 ckpt.family @rounded roles ["master"] targets [@hub]
-    members dense_resource<rounded> : tensor<1x6xi64> {
+    members dense_resource<rounded> : tensor<1x8xi64> {
 ^bb0(%m: !rows):
   %0 = ckpt.cast %m to bf16 : !rows
   %1 = ckpt.cast %0 to f32 : !rows16

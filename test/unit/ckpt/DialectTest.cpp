@@ -85,15 +85,17 @@ TEST_F(Dialect, AxesKnowTheShapesOfTheirParts) {
 }
 
 TEST_F(Dialect, MemberTablesAreReadAsWritten) {
-  std::vector<int64_t> rows{1, 7, 0, 0, 2, 3, 4, -1, 5, 0, 6, 8};
-  auto attr = ckpt::makeMemberTable(&context_, "t", 6, rows);
+  std::vector<int64_t> rows{1, 7, 0, 0, 2, 2, 3, 1, 4, -1, 5, 0, 0, 6, 8, 9};
+  auto attr = ckpt::makeMemberTable(&context_, "t", 8, rows);
   auto table = ckpt::MemberTable::read(attr);
   ASSERT_TRUE(table);
   EXPECT_EQ(table->size(), 2u);
-  EXPECT_EQ(table->columns(), 6u);
-  EXPECT_EQ(table->row(1), llvm::ArrayRef<int64_t>(rows).drop_front(6));
+  EXPECT_EQ(table->columns(), 8u);
+  EXPECT_EQ(table->row(1), llvm::ArrayRef<int64_t>(rows).drop_front(8));
   ckpt::MemberColumns columns{1, 1};
-  EXPECT_EQ(columns.count(), 6u);
+  EXPECT_EQ(columns.count(), 8u);
+  EXPECT_EQ(table->row(0)[columns.inputPart(0)], 2);
+  EXPECT_EQ(table->row(1)[columns.outputPart(0)], 9);
   EXPECT_EQ(table->row(1)[columns.store(0)], -1);
   EXPECT_EQ(table->row(1)[columns.targetRole(0)], 8);
   // A second table of the same name is another one.
@@ -121,7 +123,7 @@ TEST_F(Dialect, FamiliesAreBuilt) {
   ASSERT_TRUE(flat);
   auto type =
       ckpt::ValueType::get(&context_, {5, 3}, DType::F32, ckpt::LayoutAttr::get(&context_, *flat));
-  auto members = ckpt::makeMemberTable(&context_, "w", 6, {0, 0, 0, 0, 1, 2});
+  auto members = ckpt::makeMemberTable(&context_, "w", 8, {0, 0, 0, 0, 0, 1, 2, 0});
   auto family = ckpt::FamilyOp::create(builder, loc, "w", {"master"}, {"hub"}, members, {type});
   builder.setInsertionPointToEnd(&family.getBlock());
   auto whole = ckpt::ReshardOp::create(builder, loc, type.withOn({}), family.getInputs()[0]);

@@ -26,8 +26,8 @@ protected:
     auto loc = builder_.getUnknownLoc();
     std::vector<int64_t> rows;
     for (int64_t name : names) {
-      rows.insert(rows.end(), {name, 0, name * 8, 0});
-      rows.insert(rows.end(), 2 * outputs, name);
+      rows.insert(rows.end(), {name, 0, name * 8, 0, 0});
+      rows.insert(rows.end(), 3 * outputs, name);
     }
     ckpt::MemberColumns columns{1, outputs};
     auto table = ckpt::makeMemberTable(&context_, symbol, columns.count(), std::move(rows));

@@ -84,6 +84,31 @@ TEST(Execute, OneReadFeedsTwoTargetsAndWidens) {
   EXPECT_TRUE(readAll(box.path("hub/tag/c")) == widened);
 }
 
+/// Padding and `init`: one value for all elements, between and after what is read.
+TEST(Execute, ConstantsFillWhatHasNoSource) {
+  std::string data = floats(300'000, 5);
+  for (uint64_t budget : {uint64_t{0}, uint64_t{4} << 20}) {
+    Sandbox box;
+    box.program.budget = budget;
+    constexpr int64_t kFilled = 700'001;
+    uint32_t in = box.source("in", data), root = box.root();
+    uint32_t out = box.target(root, "x", data.size() / 2 + 2 * kFilled);
+    uint32_t cast = box.slice(kToBf16);
+    box.task(kFilled, {{TaskInput::kConstant, 0x3fc00000, DType::F32}}).outputs = {
+        {cast, out, data.size() / 2, {0}}};
+    box.task(static_cast<int64_t>(data.size() / 4), {{in, 0, DType::F32}}).outputs = {
+        {cast, out, 0, {0}}};
+    Report report = run(box.program);
+    std::string expected = toBf16(data);
+    for (int64_t i = 0; i < kFilled; ++i)
+      expected += {'\xc0', '\x3f'}; // 1.5
+    EXPECT_TRUE(readAll(box.out("x")) == expected);
+    EXPECT_EQ(report.bytesRead, data.size());
+    EXPECT_EQ(report.bytesNeeded, data.size());
+    EXPECT_TRUE(verifyManifest(box.path("out/tag")));
+  }
+}
+
 TEST(Execute, JoinChecksAndCountsBytesOnce) {
   Sandbox box;
   std::string f32 = floats(700'001, 4), bf16 = toBf16(f32);

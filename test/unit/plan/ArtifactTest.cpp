@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string goldenPath() { return std::string(RECAST_TEST_DATA) + "/plan/v1.rplan"; }
+std::string goldenPath() { return std::string(RECAST_TEST_DATA) + "/plan/v1.1.rplan"; }
 
 std::string readFile(const std::string &path) {
   std::ifstream in(path, std::ios::binary);
@@ -65,14 +65,23 @@ TEST(Artifact, ReadsAtAnyAddress) {
   }
 }
 
-// The file was written when format 1.0 was defined: it must stay readable, and as long as the
-// format is 1.0, the writer must produce it byte for byte.
-TEST(Artifact, GoldenFile) {
+// A file of each version of the format, written when it was defined: all must stay readable, and
+// the writer must produce the newest byte for byte. (1.0 had no parts.)
+TEST(Artifact, GoldenFiles) {
   std::string bytes = readFile(goldenPath());
   auto plan = readArtifact(bytes);
   ASSERT_TRUE(plan.has_value()) << plan.error().str();
   EXPECT_EQ(*plan, goldenPlan());
   EXPECT_EQ(writeArtifact(*plan), bytes);
+
+  auto old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.0.rplan"));
+  ASSERT_TRUE(old.has_value()) << old.error().str();
+  Plan withoutParts = goldenPlan();
+  withoutParts.families.pop_back();
+  withoutParts.layouts.pop_back();
+  withoutParts.schemaFingerprint = computeSchemaFingerprint(withoutParts);
+  withoutParts.instanceFingerprint = computeInstanceFingerprint(withoutParts);
+  EXPECT_EQ(*old, withoutParts);
 }
 
 // Run by hand once per format version: --gtest_also_run_disabled_tests.
@@ -83,8 +92,8 @@ TEST(Artifact, DISABLED_WriteGoldenFile) {
 TEST(Artifact, ColumnsAreAligned) {
   std::string bytes = writeArtifact(goldenPlan());
   // The last column starts at a multiple of 64 and ends the file.
-  size_t roles = 6 * sizeof(uint32_t);
-  EXPECT_EQ((bytes.size() - roles) % kColumnAlignment, 0u);
+  size_t parts = 8 * sizeof(uint32_t);
+  EXPECT_EQ((bytes.size() - parts) % kColumnAlignment, 0u);
 }
 
 TEST(Artifact, AtMost32BytesPerMemberInputAndOutput) {

@@ -30,17 +30,18 @@ std::vector<Byte> naiveInput(const Plan &plan, const Family &family, size_t memb
   int64_t count = *elementCount(family.shape);
   std::vector<Byte> out(static_cast<size_t>(count));
   if (row.store == kNone) {
-    out[0] = {kNone, static_cast<uint64_t>(row.start)};
+    std::fill(out.begin(), out.end(), Byte{kNone, static_cast<uint64_t>(row.start)});
     return out;
   }
   const layout::Layout &layout = plan.layouts[family.inputs[input].layout];
   for (int64_t rank = 0; rank < layout.mesh.rankCount(); ++rank) {
-    auto slots = layout::elementMap(layout, {family.shape}, rank, {row.start, row.groupTotal});
+    auto slots = layout::elementMap(layout, partShapes(layout, family.shape), rank,
+                                    {row.start, row.groupTotal});
     EXPECT_TRUE(slots.has_value()) << (slots ? "" : slots.error().str());
     const Extent &extent = plan.extents[plan.stores[row.store].firstExtent + rank];
     int64_t start = row.groupTotal ? 0 : row.start;
     for (size_t slot = 0; slots && slot < slots->size(); ++slot) {
-      if ((*slots)[slot].part != 0)
+      if ((*slots)[slot].part != static_cast<int32_t>(row.part))
         continue;
       Byte &byte = out[static_cast<size_t>((*slots)[slot].index)];
       if (byte == Byte())
@@ -51,13 +52,18 @@ std::vector<Byte> naiveInput(const Plan &plan, const Family &family, size_t memb
   return out;
 }
 
-/// Where each element of a whole output lies in its place.
-std::vector<uint64_t> naiveOutput(const Plan &plan, const Family &family, size_t output) {
-  auto slots = layout::elementMap(plan.layouts[family.outputs[output].layout], {family.shape}, 0);
+/// Where each element of an output lies in its tensor.
+std::vector<uint64_t> naiveOutput(const Plan &plan, const Family &family, size_t member,
+                                  size_t output) {
+  const layout::Layout &layout = plan.layouts[family.outputs[output].layout];
+  auto part = family.memberOutputs[member * family.outputs.size() + output].part;
+  auto slots = layout::elementMap(layout, partShapes(layout, family.shape), 0);
   EXPECT_TRUE(slots.has_value());
-  std::vector<uint64_t> out(slots->size());
+  std::vector<uint64_t> out(static_cast<size_t>(*elementCount(family.shape)));
   for (size_t slot = 0; slot < slots->size(); ++slot)
-    out[static_cast<size_t>((*slots)[slot].index)] = slot * byteWidth(family.outputs[output].dtype);
+    if ((*slots)[slot].part == static_cast<int32_t>(part))
+      out[static_cast<size_t>((*slots)[slot].index)] =
+          slot * byteWidth(family.outputs[output].dtype);
   return out;
 }
 
@@ -72,10 +78,10 @@ size_t expectAsNaive(const Plan &plan) {
     const Family &family = plan.families[f];
     auto expander = FamilyExpander::create(plan, f);
     EXPECT_TRUE(expander.has_value());
-    std::vector<std::vector<uint64_t>> outputs;
-    for (size_t i = 0; i < family.outputs.size(); ++i)
-      outputs.push_back(naiveOutput(plan, family, i));
     for (uint32_t m = 0; m < family.memberCount(); ++m) {
+      std::vector<std::vector<uint64_t>> outputs;
+      for (size_t i = 0; i < family.outputs.size(); ++i)
+        outputs.push_back(naiveOutput(plan, family, m, i));
       std::vector<std::vector<Byte>> inputs;
       for (size_t i = 0; i < family.inputs.size(); ++i)
         inputs.push_back(naiveInput(plan, family, m, i));
@@ -123,6 +129,8 @@ size_t expectAsNaive(const Plan &plan) {
   }
   return runs;
 }
+
+TEST(Expand, PartsOfPackedTensors) { EXPECT_GT(expectAsNaive(goldenPlan()), 0u); }
 
 /// A plan with one family of `shape` whose inputs have the given layouts.
 Plan planOf(std::vector<int64_t> shape, const std::vector<std::string> &inputs,

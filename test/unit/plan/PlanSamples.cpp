@@ -55,7 +55,8 @@ Plan goldenPlan() {
   plan.extents = {{0, 64, 256}, {1, 64, 200}, {2, 100, 24}};
   plan.stores = {{0, 2}, {2, 1}};
   plan.layouts = {parseLayout("whole"), parseLayout("on (dp = 2) flat dp per group"),
-                  parseLayout("on (dp = 2) flat dp per param")};
+                  parseLayout("on (dp = 2) flat dp per param"),
+                  parseLayout("map \"(f + f) h\" {f = 2, h = 6}")};
   uint32_t weight = addString(plan, "weight"), step = addString(plan, "step");
   uint32_t a = addString(plan, "model.a"), b = addString(plan, "model.b");
   addString(plan, std::string("not \xff utf-8\0!", 13));
@@ -98,7 +99,16 @@ Plan goldenPlan() {
   steps.memberNames = {a, b};
   steps.memberInputs = {{kNone, 0x40400000, 0}, {kNone, 0, 0}};
   steps.memberOutputs = {{a, step}, {b, step}};
-  plan.families = {master, checked, steps};
+  // Two logical tensors from one fused tensor, one of them over padding in the target.
+  Family parts;
+  parts.shape = {2, 6};
+  parts.inputs = {{DType::F32, 3}};
+  parts.outputs = {{0, DType::F32, 3}};
+  parts.recipe = parseRecipe("load 0 f32; store %0 0");
+  parts.memberNames = {a, b};
+  parts.memberInputs = {{1, 0, 0, 1}, {kNone, 0, 0, 1}};
+  parts.memberOutputs = {{b, step, 0}, {b, step, 1}};
+  plan.families = {master, checked, steps, parts};
   plan.leftOut = {{"exp_avg", "dropped for `hub`"}};
   plan.schemaFingerprint = computeSchemaFingerprint(plan);
   plan.instanceFingerprint = computeInstanceFingerprint(plan);

@@ -110,7 +110,7 @@ TEST(Verify, FamilyHeaders) {
               HasSubstr("input 0 is f16, its recipe has f32"));
   EXPECT_THAT(family([](Family &f) { f.outputs[0].dtype = DType::F16; }),
               HasSubstr("output 0 is f16"));
-  EXPECT_THAT(family([](Family &f) { f.inputs[0].layout = 3; }), HasSubstr("layout 3"));
+  EXPECT_THAT(family([](Family &f) { f.inputs[0].layout = 4; }), HasSubstr("layout 4"));
   EXPECT_THAT(family([](Family &f) { f.outputs[1].target = 2; }), HasSubstr("target 2"));
   EXPECT_THAT(family([](Family &f) { f.outputs[1].layout = 2; }), HasSubstr("hold tensors whole"));
 }
@@ -123,8 +123,8 @@ TEST(Verify, Members) {
               HasSubstr("store 9 does not exist"));
   EXPECT_THAT(family([](Family &f) { f.memberInputs[0].store = 1; }),
               HasSubstr("store 1 has 1 extents for 2 ranks"));
-  EXPECT_THAT(family([](Family &f) { f.memberInputs[0].store = kNone; }),
-              HasSubstr("without dimensions"));
+  EXPECT_THAT(family([](Family &f) { f.memberInputs[0].part = 1; }), HasSubstr("no such part"));
+  EXPECT_THAT(family([](Family &f) { f.memberOutputs[0].part = 1; }), HasSubstr("no such part"));
   EXPECT_THAT(family([](Family &f) { f.memberInputs[0].start = -1; }), HasSubstr("negative"));
   EXPECT_THAT(family([](Family &f) { f.memberInputs[0].start = INT64_MAX; }),
               HasSubstr("do not fit a group"));
