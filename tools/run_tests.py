@@ -39,7 +39,8 @@ def run_unit(build, totals, environment):
         with tempfile.TemporaryDirectory() as folder:
             report = pathlib.Path(folder) / "report.json"
             done = subprocess.run([program, f"--gtest_output=json:{report}"], capture_output=True, text=True,
-                                  errors="replace", env=environment, cwd=folder, timeout=1200)
+                                  errors="replace", env=environment, cwd=folder,
+                                  timeout=7200 if "RECAST_EXHAUSTIVE" in environment else 1200)
             passed = failed = skipped = 0
             if report.exists():
                 for suite in json.loads(report.read_text())["testsuites"]:
@@ -93,10 +94,11 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--python", default=sys.executable, help="interpreter with the real frameworks")
     parser.add_argument("--only", choices=["unit", "lit", "real"], action="append", help="run these kinds only")
+    parser.add_argument("--exhaustive", action="store_true", help="also sweeps over every f32, many minutes")
     parser.add_argument("pytest", nargs="*", help="further arguments for pytest")
     options = parser.parse_args()
     kinds = options.only or ["unit", "lit", "real"]
-    environment = dict(os.environ)
+    environment = dict(os.environ, **({"RECAST_EXHAUSTIVE": "1"} if options.exhaustive else {}))
     totals = Totals()
     if "unit" in kinds:
         run_unit(options.build, totals, environment)

@@ -115,7 +115,74 @@ Value castFloat(Lanes &l, Value value, const FloatFormat &from, const FloatForma
   return narrow(l, value, from, to, overflow);
 }
 
-bool isSigned(DType type) { return type == DType::I8 || type == DType::I16 || type == DType::I32; }
+bool isSigned(DType type) {
+  return type == DType::I8 || type == DType::I16 || type == DType::I32 || type == DType::I64;
+}
+
+/// The f64 of a 64-bit integer below 2^53. Each half joins the mantissa of a power of two whose
+/// last place fits it; taking the powers away again is exact, so no rounding mode has a say, except
+/// in the sign of zero, which is cut off.
+Value f64BitsBelow53(Lanes &l, Value magnitude) {
+  constexpr uint64_t kTwo52 = 0x4330000000000000, kTwo84 = 0x4530000000000000,
+                     kBoth = 0x4530000000100000; // 2^84 + 2^52
+  Value low = l.bitOr(l.bitAnd(magnitude, 0xffffffff), kTwo52);
+  Value high = l.bitOr(l.shiftRight(magnitude, 32), kTwo84);
+  Value sum = l.addF64(l.subF64(high, l.constant(high, kBoth)), low);
+  return l.bitAnd(sum, recipe::kF64.magnitudeMask());
+}
+
+/// A 64-bit integer as f64, rounded to nearest even.
+Value f64Rounded(Lanes &l, Value magnitude) {
+  // Its width, from the exponent of what is left of it after eleven bits.
+  Value field = l.shiftRight(f64BitsBelow53(l, l.shiftRight(magnitude, 11)), 52);
+  // 2^53 and more: between 1 and 11 bits are dropped. Others give a count that is not used.
+  Value drop = l.minimum(l.sub(field, 1023 + 52 - 11), 11);
+  Value half = l.shiftRight(l.shiftLeft(l.constant(drop, 1), drop), 1);
+  // Not shiftRounding: its sum may carry beyond 64 bits.
+  Value kept = l.shiftRight(magnitude, drop);
+  Value rest = l.sub(magnitude, l.shiftLeft(kept, drop));
+  Value up = l.select(l.less(half, l.add(rest, l.bitAnd(kept, 1))), l.constant(kept, 1),
+                      l.constant(kept, 0));
+  Value large = l.add(l.add(kept, up), l.shiftLeft(l.add(drop, 1023 + 51), 52));
+  return l.select(l.less(magnitude, uint64_t{1} << 53), f64BitsBelow53(l, magnitude), large);
+}
+
+/// A 64-bit integer as f64 whose last bit stands for all that were cut off: rounding it again, to a
+/// format of at most 24 bits, rounds the integer.
+Value f64Sticky(Lanes &l, Value magnitude) {
+  Value rest = l.bitAnd(magnitude, 0x7ff);
+  Value cut = l.bitOr(l.shiftRight(magnitude, 11),
+                      l.select(l.equal(rest, 0), l.constant(rest, 0), l.constant(rest, 1)));
+  Value large = l.add(f64BitsBelow53(l, cut), uint64_t{11} << 52);
+  return l.select(l.less(magnitude, uint64_t{1} << 53), f64BitsBelow53(l, magnitude), large);
+}
+
+/// Integers, as `value` of the width of `from`, to a float.
+Value castInteger(Lanes &l, Value value, DType from, const FloatFormat &to, Overflow overflow,
+                  const Target &target) {
+  const bool small = bitWidth(from) <= 16;
+  Value wide = l.extend(value, small ? 32 : 64, isSigned(from));
+  const unsigned bits = small ? 32 : 64;
+  Value magnitude = wide, sign;
+  if (isSigned(from)) {
+    Value negative = l.less((uint64_t{1} << (bits - 1)) - 1, wide);
+    magnitude = l.select(negative, l.sub(l.constant(wide, 0), wide), wide);
+    sign = l.bitAnd(wide, uint64_t{1} << (bits - 1));
+  }
+  // f32 holds what has 16 bits, f64 what has 32.
+  const FloatFormat &exact = small ? recipe::kF32 : recipe::kF64;
+  Value number;
+  if (small)
+    number = l.floatBits(magnitude, 32);
+  else if (bitWidth(from) == 32)
+    number = f64BitsBelow53(l, magnitude);
+  else
+    number = to.type == DType::F64 ? f64Rounded(l, magnitude) : f64Sticky(l, magnitude);
+  if (sign)
+    number = l.bitOr(number, sign);
+  // Minus zero is not among the integers: a sign comes with a magnitude.
+  return to.type == exact.type ? number : castFloat(l, number, exact, to, overflow, target);
+}
 } // namespace
 
 Value emitCast(Lanes &lanes, Value value, DType from, DType to, Overflow overflow,
@@ -123,13 +190,17 @@ Value emitCast(Lanes &lanes, Value value, DType from, DType to, Overflow overflo
   const FloatFormat *source = recipe::floatFormat(from), *result = recipe::floatFormat(to);
   if (source && result)
     return castFloat(lanes, value, *source, *result, overflow, target);
+  if (from == DType::Bool)
+    value = lanes.minimum(value, 1);
+  if (result)
+    return castInteger(lanes, value, from, *result, overflow, target);
   return lanes.extend(value, bitWidth(to), isSigned(from));
 }
 
 bool castUsesFloatUnit(DType from, DType to, const Target &target) {
-  // From f64 there is no way through f32: it would round twice.
-  return isNative(from, DType::F32, target) ||
-         (from != DType::F64 && isNative(DType::F32, to, target));
+  // What goes by way of f64 is not rounded to f32 on its way: that would be once too often.
+  const bool byF64 = from == DType::F64 || (!recipe::floatFormat(from) && bitWidth(from) > 16);
+  return isNative(from, DType::F32, target) || (!byF64 && isNative(DType::F32, to, target));
 }
 
 } // namespace recast::codegen

@@ -58,6 +58,18 @@ Value Lanes::floatBits(Value a, unsigned bits) {
   return arith::BitcastOp::create(builder_, integers(bits), number);
 }
 
+Value Lanes::asF64(Value bits) {
+  return arith::BitcastOp::create(builder_, lanesOf(builder_.getF64Type()), bits);
+}
+Value Lanes::addF64(Value a, Value b) {
+  Value sum = arith::AddFOp::create(builder_, asF64(a), asF64(b));
+  return arith::BitcastOp::create(builder_, integers(64), sum);
+}
+Value Lanes::subF64(Value a, Value b) {
+  Value difference = arith::SubFOp::create(builder_, asF64(a), asF64(b));
+  return arith::BitcastOp::create(builder_, integers(64), difference);
+}
+
 Value Lanes::f32FromF16(Value a) {
   Value half = arith::BitcastOp::create(builder_, lanesOf(builder_.getF16Type()), a);
   Value single = arith::ExtFOp::create(builder_, lanesOf(builder_.getF32Type()), half);

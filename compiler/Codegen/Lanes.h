@@ -35,6 +35,9 @@ public:
   /// The bits of the f32 or f64 (by `bits`) whose value is the integer `a`, which is below 2^24.
   /// Exact, so neither the rounding mode nor the flushing of denormals has a say.
   mlir::Value floatBits(mlir::Value a, unsigned bits);
+  /// Sums of f64 values given as bits; obey MXCSR unless they are exact.
+  mlir::Value addF64(mlir::Value a, mlir::Value b);
+  mlir::Value subF64(mlir::Value a, mlir::Value b);
   /// f16 to f32 and back by the processor's conversions, on bits. Narrowing obeys MXCSR.
   mlir::Value f32FromF16(mlir::Value a);
   mlir::Value f16FromF32(mlir::Value a);
@@ -52,6 +55,7 @@ public:
 
 private:
   mlir::Type lanesOf(mlir::Type element);
+  mlir::Value asF64(mlir::Value bits);
 
   mlir::ImplicitLocOpBuilder &builder_;
   int64_t count_;

@@ -28,12 +28,31 @@ void castFloats(const std::byte *in, std::byte *out, int64_t count, Overflow rul
   }
 }
 
+/// A stored bool: every byte but zero is true.
+struct StoredBool {
+  uint8_t byte;
+};
+template <typename T> constexpr T valueOf(T stored) { return stored; }
+constexpr uint8_t valueOf(StoredBool stored) { return stored.byte != 0; }
+
 template <typename Source, typename Target>
 void widen(const std::byte *in, std::byte *out, int64_t count, Overflow) {
   for (int64_t i = 0; i < count; ++i) {
     Source source;
     std::memcpy(&source, in + i * sizeof(Source), sizeof(Source));
-    auto target = static_cast<Target>(source);
+    auto target = static_cast<Target>(valueOf(source));
+    std::memcpy(out + i * sizeof(Target), &target, sizeof(Target));
+  }
+}
+
+template <typename Source, FloatFormat To>
+void integersToFloats(const std::byte *in, std::byte *out, int64_t count, Overflow rule) {
+  using Target = UIntOf<To.bits>;
+  const uint64_t overflow = To.overflowMagnitude(rule);
+  for (int64_t i = 0; i < count; ++i) {
+    Source source;
+    std::memcpy(&source, in + i * sizeof(Source), sizeof(Source));
+    auto target = static_cast<Target>(convertInteger<To>(valueOf(source), overflow));
     std::memcpy(out + i * sizeof(Target), &target, sizeof(Target));
   }
 }
@@ -54,25 +73,40 @@ template <FloatFormat From> constexpr void addFloatsFrom(Table &table) {
 }
 
 template <typename T> constexpr DType integerType() {
+  if constexpr (std::is_same_v<T, StoredBool>)
+    return DType::Bool;
   constexpr unsigned log = std::bit_width(sizeof(T)) - 1;
   constexpr DType unsignedTypes[] = {DType::U8, DType::U16, DType::U32, DType::U64};
   constexpr DType signedTypes[] = {DType::I8, DType::I16, DType::I32, DType::I64};
   return std::is_signed_v<T> ? signedTypes[log] : unsignedTypes[log];
 }
 template <typename Source, typename Target> constexpr void addIntegers(Table &table) {
-  // A wider type holds every value unless it loses the sign.
-  if constexpr (sizeof(Target) > sizeof(Source) &&
-                (std::is_signed_v<Target> || std::is_unsigned_v<Source>))
+  // A wider type holds every value unless it loses the sign; zero and one fit everywhere.
+  if constexpr (std::is_same_v<Source, StoredBool> ||
+                (sizeof(Target) > sizeof(Source) &&
+                 (std::is_signed_v<Target> || std::is_unsigned_v<Source>)))
     table[static_cast<size_t>(integerType<Source>())][static_cast<size_t>(integerType<Target>())] =
         widen<Source, Target>;
 }
+template <typename Source, FloatFormat To> constexpr void addIntegerToFloat(Table &table) {
+  table[static_cast<size_t>(integerType<Source>())][static_cast<size_t>(To.type)] =
+      integersToFloats<Source, To>;
+}
 template <typename Source> constexpr void addIntegersFrom(Table &table) {
+  addIntegers<Source, uint8_t>(table);
+  addIntegers<Source, int8_t>(table);
   addIntegers<Source, uint16_t>(table);
   addIntegers<Source, int16_t>(table);
   addIntegers<Source, uint32_t>(table);
   addIntegers<Source, int32_t>(table);
   addIntegers<Source, uint64_t>(table);
   addIntegers<Source, int64_t>(table);
+  addIntegerToFloat<Source, kF64>(table);
+  addIntegerToFloat<Source, kF32>(table);
+  addIntegerToFloat<Source, kBF16>(table);
+  addIntegerToFloat<Source, kF16>(table);
+  addIntegerToFloat<Source, kF8E5M2>(table);
+  addIntegerToFloat<Source, kF8E4M3FN>(table);
 }
 
 constexpr Table kLoops = [] {
@@ -83,12 +117,15 @@ constexpr Table kLoops = [] {
   addFloatsFrom<kF16>(table);
   addFloatsFrom<kF8E5M2>(table);
   addFloatsFrom<kF8E4M3FN>(table);
+  addIntegersFrom<StoredBool>(table);
   addIntegersFrom<uint8_t>(table);
   addIntegersFrom<int8_t>(table);
   addIntegersFrom<uint16_t>(table);
   addIntegersFrom<int16_t>(table);
   addIntegersFrom<uint32_t>(table);
   addIntegersFrom<int32_t>(table);
+  addIntegersFrom<uint64_t>(table);
+  addIntegersFrom<int64_t>(table);
   return table;
 }();
 } // namespace
@@ -96,6 +133,24 @@ constexpr Table kLoops = [] {
 CastLoop castLoop(DType from, DType to) {
   return kLoops[static_cast<size_t>(from)][static_cast<size_t>(to)];
 }
+
+namespace {
+/// Bits that the magnitudes of an integer type need; the least integer is a power of two and needs
+/// no mantissa.
+unsigned integerValueBits(DType type) {
+  switch (type) {
+  case DType::Bool:
+    return 1;
+  case DType::I8:
+  case DType::I16:
+  case DType::I32:
+  case DType::I64:
+    return bitWidth(type) - 1;
+  default:
+    return bitWidth(type);
+  }
+}
+} // namespace
 
 uint64_t castBits(uint64_t bits, DType from, DType to, Overflow overflow) {
   if (from == to)
@@ -118,8 +173,11 @@ bool castExact(DType from, DType to) {
   if (!castSupported(from, to))
     return false;
   const FloatFormat *source = floatFormat(from), *target = floatFormat(to);
-  // Integer casts are only supported where they are exact.
-  return from == to || !source || !target || formatContains(*target, *source);
+  // Between integers, casts are only supported where they are exact.
+  if (from == to || !target)
+    return true;
+  return source ? formatContains(*target, *source)
+                : formatContainsIntegers(*target, integerValueBits(from));
 }
 
 bool overflowAllowed(DType to, Overflow overflow) {

@@ -1,6 +1,6 @@
-// The binary floating-point formats that recipes compute with, and the one conversion between them,
-// in integers only: a process may run with flushed denormals or another rounding mode, and the bits
-// of a checkpoint may not depend on that.
+// The binary floating-point formats that recipes compute with, and the one conversion to them, from
+// each other and from integers, in integers only: a process may run with flushed denormals or
+// another rounding mode, and the bits of a checkpoint may not depend on that.
 #pragma once
 
 #include "runtime/base/DType.h"
@@ -70,8 +70,38 @@ constexpr bool formatContains(const FloatFormat &to, const FloatFormat &from) {
          largestTo >= largestFrom && (to.hasInfinity || !from.hasInfinity);
 }
 
-/// `value`, a bit pattern of From, as one of To: a single rounding, to nearest even.
-/// `overflow` is To.overflowMagnitude() of the wanted rule.
+/// Every integer of `bits` bits besides its sign is a value of `to`.
+constexpr bool formatContainsIntegers(const FloatFormat &to, unsigned bits) {
+  int largest = static_cast<int>(to.maxFinite() >> to.mantissaBits) - to.bias;
+  return bits <= to.mantissaBits + 1 && static_cast<int>(bits) <= largest;
+}
+
+/// `significand * 2^scale`, which is not zero, as the magnitude of To: a single rounding, to
+/// nearest even. Bits of the significand beyond those of From's formats are no trouble: integers
+/// have 64. `overflow` is To.overflowMagnitude() of the wanted rule.
+template <FloatFormat To>
+constexpr uint64_t roundTo(uint64_t significand, int scale, uint64_t overflow) {
+  constexpr int mantissa = To.mantissaBits;
+  // The exponent of the target's binade, and how many bits of the significand lie below its grid.
+  int exponent = std::max(scale + static_cast<int>(std::bit_width(significand)) - 1, 1 - To.bias);
+  int drop = exponent - mantissa - scale;
+  uint64_t rounded;
+  if (drop <= 0) {
+    rounded = significand << -drop;
+  } else if (drop > static_cast<int>(std::bit_width(significand))) {
+    rounded = 0; // Less than half of the smallest denormal.
+  } else {
+    uint64_t half = uint64_t{1} << (drop - 1);
+    uint64_t rest = significand & (half | (half - 1));
+    rounded = drop == 64 ? 0 : significand >> drop;
+    rounded += rest > half || (rest == half && (rounded & 1));
+  }
+  // The leading bit of a normal number adds one to the exponent field, and so does a carry.
+  uint64_t result = (static_cast<uint64_t>(exponent + To.bias - 1) << mantissa) + rounded;
+  return result > To.maxFinite() ? overflow : result;
+}
+
+/// `value`, a bit pattern of From, as one of To.
 template <FloatFormat From, FloatFormat To>
 constexpr uint64_t convertFloat(uint64_t value, uint64_t overflow) {
   constexpr int fromMantissa = From.mantissaBits, toMantissa = To.mantissaBits;
@@ -90,30 +120,22 @@ constexpr uint64_t convertFloat(uint64_t value, uint64_t overflow) {
   if (magnitude == 0)
     return sign;
 
-  // |value| = significand * 2^scale.
   int field = static_cast<int>(magnitude >> fromMantissa);
   uint64_t significand = magnitude & From.mantissaMask();
   if (field != 0)
     significand |= uint64_t{1} << fromMantissa;
-  int scale = std::max(field, 1) - From.bias - fromMantissa;
+  return sign | roundTo<To>(significand, std::max(field, 1) - From.bias - fromMantissa, overflow);
+}
 
-  // The exponent of the target's binade, and how many bits of the significand lie below its grid.
-  int exponent = std::max(scale + static_cast<int>(std::bit_width(significand)) - 1, 1 - To.bias);
-  int drop = exponent - toMantissa - scale;
-  uint64_t rounded;
-  if (drop <= 0) {
-    rounded = significand << -drop;
-  } else if (drop > fromMantissa + 2) {
-    rounded = 0; // Less than half of the smallest denormal.
-  } else {
-    uint64_t rest = significand & ((uint64_t{1} << drop) - 1);
-    uint64_t half = uint64_t{1} << (drop - 1);
-    rounded = significand >> drop;
-    rounded += rest > half || (rest == half && (rounded & 1));
-  }
-  // The leading bit of a normal number adds one to the exponent field, and so does a carry.
-  uint64_t result = (static_cast<uint64_t>(exponent + To.bias - 1) << toMantissa) + rounded;
-  return sign | (result > To.maxFinite() ? overflow : result);
+/// An integer as a pattern of To. Zero becomes +0.
+template <FloatFormat To, typename Integer>
+constexpr uint64_t convertInteger(Integer value, uint64_t overflow) {
+  if (value == 0)
+    return 0;
+  // In two's complement the magnitude of the least integer is right, too.
+  uint64_t bits = static_cast<uint64_t>(value);
+  return value < 0 ? To.signBit() | roundTo<To>(0 - bits, 0, overflow)
+                   : roundTo<To>(bits, 0, overflow);
 }
 
 } // namespace recast::recipe

@@ -104,11 +104,13 @@ int64_t interpret(const Recipe &recipe, std::span<const std::byte *const> inputs
 /// even, NaNs quiet with sign and top bits kept, denormals exact, no dependence on MXCSR).
 /// Asks for a supported pair; bits above the source's width are ignored.
 uint64_t castBits(uint64_t bits, DType from, DType to, Overflow overflow);
-/// Whether castBits knows the pair: any two of f64, f32, f16, bf16, f8e4m3fn and f8e5m2; an integer
-/// type to a wider one that holds all its values; every type of whole bytes up to 64 bits to
-/// itself, bit for bit.
+/// Whether castBits knows the pair: any two of f64, f32, f16, bf16, f8e4m3fn and f8e5m2; bool
+/// (every byte but zero is one) and integers to any of these, rounded once; an integer type to a
+/// wider one that holds all its values, bool to any; every type of whole bytes up to 64 bits to
+/// itself, bit for bit. Nothing goes from a float to an integer: no rounding of weights to integers
+/// is a cast.
 bool castSupported(DType from, DType to);
-/// Whether every value survives the way there and back (a NaN as some NaN).
+/// Whether no value is rounded: for floats, the way there and back keeps it (a NaN as some NaN).
 bool castExact(DType from, DType to);
 /// Whether casts to `to` may ask for this rule.
 bool overflowAllowed(DType to, Overflow overflow);

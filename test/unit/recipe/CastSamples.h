@@ -65,17 +65,58 @@ inline std::vector<uint64_t> samples(const FloatFormat &format, size_t random) {
   return bits;
 }
 
+inline constexpr DType kIntegerTypes[] = {DType::Bool, DType::U8,  DType::I8,
+                                          DType::U16,  DType::I16, DType::U32,
+                                          DType::I32,  DType::U64, DType::I64};
+inline bool isSignedInteger(DType type) {
+  return type == DType::I8 || type == DType::I16 || type == DType::I32 || type == DType::I64;
+}
+
+/// All patterns of types up to 16 bits; for wider ones the neighbours of every power of two and of
+/// every midpoint between values of every float format, and `random` patterns of every width.
+inline std::vector<uint64_t> integerSamples(DType type, size_t random) {
+  const unsigned width = bitWidth(type);
+  std::vector<uint64_t> bits;
+  if (width <= 16) {
+    for (uint64_t i = 0; i < uint64_t{1} << width; ++i)
+      bits.push_back(i);
+    return bits;
+  }
+  const uint64_t mask = width == 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1;
+  auto add = [&](uint64_t x) {
+    bits.push_back(x & mask);
+    bits.push_back((0 - x) & mask);
+  };
+  for (unsigned top = 0; top < width; ++top)
+    for (int delta : {-1, 0, 1}) {
+      add((uint64_t{1} << top) + delta);
+      for (const FloatFormat &format : kFloatFormats)
+        if (top > format.mantissaBits) { // An odd and an even mantissa with a half behind it.
+          uint64_t half = uint64_t{1} << (top - format.mantissaBits - 1);
+          add((uint64_t{1} << top) + half + delta);
+          add((uint64_t{1} << top) + 3 * half + delta);
+          add((uint64_t{2} << top) - half + delta); // Carries into the next binade.
+        }
+    }
+  std::mt19937_64 generator(width);
+  for (size_t i = 0; i < random; ++i)
+    add(generator() >> (generator() % width));
+  return bits;
+}
+
 /// Every setting of the floating-point unit that could leak into a cast.
 class Environment {
 public:
-  static constexpr int kCount = 8;
+  static constexpr int kCount = 16;
   explicit Environment(int index) {
     constexpr int rounding[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
     std::fegetenv(&saved_);
     std::fesetround(rounding[index % 4]);
 #if defined(__SSE2__)
-    if (index >= 4)
+    if (index & 4)
       _mm_setcsr(_mm_getcsr() | 0x8040); // Flush denormal results and inputs.
+    if (index & 8)
+      _mm_setcsr(_mm_getcsr() & ~0x1fbfu); // Trap on every exception; none is pending.
 #endif
   }
   ~Environment() { std::fesetenv(&saved_); }

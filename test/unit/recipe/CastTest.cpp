@@ -118,9 +118,15 @@ public:
     uint64_t magnitude = bits & from.magnitudeMask();
     if (from.isNan(magnitude))
       return to_.quietNan();
-    bool infinite = from.hasInfinity && magnitude == from.topExponent();
+    if (from.hasInfinity && magnitude == from.topExponent())
+      return roundValue(INFINITY, sign, overflow);
+    return roundValue(value(from, bits), sign, overflow);
+  }
+
+  /// |x| with a sign bit.
+  uint64_t roundValue(long double x, uint64_t sign, Overflow overflow) const {
     size_t nearest = values_.size() - 1;
-    if (long double x = infinite ? 0 : value(from, bits); !infinite && x < values_.back()) {
+    if (x = std::abs(x); x < values_.back()) {
       size_t above = std::upper_bound(values_.begin(), values_.end(), x) - values_.begin();
       long double down = x - values_[above - 1], up = values_[above] - x;
       bool takeUpper = up < down || (up == down && above % 2 == 0);
@@ -130,7 +136,7 @@ public:
       return sign | nearest;
     if (overflow == Overflow::Saturate)
       return sign | to_.maxFinite();
-    return overflow == Overflow::Nan ? to_.quietNan() : sign | to_.topExponent();
+    return sign | (overflow == Overflow::Nan ? to_.quietNan() : to_.topExponent());
   }
 
 private:
@@ -232,10 +238,11 @@ TEST(Cast, IntegersWidenOnlyWhereExact) {
   for (auto [from, to] : {std::pair{DType::I8, DType::U16},
                           {DType::U32, DType::I32},
                           {DType::I64, DType::I32},
-                          {DType::Bool, DType::U8},
+                          {DType::U8, DType::I8},
                           {DType::U8, DType::Bool},
-                          {DType::I32, DType::F32},
+                          {DType::F32, DType::Bool},
                           {DType::F32, DType::I32},
+                          {DType::BF16, DType::I64},
                           {DType::F32, DType::F8E4M3FNUZ},
                           {DType::C64, DType::F32},
                           {DType::C128, DType::C128},
@@ -244,6 +251,67 @@ TEST(Cast, IntegersWidenOnlyWhereExact) {
   EXPECT_TRUE(castExact(DType::U16, DType::I32));
   EXPECT_EQ(castBits(0xdead01, DType::Bool, DType::Bool, Overflow::Ieee), 1u);
   EXPECT_EQ(castBits(~uint64_t{0}, DType::I64, DType::I64, Overflow::Ieee), ~uint64_t{0});
+}
+
+TEST(Cast, BoolsAreZeroOrOne) {
+  for (uint64_t byte = 0; byte < 256; ++byte)
+    for (DType to : {DType::U8, DType::I8, DType::I32, DType::U64})
+      EXPECT_EQ(castBits(byte, DType::Bool, to, Overflow::Ieee), byte != 0);
+  EXPECT_EQ(castBits(1, DType::Bool, DType::BF16, Overflow::Ieee), 0x3f80u);
+  EXPECT_EQ(castBits(255, DType::Bool, DType::F32, Overflow::Ieee), 0x3f800000u);
+  EXPECT_EQ(castBits(0, DType::Bool, DType::F8E4M3FN, Overflow::Nan), 0u);
+}
+
+/// The value of an integer's pattern; exact where a long double has 64 bits of mantissa.
+long double integerValue(DType type, uint64_t bits) {
+  if (type == DType::Bool)
+    return bits != 0;
+  const unsigned width = bitWidth(type);
+  bool negative = isSignedInteger(type) && bits >> (width - 1) & 1;
+  uint64_t mask = width == 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1;
+  auto magnitude = static_cast<long double>(negative ? (0 - bits) & mask : bits & mask);
+  return negative ? -magnitude : magnitude;
+}
+
+TEST(Cast, IntegersRoundByDefinition) {
+  for (const FloatFormat &to : {kBF16, kF16, kF8E5M2, kF8E4M3FN}) {
+    Rounder rounder(to);
+    for (DType from : kIntegerTypes)
+      for (Overflow overflow : overflowRules(to.type))
+        for (uint64_t bits : integerSamples(from, 20000)) {
+          long double x = integerValue(from, bits);
+          uint64_t expected = rounder.roundValue(x, x < 0 ? to.signBit() : 0, overflow);
+          ASSERT_EQ(castBits(bits, from, to.type, overflow), expected)
+              << name(from) << " 0x" << std::hex << bits << " to " << name(to.type);
+        }
+  }
+}
+
+TEST(Cast, IntegersRoundToF32AndF64AsTheProcessorDoes) {
+  for (DType from : kIntegerTypes)
+    for (uint64_t bits : integerSamples(from, 100000)) {
+      long double x = integerValue(from, bits);
+      ASSERT_EQ(castBits(bits, from, DType::F32, Overflow::Ieee),
+                std::bit_cast<uint32_t>(static_cast<float>(x)))
+          << name(from) << " 0x" << std::hex << bits;
+      ASSERT_EQ(castBits(bits, from, DType::F64, Overflow::Ieee),
+                std::bit_cast<uint64_t>(static_cast<double>(x)))
+          << name(from) << " 0x" << std::hex << bits;
+    }
+}
+
+TEST(Cast, KnowsWhichIntegersAreExact) {
+  for (DType from : kIntegerTypes)
+    for (const FloatFormat &to : kFloatFormats) {
+      bool exact = true;
+      for (uint64_t bits : integerSamples(from, 1000)) {
+        uint64_t got = castBits(bits, from, to.type, overflowRules(to.type)[0]);
+        exact &=
+            !isNan(to, got) && (got & to.magnitudeMask()) <= to.maxFinite() &&
+            (got & to.signBit() ? -value(to, got) : value(to, got)) == integerValue(from, bits);
+      }
+      EXPECT_EQ(castExact(from, to.type), exact) << name(from) << " " << name(to.type);
+    }
 }
 
 TEST(Cast, IgnoresTheFloatingPointEnvironment) {
