@@ -56,8 +56,8 @@ LogicalResult AxesAttr::verify(EmitError emitError, StringRef text, ArrayRef<Axi
   llvm::StringSet<> used;
   for (const auto &dim : map->stored)
     collectAxes(dim, used);
-  for (const auto &dim : map->logical)
-    for (const std::string &axis : dim)
+  for (size_t part = 0; part < map->logical.size(); ++part)
+    for (const std::string &axis : map->partAxes(part))
       used.insert(axis);
   for (const auto &entry : used)
     if (!map->sizes.count(entry.getKey().str()))

@@ -2,6 +2,7 @@
 
 #include "runtime/base/Checked.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <set>
 
@@ -109,8 +110,8 @@ size_t AxisMap::partCount() const {
 
 std::vector<std::string> AxisMap::partAxes(size_t part) const {
   std::vector<std::string> out;
-  if (!logical.empty()) {
-    for (const auto &dim : logical)
+  if (part < logical.size()) {
+    for (const auto &dim : logical[part])
       out.insert(out.end(), dim.begin(), dim.end());
     return out;
   }
@@ -119,12 +120,35 @@ std::vector<std::string> AxisMap::partAxes(size_t part) const {
   return out;
 }
 
+Status AxisMap::checkLogical() const {
+  if (logical.empty())
+    return {};
+  if (logical.size() != partCount())
+    return badInput(fmt::format("there are {} patterns before '->' for the {} parts behind it",
+                                logical.size(), partCount()));
+  AxisMap implied = *this;
+  implied.logical.clear();
+  for (size_t part = 0; part < logical.size(); ++part) {
+    std::vector<std::string> listed = partAxes(part), names = implied.partAxes(part);
+    std::ranges::sort(listed);
+    std::ranges::sort(names);
+    if (std::ranges::adjacent_find(names) != names.end())
+      return badInput(fmt::format("an axis occurs twice after '->' in part {}", part));
+    if (listed != names)
+      return badInput(fmt::format(
+          "the two sides of '->' do not have the same axes, each once: part {} has {} before it "
+          "and {} behind it",
+          part, fmt::join(listed, ", "), fmt::join(names, ", ")));
+  }
+  return {};
+}
+
 std::string AxisMap::str() const {
   std::vector<std::string> words;
-  if (!logical.empty()) {
-    for (const auto &dim : logical)
+  for (const Dims &part : logical) {
+    for (const auto &dim : part)
       words.push_back(dim.size() == 1 ? dim.front() : fmt::format("({})", join(dim)));
-    words.push_back("->");
+    words.push_back(&part == &logical.back() ? "->" : "+");
   }
   for (const Product &dim : stored)
     words.push_back(printItem(dim));
@@ -138,9 +162,9 @@ namespace {
 std::vector<std::pair<std::vector<std::string>, int64_t>>
 groupsOf(const AxisMap &map, size_t part, const std::vector<int64_t> &shape) {
   std::vector<std::pair<std::vector<std::string>, int64_t>> groups;
-  if (map.logical.size() == shape.size()) {
+  if (part < map.logical.size() && map.logical[part].size() == shape.size()) {
     for (size_t i = 0; i < shape.size(); ++i)
-      groups.emplace_back(map.logical[i], shape[i]);
+      groups.emplace_back(map.logical[part][i], shape[i]);
     return groups;
   }
   std::vector<std::string> axes = map.partAxes(part);

@@ -27,16 +27,19 @@ struct Factor {
 /// number of alternatives, and part k takes alternative k of each.
 /// (A concatenation inside an alternative counts with its own alternatives.)
 /// A part's logical axes, outer to inner, are its axes in the order in which they are met, unless
-/// the map is written `logical -> stored` (one part only); logical dimensions group them.
+/// the map is written `logical + logical -> stored`, one pattern per part; logical dimensions group
+/// them: `(n d) h + (n d) h -> h (n d + n d)` packs two transposed matrices side by side.
 struct AxisMap {
-  std::vector<std::vector<Factor>> stored;       ///< Dimensions of the stored tensor.
-  std::vector<std::vector<std::string>> logical; ///< Given explicitly before "->", else empty.
-  std::map<std::string, int64_t> sizes;          ///< Extent of every axis, and of no other name.
+  using Dims = std::vector<std::vector<std::string>>;
+
+  std::vector<std::vector<Factor>> stored; ///< Dimensions of the stored tensor.
+  std::vector<Dims> logical;               ///< Per part, given before "->"; else empty.
+  std::map<std::string, int64_t> sizes;    ///< Extent of every axis, and of no other name.
 
   /// Parses the text; `sizes` gives extents (a `, name=INT` suffix in the text adds to it); those
   /// of names that the map does not use are left out. An axis may stay without an extent until
   /// `inferSizes`. Grammar (blanks only separate; NAME as in TextScanner.h):
-  ///   map = [ pattern [ "->" pattern ] ] { "," NAME "=" INT } .
+  ///   map = [ [ pattern { "+" pattern } "->" ] pattern ] { "," NAME "=" INT } .
   ///   pattern = item { item } .   item = NAME | "(" pattern { "+" pattern } ")" .
   static Result<AxisMap> parse(std::string_view text, std::map<std::string, int64_t> sizes);
   /// Fills in extents still missing, from the logical shape of each part: where one dimension, or
@@ -50,6 +53,9 @@ struct AxisMap {
   size_t partCount() const;
   /// Axes of part `part` (< partCount()) in logical order, outer to inner.
   std::vector<std::string> partAxes(size_t part) const;
+  /// The logical side, where there is one, lists the axes of each part, each once; `parse` has
+  /// checked it.
+  Status checkLogical() const;
   std::string str() const; ///< The canonical text, without sizes.
   bool operator==(const AxisMap &) const = default;
 };

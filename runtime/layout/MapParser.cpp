@@ -93,12 +93,11 @@ Result<std::vector<Product>> MapParser::dimensions() {
     else
       dims.push_back({Factor{"", std::move(summands)}});
   } while (!scan_.atEnd() && scan_.peek() != '-' && scan_.peek() != ',' && scan_.peek() != '+');
-  if (scan_.peek() == '+')
-    return fail(scan_.error("a concatenation stands in parentheses, as in '(f + f) h'"));
   return dims;
 }
 
 Status MapParser::logicalFrom(std::vector<Product> dims, AxisMap &map) {
+  AxisMap::Dims &part = map.logical.emplace_back();
   for (Product &dim : dims) {
     std::vector<std::string> names;
     for (Factor &factor : dim) {
@@ -106,7 +105,7 @@ Status MapParser::logicalFrom(std::vector<Product> dims, AxisMap &map) {
         return badInput("a concatenation may stand only after '->', on the stored side");
       names.push_back(std::move(factor.axis));
     }
-    map.logical.push_back(std::move(names));
+    part.push_back(std::move(names));
   }
   return {};
 }
@@ -136,12 +135,22 @@ Status MapParser::sizes(const std::map<std::string, int64_t> &given, AxisMap &ma
 Result<AxisMap> MapParser::parse(const std::map<std::string, int64_t> &given) {
   AxisMap map;
   if (!scan_.atEnd()) {
-    RECAST_ASSIGN(std::vector<Product> dims, dimensions());
+    std::vector<std::vector<Product>> patterns;
+    do {
+      RECAST_ASSIGN(std::vector<Product> dims, dimensions());
+      patterns.push_back(std::move(dims));
+    } while (patterns.size() < kMaxParts && scan_.accept("+"));
     if (scan_.accept("->")) {
-      RECAST_TRY(logicalFrom(std::move(dims), map));
-      RECAST_ASSIGN(dims, dimensions());
+      for (std::vector<Product> &part : patterns)
+        RECAST_TRY(logicalFrom(std::move(part), map));
+      patterns.clear();
+      RECAST_ASSIGN(std::vector<Product> dims, dimensions());
+      patterns.push_back(std::move(dims));
     }
-    map.stored = std::move(dims);
+    if (patterns.size() != 1 || scan_.peek() == '+')
+      return fail(scan_.error("a concatenation stands in parentheses, as in '(f + f) h'"));
+    map.stored = std::move(patterns.front());
+    RECAST_TRY(map.checkLogical());
     RECAST_TRY(sizes(given, map));
   }
   if (!scan_.atEnd())

@@ -85,16 +85,17 @@ std::vector<int64_t> storedShape(const AxisMap &map) {
 
 std::vector<std::vector<int64_t>> partShapes(const AxisMap &map) {
   std::vector<std::vector<int64_t>> shapes;
-  if (!map.logical.empty()) {
+  for (const AxisMap::Dims &part : map.logical) {
     std::vector<int64_t> &shape = shapes.emplace_back();
-    for (const auto &dim : map.logical) {
+    for (const auto &dim : part) {
       int64_t extent = 1;
       for (const std::string &axis : dim)
         extent = product(extent, sizeOf(map, axis));
       shape.push_back(extent);
     }
-    return shapes;
   }
+  if (!shapes.empty())
+    return shapes;
   for (size_t part = 0; part < map.partCount(); ++part) {
     std::vector<int64_t> &shape = shapes.emplace_back();
     for (const auto &dim : map.stored)

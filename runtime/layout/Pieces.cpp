@@ -295,4 +295,14 @@ Result<std::vector<Fragment>> fragments(const Layout &layout,
   return RankWalk(resolved, position).all();
 }
 
+Result<std::vector<Fragment>> fragmentsOfPart(const Layout &layout,
+                                              const std::vector<std::vector<int64_t>> &shapes,
+                                              uint32_t part, FlatPosition position) {
+  RECAST_ASSIGN(ResolvedLayout resolved, resolve(layout, shapes));
+  if (part >= resolved.parts.size())
+    return badInput(fmt::format("there is no part {} in a layout of {}", part, shapes.size()));
+  resolved.only = part;
+  return RankWalk(resolved, position).all();
+}
+
 } // namespace recast::layout

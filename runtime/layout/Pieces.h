@@ -50,6 +50,12 @@ Result<std::vector<Fragment>> fragments(const Layout &layout,
                                         const std::vector<std::vector<int64_t>> &shapes,
                                         FlatPosition position = {});
 
+/// The same for part `part` alone: as if the other parts held nothing, at the cost of what this one
+/// has. `storedElements` still counts the whole local buffer.
+Result<std::vector<Fragment>> fragmentsOfPart(const Layout &layout,
+                                              const std::vector<std::vector<int64_t>> &shapes,
+                                              uint32_t part, FlatPosition position = {});
+
 /// Where a cell's elements lie in one operand: element `offset + sum(i_k * strides_k)` of `rank`'s
 /// buffer.
 struct CellAddress {

@@ -19,10 +19,15 @@ void cutAxis(LocalAxis &axis, Range range) {
   axis.extent = extent;
 }
 
+static bool holds(const ResolvedPart &part, std::span<const LocalAxis> axes) {
+  return std::ranges::all_of(part.axes, [&](int axis) { return axes[axis].valid > 0; });
+}
+
 bool holdsAny(const ResolvedLayout &layout, std::span<const LocalAxis> axes) {
-  return std::ranges::any_of(layout.parts, [&](const ResolvedPart &part) {
-    return std::ranges::all_of(part.axes, [&](int axis) { return axes[axis].valid > 0; });
-  });
+  for (size_t part = 0; part < layout.parts.size(); ++part)
+    if (layout.wants(part) && holds(layout.parts[part], axes))
+      return true;
+  return false;
 }
 
 namespace {
@@ -169,8 +174,7 @@ LocalTensor placeParts(const ResolvedLayout &layout, std::span<const LocalAxis> 
   for (const ResolvedProduct &dim : layout.dims)
     out.dimExtents.push_back(placer.extentOf(dim));
   for (size_t part = 0; part < layout.parts.size(); ++part) {
-    const auto &own = layout.parts[part].axes;
-    if (!std::ranges::all_of(own, [&](int axis) { return axes[axis].valid > 0; }))
+    if (!layout.wants(part) || !holds(layout.parts[part], axes))
       continue;
     out.boxes.push_back(placer.place(static_cast<uint32_t>(part)));
     mergeAxes(out.boxes.back().axes);

@@ -40,7 +40,7 @@ struct LocalTensor {
   std::vector<PlacedBox> boxes; ///< Non-empty parts only.
 };
 
-/// Whether any part has an element left.
+/// Whether any part that is wanted has an element left.
 bool holdsAny(const ResolvedLayout &layout, std::span<const LocalAxis> axes);
 LocalTensor placeParts(const ResolvedLayout &layout, std::span<const LocalAxis> axes);
 

@@ -74,17 +74,6 @@ private:
   size_t factors_ = 0;
 };
 
-Status checkLogical(const AxisMap &map, std::vector<std::string> names) {
-  std::vector<std::string> listed;
-  for (const auto &dim : map.logical)
-    listed.insert(listed.end(), dim.begin(), dim.end());
-  std::ranges::sort(listed);
-  std::ranges::sort(names);
-  if (listed != names)
-    return badInput("the two sides of '->' do not have the same axes, each once");
-  return {};
-}
-
 Status checkSizes(const AxisMap &map, const std::vector<std::string> &names,
                   std::vector<int64_t> &sizes) {
   for (const std::string &name : names) {
@@ -157,11 +146,11 @@ Result<ResolvedPart> resolvePart(const AxisMap &map, const std::vector<std::stri
           fmt::format("part {} of the map has more elements than 64 bits count", index));
     stride = *next;
   }
-  if (!map.logical.empty() && map.logical.size() == shape.size()) {
+  if (!map.logical.empty() && map.logical[index].size() == shape.size()) {
     size_t at = 0;
     for (size_t i = 0; i < shape.size(); ++i) {
       int64_t product = 1;
-      for (size_t k = 0; k < map.logical[i].size(); ++k)
+      for (size_t k = 0; k < map.logical[index][i].size(); ++k)
         product *= extents[at++];
       if (product != shape[i])
         return badInput(fmt::format("logical dimension {} is {} by the map, but the tensor has {}",
@@ -215,8 +204,6 @@ Result<ResolvedLayout> resolve(const Layout &layout, const Shapes &shapes) {
     RECAST_ASSIGN(ResolvedProduct one, pattern.product(dim, 1));
     out.dims.push_back(std::move(one));
   }
-  if (!map.logical.empty())
-    RECAST_TRY(checkLogical(map, names));
   RECAST_TRY(checkSizes(map, names, out.axisSizes));
 
   size_t parts = map.partCount();
@@ -229,15 +216,7 @@ Result<ResolvedLayout> resolve(const Layout &layout, const Shapes &shapes) {
   if (parts != shapes.size())
     return badInput(fmt::format("the map \"{}\" packs {} tensors, got {} shapes", map.str(), parts,
                                 shapes.size()));
-  if (!map.logical.empty()) {
-    if (parts != 1)
-      return badInput("a map with '->' cannot have concatenations");
-    size_t factors = 0;
-    for (const ResolvedProduct &dim : out.dims)
-      factors += dim.size();
-    if (factors != names.size())
-      return badInput("an axis occurs twice after '->'");
-  }
+  RECAST_TRY(map.checkLogical());
   for (size_t i = 0; i < parts; ++i) {
     RECAST_ASSIGN(ResolvedPart part, resolvePart(map, names, out.axisSizes, i, shapes[i]));
     out.parts.push_back(std::move(part));

@@ -58,8 +58,10 @@ struct ResolvedLayout {
   std::vector<AxisStep> axisSteps;
   std::vector<DimChunk> chunks;
   std::optional<FlatCut> flat;
+  std::optional<uint32_t> only; ///< Boxes are wanted of this part and no other.
 
   int64_t rankCount() const;
+  bool wants(size_t part) const { return !only || *only == part; }
 };
 
 Result<ResolvedLayout> resolve(const Layout &layout, const Shapes &shapes);

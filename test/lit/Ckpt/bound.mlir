@@ -41,3 +41,14 @@ func.func @fused(%q: !ckpt.value<tensor<6x4xf32>>, %k: !ckpt.value<tensor<2x4xf3
   %t = ckpt.reshard %f : !ckpt.value<tensor<8x4xf32>> to !ckpt.value<tensor<8x4xf32>, on = #qkv>
   return %t, %u#0 : !ckpt.value<tensor<8x4xf32>, on = #qkv>, !ckpt.value<tensor<6x4xf32>>
 }
+
+// Parts that are transposed before they are packed: GPT-2's fused projection.
+// CHECK-LABEL: func.func @transposed
+// CHECK:         ckpt.map %{{.*}}, %{{.*}} : {{.*}} to !ckpt.value<tensor<5x8xf32>> by #ckpt.axes<"(n d) h + (n e) h -> h ((n d) + (n e))", {d = 3, e = 1, h = 5, n = 2}>
+func.func @transposed(%q: !ckpt.value<tensor<6x5xf32>>, %k: !ckpt.value<tensor<2x5xf32>>)
+    -> !ckpt.value<tensor<5x8xf32>> {
+  %f = ckpt.map %q, %k : !ckpt.value<tensor<6x5xf32>>, !ckpt.value<tensor<2x5xf32>>
+      to !ckpt.value<tensor<5x8xf32>>
+      by #ckpt.axes<"(n d) h + (n e) h -> h ((n d) + (n e))", {d = 3, e = 1, h = 5, n = 2}>
+  return %f : !ckpt.value<tensor<5x8xf32>>
+}

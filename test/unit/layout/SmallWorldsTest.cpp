@@ -107,6 +107,18 @@ void check(const World &world) {
   }
   ASSERT_EQ(at, all->size());
 
+  for (uint32_t part = 0; part < world.shapes.size(); ++part) {
+    auto own = fragmentsOfPart(world.layout, world.shapes, part, world.position);
+    ASSERT_TRUE(own) << own.error().str();
+    std::vector<Fragment> filtered;
+    for (Fragment one : *all) {
+      std::erase_if(one.pieces, [&](const Piece &piece) { return piece.part != part; });
+      if (!one.pieces.empty())
+        filtered.push_back(std::move(one));
+    }
+    ASSERT_TRUE(std::ranges::equal(*own, filtered, same)) << "part " << part;
+  }
+
   std::map<std::pair<int32_t, int64_t>, int> holders;
   for (const auto &slots : expected)
     for (const Slot &slot : slots)

@@ -1,5 +1,6 @@
 // The text forms: grammar, canonical spelling, round trips, and text that means harm.
 #include "Worlds.h"
+#include "runtime/layout/PackedShapes.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,6 +23,9 @@ TEST(MapText, PrintsCanonically) {
            {"(((a)) + (((b c))))", "(a + (b c))"},
            {"((a + b) c + d)", "(((a + b) c) + d)"},
            {" (g r (two j)) h ->(g r (j two)) h", "(g r two j) h -> (g r j two) h"},
+           {"(n d) h+(n d) h + (n (d)) h -> h (n d + n d + n d)",
+            "(n d) h + (n d) h + (n d) h -> h ((n d) + (n d) + (n d))"},
+           {"a + b c -> (a + (c b))", "a + b c -> (a + (c b))"},
            {"", ""}}) {
     auto map = AxisMap::parse(in, {});
     ASSERT_TRUE(map) << in << map.error().str();
@@ -52,6 +56,11 @@ TEST(MapText, Parts) {
   EXPECT_THAT(nested.partAxes(2), ElementsAre("b", "d", "g"));
   EXPECT_EQ(mapOf("(a + b) (c + d + e)").partCount(), 0u);
   EXPECT_THAT(mapOf("(b a) -> a b").partAxes(0), ElementsAre("b", "a"));
+  AxisMap gpt2 = mapOf("(n d) h + (n e) h -> h (n d + n e), n=2, d=3, e=1, h=5");
+  ASSERT_EQ(gpt2.partCount(), 2u);
+  EXPECT_THAT(gpt2.partAxes(1), ElementsAre("n", "e", "h"));
+  EXPECT_THAT(partShapes(gpt2), ElementsAre(ElementsAre(6, 5), ElementsAre(2, 5)));
+  EXPECT_THAT(storedShape(gpt2), ElementsAre(5, 8));
 }
 
 TEST(MapText, InfersWhatOneDimensionLeavesOpen) {
@@ -69,6 +78,13 @@ TEST(MapText, InfersWhatOneDimensionLeavesOpen) {
   auto fused = AxisMap::parse("((g r) + g) h", {{"h", 2}})->inferSizes({{6, 2}, {3, 2}});
   ASSERT_TRUE(fused) << fused.error().str();
   EXPECT_EQ(fused->sizes.at("r"), 2);
+  auto gpt2 = AxisMap::parse("(n d) h + (n e) h -> h (n d + n e)", {{"n", 2}});
+  ASSERT_TRUE(gpt2) << gpt2.error().str();
+  auto sized = gpt2->inferSizes({{6, 5}, {2, 5}});
+  ASSERT_TRUE(sized) << sized.error().str();
+  EXPECT_EQ(sized->sizes, (std::map<std::string, int64_t>{{"d", 3}, {"e", 1}, {"h", 5}, {"n", 2}}));
+  EXPECT_FALSE(verify(Layout{{}, *sized, {}}, {{6, 5}, {5, 2}}));
+  EXPECT_FALSE(verify(Layout{{}, *sized, {}}, {{6, 5}, {10}}));
   auto same = AxisMap::parse("a b", {})->inferSizes({{6, 2}});
   ASSERT_TRUE(same);
   EXPECT_EQ(*same, mapOf("a b, a=6, b=2"));
@@ -90,6 +106,18 @@ TEST(MapText, RefusesBadText) {
                            std::string("-> a"),
                            std::string("a -> b -> c"),
                            std::string("(a + b) -> a b"),
+                           std::string("a + b -> a b"),
+                           std::string("a b -> (a + b)"),
+                           std::string("a + b + c -> (a + b)"),
+                           std::string("a + a -> (a + b)"),
+                           std::string("b + a -> (a + b)"),
+                           std::string("a + b c -> (a + b)"),
+                           std::string("a + b -> (a + b b)"),
+                           std::string("a + -> (a + b)"),
+                           std::string("+ a -> (a + b)"),
+                           std::string("a b -> a c"),
+                           std::string("a -> a a"),
+                           std::string("a + b -> (a + b) (c + d + e)"),
                            std::string("a, a"),
                            std::string("a, a="),
                            std::string("a, a=-1"),

@@ -44,6 +44,14 @@ std::vector<Subject> subjects() {
   out.push_back({{{3, 2}, {3, 2}}, {mapOf("(f + f) h, f=3, h=2"), mapOf("(f h + f h), f=3, h=2")}});
   out.push_back({{{2, 3}, {2, 2}},
                  {mapOf("e (f + k), e=2, f=3, k=2"), mapOf("((e f) + (e k)), e=2, f=3, k=2")}});
+  // Logical sides for several parts: fused transposed matrices (GPT-2's c_attn), parts that are
+  // transposed and grouped each in its own way.
+  out.push_back({{{4, 3}, {4, 3}, {4, 3}},
+                 {mapOf("(n d) h + (n d) h + (n d) h -> h (n d + n d + n d), n=2, d=2, h=3"),
+                  mapOf("((n d) + (n d) + (n d)) h, n=2, d=2, h=3")}});
+  out.push_back({{{4, 3}, {6}},
+                 {mapOf("(a b) h + (k h) -> (h (b a) + k h), a=2, b=2, h=3, k=2"),
+                  mapOf("(b a) h + (h k) -> h (b a + k), a=2, b=2, h=3, k=2")}});
   // Two concatenations: a block diagonal. A concatenation inside another one.
   out.push_back({{{2, 2}, {3, 1}}, {mapOf("(a + b) (c + d), a=2, b=3, c=2, d=1")}});
   out.push_back({{{2}, {2, 2}, {2, 3}}, {mapOf("(a + b (a + c)), a=2, b=2, c=3")}});
