@@ -120,7 +120,44 @@ LogicalResult FlatAttr::verify(EmitError emitError, StringRef by, FlatScope per)
   return success();
 }
 
-bool isStep(Attribute attr) { return isa<PadAttr, SplitAttr, ChunkAttr, FlatAttr>(attr); }
+LogicalResult StageAttr::verify(EmitError emitError, StringRef by, ArrayRef<int64_t> at) {
+  if (by.empty())
+    return emitError() << "a stage step names a mesh axis";
+  for (auto [i, coordinate] : llvm::enumerate(at))
+    if (coordinate < 0 || (i > 0 && coordinate <= at[i - 1]))
+      return emitError() << "the coordinates of a stage step are not negative and rise, got "
+                         << coordinate;
+  return success();
+}
+
+LogicalResult VaryingAttr::verify(EmitError emitError, StringRef by) {
+  if (by.empty())
+    return emitError() << "a varying step names a mesh axis";
+  return success();
+}
+
+/// The list behind the text of a #ckpt.pieces.
+static Result<layout::PieceList> pieceList(StringRef text) {
+  RECAST_ASSIGN(layout::Layout parsed, layout::Layout::parse("pieces " + text.str()));
+  auto *list = std::get_if<layout::PieceList>(&parsed.steps.front());
+  if (!list || parsed.steps.size() != 1)
+    return badInput("more than one list of pieces");
+  return std::move(*list);
+}
+
+LogicalResult PiecesAttr::verify(EmitError emitError, StringRef text) {
+  Result<layout::PieceList> list = pieceList(text);
+  if (!list)
+    return emitError() << list.error().message();
+  if (std::string canonical = layout::str(*list); canonical != "pieces " + text.str())
+    return emitError() << "the pieces \"" << text << "\" are written \""
+                       << StringRef(canonical).drop_front(strlen("pieces ")) << "\"";
+  return success();
+}
+
+bool isStep(Attribute attr) {
+  return isa<PadAttr, SplitAttr, ChunkAttr, FlatAttr, StageAttr, VaryingAttr, PiecesAttr>(attr);
+}
 
 Attribute stepAttr(MLIRContext *context, const layout::Step &step) {
   if (const auto *pad = std::get_if<layout::Pad>(&step))
@@ -130,6 +167,12 @@ Attribute stepAttr(MLIRContext *context, const layout::Step &step) {
                           static_cast<SplitRule>(split->rule), split->widths);
   if (const auto *chunk = std::get_if<layout::Chunk>(&step))
     return ChunkAttr::get(context, chunk->dim, chunk->by);
+  if (const auto *stage = std::get_if<layout::Stage>(&step))
+    return StageAttr::get(context, stage->by, stage->at);
+  if (const auto *varying = std::get_if<layout::Varying>(&step))
+    return VaryingAttr::get(context, varying->by);
+  if (const auto *list = std::get_if<layout::PieceList>(&step))
+    return PiecesAttr::get(context, StringRef(layout::str(*list)).drop_front(strlen("pieces ")));
   const auto &flat = std::get<layout::Flat>(step);
   return FlatAttr::get(context, flat.by, static_cast<FlatScope>(flat.scope));
 }
@@ -143,6 +186,12 @@ layout::Step stepOf(Attribute attr) {
                          std::vector<int64_t>(split.getWidths().begin(), split.getWidths().end())};
   if (auto chunk = dyn_cast<ChunkAttr>(attr))
     return layout::Chunk{chunk.getDim(), chunk.getBy().str()};
+  if (auto stage = dyn_cast<StageAttr>(attr))
+    return layout::Stage{stage.getBy().str(), stage.getAt().vec()};
+  if (auto varying = dyn_cast<VaryingAttr>(attr))
+    return layout::Varying{varying.getBy().str()};
+  if (auto pieces = dyn_cast<PiecesAttr>(attr))
+    return std::move(*pieceList(pieces.getText())); // verified when the attribute was made
   auto flat = cast<FlatAttr>(attr);
   return layout::Flat{flat.getBy().str(), static_cast<layout::FlatScope>(flat.getPer())};
 }
@@ -170,17 +219,6 @@ layout::Layout LayoutAttr::getLayout() const {
   return out;
 }
 
-/// The mesh axes that a step cuts over.
-static std::vector<std::string> meshAxes(const layout::Step &step) {
-  if (const auto *split = std::get_if<layout::Split>(&step))
-    return split->by;
-  if (const auto *chunk = std::get_if<layout::Chunk>(&step))
-    return {chunk->by};
-  if (const auto *flat = std::get_if<layout::Flat>(&step))
-    return {flat->by};
-  return {};
-}
-
 LogicalResult LayoutAttr::verify(EmitError emitError, MeshAttr mesh, AxesAttr axes,
                                  ArrayAttr steps) {
   if (!mesh && !axes && (!steps || steps.empty()))
@@ -190,7 +228,7 @@ LogicalResult LayoutAttr::verify(EmitError emitError, MeshAttr mesh, AxesAttr ax
   for (Attribute step : steps ? steps.getValue() : ArrayRef<Attribute>()) {
     if (!isStep(step))
       return emitError() << step << " is not a layout step";
-    for (const std::string &by : meshAxes(stepOf(step)))
+    for (const std::string &by : layout::meshAxesOf(stepOf(step)))
       if (!mesh || !llvm::is_contained(mesh.getMesh().axes, by))
         return emitError() << "step " << step << " cuts over `" << by
                            << "`, which is no axis of the mesh";

@@ -134,6 +134,54 @@ def Ckpt_FlatAttr : Ckpt_Attr<"Flat", "flat"> {
   let genVerifyDecl = 1;
 }
 
+def Ckpt_StageAttr : Ckpt_Attr<"Stage", "stage"> {
+  let summary = "Layout step: which coordinates of a mesh axis own the tensor";
+  let description = [{
+    Ranks elsewhere hold nothing. In declared IR the coordinates are left out: binding fills them
+    in, member by member.
+
+    **Constraints:** a mesh axis is named; coordinates are not negative and rise. In the type of a
+    value they are given.
+
+    Examples: `#ckpt.stage<"pp">`, `#ckpt.stage<"pp" at [0, 3]>`
+  }];
+  let parameters = (ins StringRefParameter<>:$by, OptionalArrayRefParameter<"int64_t">:$at);
+  let assemblyFormat = "`<` $by (`at` ` ` `[` $at^ `]`)? `>`";
+  let genVerifyDecl = 1;
+}
+
+def Ckpt_VaryingAttr : Ckpt_Attr<"Varying", "varying"> {
+  let summary = "Layout step: values differ along a mesh axis";
+  let description = [{
+    Each coordinate has its own version of every element. Only `ckpt.average` and `ckpt.select`
+    leave this; a reshard refuses.
+
+    **Constraints:** a mesh axis is named.
+
+    Example: `#ckpt.varying<"tp">`
+  }];
+  let parameters = (ins StringRefParameter<>:$by);
+  let assemblyFormat = "`<` $by `>`";
+  let genVerifyDecl = 1;
+}
+
+def Ckpt_PiecesAttr : Ckpt_Attr<"Pieces", "pieces"> {
+  let summary = "Layout step: an explicit list of what each rank holds";
+  let description = [{
+    Boxes of the stored tensor, rank by rank (`|` between ranks): the offset of the first element in
+    the tensor, that in the rank's buffer, then `extent:stride in the tensor:stride in the buffer`
+    of each dimension, outer first. For chunk tables and strided views.
+
+    **Constraints:** the text is canonical. In the type of a value: as many lists as the mesh has
+    ranks; boxes inside the tensor; on no rank an element twice or two elements in one slot.
+
+    Example: a transposed view of a 3 x 2 tensor, `#ckpt.pieces<"{0 -> 0 [3:2:1 2:1:3]}">`
+  }];
+  let parameters = (ins StringRefParameter<"canonical text of the lists">:$text);
+  let assemblyFormat = "`<` $text `>`";
+  let genVerifyDecl = 1;
+}
+
 def Ckpt_LayoutAttr : Ckpt_Attr<"Layout", "layout", [OpAsmAttrInterface]> {
   let summary = "How a logical tensor lies over a mesh";
   let description = [{

@@ -22,15 +22,7 @@ template <typename Endpoint> static LogicalResult verifyEndpoint(Endpoint op) {
   };
   for (Attribute rule : op.getSame().value_or(ArrayAttr::get(op.getContext(), {})))
     for (Attribute step : cast<SameAttr>(rule).getSteps()) {
-      layout::Step known = stepOf(step);
-      std::vector<std::string> by;
-      if (auto *split = std::get_if<layout::Split>(&known))
-        by = split->by;
-      if (auto *chunk = std::get_if<layout::Chunk>(&known))
-        by = {chunk->by};
-      if (auto *flat = std::get_if<layout::Flat>(&known))
-        by = {flat->by};
-      for (const std::string &axis : by)
+      for (const std::string &axis : layout::meshAxesOf(stepOf(step)))
         if (!hasAxis(axis))
           return op.emitOpError() << "step " << step << " cuts over `" << axis
                                   << "`, which is no axis of the mesh";

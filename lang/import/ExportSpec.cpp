@@ -56,24 +56,28 @@ ExprPtr word(StringRef text) {
   return std::make_shared<const Expr>(std::move(out));
 }
 
-LayoutStep exportStep(Attribute attr) {
+Result<LayoutStep> exportStep(Attribute attr) {
   layout::Step known = ckpt::stepOf(attr);
   if (auto *pad = std::get_if<layout::Pad>(&known)) {
     Expr multiple;
     multiple.integer = pad->multiple;
-    return {{}, PadStep{pad->axis, std::make_shared<const Expr>(std::move(multiple))}};
+    return LayoutStep{{}, PadStep{pad->axis, std::make_shared<const Expr>(std::move(multiple))}};
   }
   if (auto *split = std::get_if<layout::Split>(&known)) {
     auto rule = cast<ckpt::SplitAttr>(attr).getRule();
-    return {{},
-            SplitStep{split->axes, split->by,
-                      rule == ckpt::SplitRule::Even ? "" : ckpt::stringifySplitRule(rule).str(),
-                      split->widths}};
+    return LayoutStep{
+        {},
+        SplitStep{split->axes, split->by,
+                  rule == ckpt::SplitRule::Even ? "" : ckpt::stringifySplitRule(rule).str(),
+                  split->widths}};
   }
   if (auto *chunk = std::get_if<layout::Chunk>(&known))
-    return {{}, ChunkStep{chunk->dim, chunk->by}};
-  auto flat = cast<ckpt::FlatAttr>(attr);
-  return {{}, FlatStep{flat.getBy().str(), ckpt::stringifyFlatScope(flat.getPer()).str()}};
+    return LayoutStep{{}, ChunkStep{chunk->dim, chunk->by}};
+  auto flat = dyn_cast<ckpt::FlatAttr>(attr);
+  if (!flat)
+    return badInput("a rule of `same` cannot say `" + layout::str(known) + "`");
+  return LayoutStep{{},
+                    FlatStep{flat.getBy().str(), ckpt::stringifyFlatScope(flat.getPer()).str()}};
 }
 
 template <typename Op> Result<Endpoint> exportEndpoint(Op op) {
@@ -87,8 +91,10 @@ template <typename Op> Result<Endpoint> exportEndpoint(Op op) {
     for (auto rule : op.getSame()->template getAsRange<ckpt::SameAttr>()) {
       SameRule &made = out.same.emplace_back();
       made.names.text = rule.getNames().str();
-      for (Attribute step : rule.getSteps())
-        made.steps.push_back(exportStep(step));
+      for (Attribute step : rule.getSteps()) {
+        RECAST_ASSIGN(LayoutStep one, exportStep(step));
+        made.steps.push_back(std::move(one));
+      }
     }
   if (op.getMesh()) {
     layout::Mesh mesh = op.getMesh()->getMesh();

@@ -27,7 +27,7 @@ using AxisLists = std::map<std::string, std::vector<int64_t>>;
 class Naive {
 public:
   Naive(const Layout &layout, const std::vector<std::vector<int64_t>> &shapes, int64_t rank)
-      : layout_(layout), map_(layout.axes) {
+      : layout_(layout), rank_(rank), map_(layout.axes) {
     if (map_.stored.empty())
       map_ = AxisMap::identity(shapes.front());
     std::vector<int64_t> coordinates = layout.mesh.coordinates(rank);
@@ -45,6 +45,8 @@ private:
   std::vector<Entry> entriesOf(const std::vector<Factor> &product, size_t firstPart, size_t parts);
   std::vector<Entry> entriesOf(const Factor &factor, size_t firstPart, size_t parts);
   Result<std::vector<Slot>> slots() const;
+  static Result<std::vector<Slot>> listed(const std::vector<Slot> &tensor,
+                                          const std::vector<Piece> &pieces);
   Slot slotOf(const std::vector<const Entry *> &entries) const;
   static size_t partsOf(const std::vector<Factor> &product);
   /// The axis that a stored dimension consists of, or "".
@@ -53,6 +55,7 @@ private:
   }
 
   const Layout &layout_;
+  int64_t rank_;
   AxisMap map_;
   std::map<std::string, int64_t> coordinate_, ways_;
   AxisLists axes_;
@@ -211,6 +214,29 @@ Result<std::vector<Slot>> Naive::slots() const {
   return out;
 }
 
+Result<std::vector<Slot>> Naive::listed(const std::vector<Slot> &tensor,
+                                        const std::vector<Piece> &pieces) {
+  std::vector<Slot> out;
+  for (const Piece &piece : pieces) {
+    std::vector<std::pair<int64_t, int64_t>> places = {{piece.logicalOffset, piece.storedOffset}};
+    for (const BoxDim &dim : piece.dims) {
+      std::vector<std::pair<int64_t, int64_t>> next;
+      for (auto [from, to] : places)
+        for (int64_t i = 0; i < dim.extent; ++i)
+          next.push_back({from + i * dim.logicalStride, to + i * dim.storedStride});
+      places = std::move(next);
+    }
+    for (auto [from, to] : places) {
+      if (to >= static_cast<int64_t>(kMaxSlots))
+        return badInput("the buffer is too long to list");
+      if (to >= static_cast<int64_t>(out.size()))
+        out.resize(static_cast<size_t>(to) + 1);
+      out[static_cast<size_t>(to)] = tensor[static_cast<size_t>(from)];
+    }
+  }
+  return out;
+}
+
 // A list of entries cannot follow a step on axes, so the axes are cut first and the chunks after;
 // a chunk of a dimension that is one axis cuts that axis, as later steps may name it.
 Result<std::vector<Slot>> Naive::run(FlatPosition position) {
@@ -245,7 +271,14 @@ Result<std::vector<Slot>> Naive::run(FlatPosition position) {
       kept.push_back(dim[i]);
     dim = std::move(kept);
   }
+  for (const Step &step : layout_.steps)
+    if (const auto *stage = std::get_if<Stage>(&step))
+      if (std::ranges::count(stage->at, coordinate_.at(stage->by)) == 0)
+        return std::vector<Slot>();
   RECAST_ASSIGN(std::vector<Slot> buffer, slots());
+  if (!layout_.steps.empty())
+    if (const auto *list = std::get_if<PieceList>(&layout_.steps.back()))
+      return listed(buffer, list->ranks[static_cast<size_t>(rank_)]);
   if (layout_.steps.empty() || !std::holds_alternative<Flat>(layout_.steps.back()))
     return buffer;
   const Flat &flat = std::get<Flat>(layout_.steps.back());

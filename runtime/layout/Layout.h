@@ -5,6 +5,7 @@
 #include "runtime/base/Status.h"
 #include "runtime/layout/AxisMap.h"
 #include "runtime/layout/Mesh.h"
+#include "runtime/layout/Piece.h"
 
 #include <string>
 #include <variant>
@@ -50,7 +51,30 @@ struct Flat {
   bool operator==(const Flat &) const = default;
 };
 
-using Step = std::variant<Pad, Split, Chunk, Flat>;
+/// Coordinates of a mesh axis that own the tensor; ranks elsewhere hold nothing. A specification
+/// leaves `at` empty: binding fills it in, member by member, and `verify` wants it.
+struct Stage {
+  std::string by;
+  std::vector<int64_t> at; ///< Rising.
+  bool operator==(const Stage &) const = default;
+};
+
+/// Values differ along a mesh axis, on which each coordinate has its own version of every element.
+/// `average` or `select` leave this; nothing else may move such a tensor.
+struct Varying {
+  std::string by;
+  bool operator==(const Varying &) const = default;
+};
+
+/// What each rank of the mesh holds of the stored tensor, listed: logical offsets and strides of
+/// the pieces (all of part 0) count in the stored tensor after map and pads. For chunk tables and
+/// strided views (PieceList.h builds them). Takes the place of all steps but pads.
+struct PieceList {
+  std::vector<std::vector<Piece>> ranks;
+  bool operator==(const PieceList &) const = default;
+};
+
+using Step = std::variant<Pad, Split, Chunk, Flat, Stage, Varying, PieceList>;
 
 struct Layout {
   Mesh mesh;
@@ -65,7 +89,13 @@ struct Layout {
   ///   step   = "pad" NAME "to" "multiple" "of" INT
   ///          | "split" NAME { NAME } "by" NAME { "," NAME }
   ///            [ "(" ( "even" | "ceil" | "balanced" | "widths" INT { INT } ) ")" ]
-  ///          | "chunk" INT "by" NAME | "flat" NAME "per" ( "param" | "group" ) .
+  ///          | "chunk" INT "by" NAME | "flat" NAME "per" ( "param" | "group" )
+  ///          | "stage" NAME [ "at" INT { INT } ] | "varying" NAME
+  ///          | "pieces" "{" [ boxes ] { "|" [ boxes ] } "}" .     (one list per rank)
+  ///   boxes  = box { "," box } .    box = INT "->" INT [ "[" dim { dim } "]" ] .
+  ///   dim    = INT ":" INT ":" INT .
+  /// A box is the offset of its first element in the stored tensor, that in the rank's buffer, then
+  /// extent, stride in the tensor and stride in the buffer of each dimension, outer first.
   /// MAP is the text of an AxisMap. Whether names and numbers fit together, `verify` says.
   std::string str() const;
   static Result<Layout> parse(std::string_view text);
@@ -76,9 +106,18 @@ struct Layout {
 /// Characters of text that `parse` accepts.
 inline constexpr size_t kMaxLayoutText = size_t{1} << 20;
 
+/// Pieces that one step may list, and ranks that it may list them for.
+inline constexpr size_t kMaxListedPieces = size_t{1} << 16;
+
 /// The step `flat ... per group` of a layout, or null: its members lie inside a shared buffer, so
 /// their places depend on FlatPosition and not on an offset of their own.
 const Flat *groupStep(const Layout &layout);
+
+/// The mesh axes that a step names.
+std::vector<std::string> meshAxesOf(const Step &step);
+
+/// The first mesh axis along which values vary, or null.
+const Varying *varyingStep(const Layout &layout);
 
 std::string str(const Step &step);
 /// Names, divisibility and step order are right for these logical shapes (one per part); the error

@@ -1,6 +1,5 @@
 // The text form of a layout, as it stands in the artifact and in the dialect.
-#include "runtime/layout/Layout.h"
-#include "runtime/layout/Resolve.h"
+#include "runtime/layout/ListedPieces.h"
 #include "runtime/layout/TextScanner.h"
 
 #include <fmt/format.h>
@@ -43,6 +42,15 @@ std::string print(const Flat &flat) {
   return fmt::format("flat {} per {}", flat.by,
                      flat.scope == FlatScope::PerParam ? "param" : "group");
 }
+
+std::string print(const Stage &stage) {
+  std::string out = fmt::format("stage {}", stage.by);
+  return stage.at.empty() ? out : out + fmt::format(" at {}", fmt::join(stage.at, " "));
+}
+
+std::string print(const Varying &varying) { return fmt::format("varying {}", varying.by); }
+
+std::string print(const PieceList &list) { return printPieces(list); }
 
 class LayoutParser {
 public:
@@ -113,7 +121,17 @@ private:
       return chunk();
     if (scan_.acceptWord("flat"))
       return flat();
-    return fail(scan_.error("expected a step (pad, split, chunk or flat)"));
+    if (scan_.acceptWord("stage"))
+      return stage();
+    if (scan_.acceptWord("varying")) {
+      RECAST_ASSIGN(std::string by, scan_.name("a mesh axis"));
+      return Varying{std::move(by)};
+    }
+    if (scan_.acceptWord("pieces")) {
+      RECAST_ASSIGN(PieceList list, parsePieces(scan_));
+      return list;
+    }
+    return fail(scan_.error("expected a step (pad, split, chunk, flat, stage, varying or pieces)"));
   }
 
   Result<Step> pad() {
@@ -175,6 +193,18 @@ private:
     return out;
   }
 
+  Result<Step> stage() {
+    Stage out;
+    RECAST_ASSIGN(out.by, scan_.name("a mesh axis"));
+    if (!scan_.acceptWord("at"))
+      return out;
+    do {
+      RECAST_ASSIGN(int64_t at, scan_.number("a coordinate"));
+      out.at.push_back(at);
+    } while (scan_.peek() >= '0' && scan_.peek() <= '9');
+    return out;
+  }
+
   TextScanner scan_;
 };
 
@@ -216,6 +246,26 @@ const Flat *groupStep(const Layout &layout) {
     if (const auto *flat = std::get_if<Flat>(&step))
       if (flat->scope == FlatScope::PerGroup)
         return flat;
+  return nullptr;
+}
+
+std::vector<std::string> meshAxesOf(const Step &step) {
+  struct Visitor {
+    std::vector<std::string> operator()(const Pad &) { return {}; }
+    std::vector<std::string> operator()(const Split &split) { return split.by; }
+    std::vector<std::string> operator()(const Chunk &chunk) { return {chunk.by}; }
+    std::vector<std::string> operator()(const Flat &flat) { return {flat.by}; }
+    std::vector<std::string> operator()(const Stage &stage) { return {stage.by}; }
+    std::vector<std::string> operator()(const Varying &varying) { return {varying.by}; }
+    std::vector<std::string> operator()(const PieceList &) { return {}; }
+  };
+  return std::visit(Visitor(), step);
+}
+
+const Varying *varyingStep(const Layout &layout) {
+  for (const Step &step : layout.steps)
+    if (const auto *varying = std::get_if<Varying>(&step))
+      return varying;
   return nullptr;
 }
 

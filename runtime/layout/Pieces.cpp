@@ -1,6 +1,7 @@
 #include "runtime/layout/Pieces.h"
 
 #include "runtime/base/Checked.h"
+#include "runtime/layout/ListedPieces.h"
 #include "runtime/layout/Place.h"
 
 #include <algorithm>
@@ -125,10 +126,17 @@ Result<RankWalk::FlatShape> RankWalk::flatShape(int64_t elements) const {
 }
 
 Result<Fragment> RankWalk::only(int64_t rank) {
+  if (layout_.pieces) {
+    RECAST_ASSIGN(std::vector<Fragment> one, listedFragments(layout_, rank));
+    return std::move(one.front());
+  }
   Fragment out;
   out.rank = rank;
   for (size_t i = layout_.meshSizes.size(); i-- > 0; rank /= waysOf(static_cast<int>(i)))
     coordinates_[i] = rank % waysOf(static_cast<int>(i));
+  if (layout_.stage &&
+      !std::ranges::binary_search(layout_.stage->at, coordinates_[layout_.stage->by]))
+    return out;
   for (const AxisStep &step : layout_.axisSteps) {
     if (const auto *pad = std::get_if<AxisPad>(&step)) {
       padAxis(axes_[pad->axis], pad->multiple);
@@ -157,6 +165,8 @@ Result<Fragment> RankWalk::only(int64_t rank) {
 }
 
 Result<std::vector<Fragment>> RankWalk::all() {
+  if (layout_.pieces)
+    return listedFragments(layout_, std::nullopt);
   if (holdsAny(layout_, axes_))
     walkStep(0);
   if (!status_)
@@ -260,10 +270,16 @@ void RankWalk::walkReplicas(size_t meshAxis, Fragment &fragment) {
   if (meshAxis < coordinates_.size()) {
     if (coordinates_[meshAxis] != kFree)
       return walkReplicas(meshAxis + 1, fragment);
-    for (int64_t at = 0; at < layout_.meshSizes[meshAxis] && status_; ++at) {
+    auto visit = [&](int64_t at) {
       coordinates_[meshAxis] = at;
       walkReplicas(meshAxis + 1, fragment);
-    }
+    };
+    if (layout_.stage && layout_.stage->by == static_cast<int>(meshAxis))
+      for (int64_t at : layout_.stage->at)
+        visit(at);
+    else
+      for (int64_t at = 0; at < layout_.meshSizes[meshAxis] && status_; ++at)
+        visit(at);
     coordinates_[meshAxis] = kFree;
     return;
   }

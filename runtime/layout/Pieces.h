@@ -7,33 +7,14 @@
 
 namespace recast::layout {
 
-/// One axis of a strided box; strides in elements.
-struct BoxDim {
-  int64_t extent = 1;
-  int64_t logicalStride = 0;
-  int64_t storedStride = 0;
-  bool operator==(const BoxDim &) const = default;
-};
-
-/// A box of elements: logical element `logicalOffset + sum(i_k * logicalStride_k)` of part `part`
-/// (offsets in the row-major logical tensor) lies at `storedOffset + sum(i_k * storedStride_k)` of
-/// the rank's local buffer. Outer dimension first; all extents >= 1; no dimensions: one element.
-struct Piece {
-  uint32_t part = 0;
-  int64_t logicalOffset = 0;
-  int64_t storedOffset = 0;
-  std::vector<BoxDim> dims;
-
-  int64_t elementCount() const;
-  bool operator==(const Piece &) const = default;
-};
-
 /// What one rank holds of one member. `storedElements` counts the local buffer that the layout
 /// describes (for `flat per group` the rank's whole share of the group buffer), padding included.
 struct Fragment {
   int64_t rank = 0;
   int64_t storedElements = 0;
-  std::vector<Piece> pieces; ///< Maximally merged, sorted by (part, logicalOffset).
+  /// Sorted by (part, logicalOffset); merged as far as they go, except that those of a step
+  /// `pieces` stay as they are listed.
+  std::vector<Piece> pieces;
 };
 
 /// More pieces, or cells, than any tensor needs: what would have more (replicas on a mesh that a

@@ -47,6 +47,11 @@ struct FlatCut {
   FlatScope scope = FlatScope::PerParam;
 };
 
+struct StageOwners {
+  int by = 0;
+  std::vector<int64_t> at; ///< Rising.
+};
+
 /// Steps on axes come first, then cuts of composite dimensions, then the flat cut. The order is
 /// that of the layout's list: a chunk of a dimension that is one axis is a split of that axis, and
 /// axes of a composite dimension may not be touched after its chunk, so the two kinds commute.
@@ -58,7 +63,9 @@ struct ResolvedLayout {
   std::vector<AxisStep> axisSteps;
   std::vector<DimChunk> chunks;
   std::optional<FlatCut> flat;
-  std::optional<uint32_t> only; ///< Boxes are wanted of this part and no other.
+  std::optional<StageOwners> stage;
+  const PieceList *pieces = nullptr; ///< Of the layout that was resolved; then no cuts.
+  std::optional<uint32_t> only;      ///< Boxes are wanted of this part and no other.
 
   int64_t rankCount() const;
   bool wants(size_t part) const { return !only || *only == part; }
@@ -77,6 +84,9 @@ Range splitRange(SplitRule rule, std::span<const int64_t> bounds, int64_t extent
 /// How many ways each axis of a split is cut: every axis but the last by the greatest common
 /// divisor of its extent and what is left of `ways`, the last by the rest.
 std::vector<int64_t> splitFactors(std::span<const int64_t> extents, int64_t ways);
+
+/// Makes `pieces` the step of `layout`, if it may be.
+Status addPieces(const PieceList &list, ResolvedLayout &layout);
 
 inline constexpr size_t kMaxSteps = 64;
 

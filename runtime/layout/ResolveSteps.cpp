@@ -35,6 +35,9 @@ public:
   Status add(const Split &split);
   Status add(const Chunk &chunk);
   Status add(const Flat &flat);
+  Status add(const Stage &stage);
+  Status add(const Varying &varying);
+  Status add(const PieceList &list);
   /// The largest local tensor fits; call after every step.
   Status checkVolume() const;
 
@@ -90,8 +93,9 @@ Result<int> StepChecker::meshAxis(const std::string &name) const {
 // Cutting one part twice over the same mesh axis would keep only the diagonal.
 Status StepChecker::takeMeshAxis(int by, size_t part) {
   if (std::ranges::find(usedBy_[part], by) != usedBy_[part].end())
-    return badInput(fmt::format(
-        "mesh axis {} cuts the same tensor twice, which would lose elements", mesh_.axes[by]));
+    return badInput(
+        fmt::format("mesh axis {} is used twice on the same tensor, which would lose elements",
+                    mesh_.axes[by]));
   usedBy_[part].push_back(by);
   return {};
 }
@@ -255,6 +259,39 @@ Status StepChecker::add(const Flat &flat) {
   return {};
 }
 
+Status StepChecker::add(const Stage &stage) {
+  RECAST_ASSIGN(int by, meshAxis(stage.by));
+  if (out_.stage)
+    return badInput("a tensor is on one mesh axis of stages only");
+  if (stage.at.empty())
+    return fail(
+        Error(Code::BadInput, "the step does not say which coordinate owns the tensor")
+            .hint(fmt::format("Binding fills it in; by hand it is `stage {} at 0`.", stage.by)));
+  for (size_t i = 0; i < stage.at.size(); ++i)
+    if (stage.at[i] < 0 || stage.at[i] >= mesh_.sizes[by] ||
+        (i > 0 && stage.at[i] <= stage.at[i - 1]))
+      return badInput(
+          fmt::format("the coordinates of {} are below {} and rise", stage.by, mesh_.sizes[by]));
+  for (size_t part = 0; part < out_.parts.size(); ++part)
+    RECAST_TRY(takeMeshAxis(by, part));
+  out_.stage = StageOwners{by, stage.at};
+  return {};
+}
+
+Status StepChecker::add(const Varying &varying) {
+  RECAST_ASSIGN(int by, meshAxis(varying.by));
+  for (size_t part = 0; part < out_.parts.size(); ++part)
+    RECAST_TRY(takeMeshAxis(by, part));
+  return {};
+}
+
+Status StepChecker::add(const PieceList &list) {
+  for (const auto &used : usedBy_)
+    if (!used.empty())
+      return badInput("only pads may stand before `pieces`, which says all of the rest");
+  return addPieces(list, out_);
+}
+
 std::optional<int64_t> StepChecker::largest(const ResolvedProduct &product) const {
   int64_t count = 1;
   for (const ResolvedFactor &factor : product) {
@@ -304,8 +341,9 @@ Status resolveSteps(const Layout &layout, const std::vector<std::string> &names,
       return fail(Error(error.code(), fmt::format("step {} `{}`: {}", i + 1, text, error.message()))
                       .hint(error.hintText()));
     };
-    if (out.flat)
-      return inStep(Error(Code::BadInput, "nothing may follow `flat`"));
+    if (out.flat || out.pieces)
+      return inStep(Error(Code::BadInput,
+                          fmt::format("nothing may follow `{}`", out.flat ? "flat" : "pieces")));
     Status status =
         std::visit([&](const auto &step) { return checker.add(step); }, layout.steps[i]);
     if (status)

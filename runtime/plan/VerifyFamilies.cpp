@@ -186,6 +186,9 @@ Status verifyHeader(const Plan &plan, size_t f) {
       return badPlan("family {}: {} {} has layout {}, there are {}", f, what, slot, index,
                      plan.layouts.size());
     const layout::Layout &layout = plan.layouts[index];
+    if (const layout::Varying *varying = layout::varyingStep(layout))
+      return badPlan("family {}: {} {}: its values vary along {}; a plan says which are meant", f,
+                     what, slot, varying->by);
     if (layout.axes.partCount() == 0)
       return badPlan("family {}: {} {}: the concatenations of layout {} disagree", f, what, slot,
                      index);

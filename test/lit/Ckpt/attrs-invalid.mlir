@@ -182,3 +182,48 @@ func.func private @f() attributes {a = #ckpt.same<"", []>}
 
 // expected-error@+1 {{"chunk" is not a layout step}}
 func.func private @f() attributes {a = #ckpt.same<"*", ["chunk"]>}
+
+// -----
+
+// expected-error@+1 {{there are 1 patterns before '->' for the 2 parts behind it}}
+func.func private @f() attributes {a = #ckpt.axes<"a b -> (a + b)", {a = 2, b = 2}>}
+
+// -----
+
+// expected-error@+1 {{do not have the same axes, each once: part 1 has a before it and b behind it}}
+func.func private @f() attributes {a = #ckpt.axes<"a + a -> (a + b)", {a = 2, b = 2}>}
+
+// -----
+
+// expected-error@+1 {{a stage step names a mesh axis}}
+func.func private @f() attributes {a = #ckpt.stage<"">}
+
+// -----
+
+// expected-error@+1 {{the coordinates of a stage step are not negative and rise, got 1}}
+func.func private @f() attributes {a = #ckpt.stage<"pp" at [1, 1]>}
+
+// -----
+
+// expected-error@+1 {{a varying step names a mesh axis}}
+func.func private @f() attributes {a = #ckpt.varying<"">}
+
+// -----
+
+// expected-error@+1 {{expected '->' at column 10}}
+func.func private @f() attributes {a = #ckpt.pieces<"{0}">}
+
+// -----
+
+// expected-error@+1 {{more than one list of pieces}}
+func.func private @f() attributes {a = #ckpt.pieces<"{0 -> 0} varying tp">}
+
+// -----
+
+// expected-error@+1 {{the pieces "{0->0[2:1:1]}" are written "{0 -> 0 [2:1:1]}"}}
+func.func private @f() attributes {a = #ckpt.pieces<"{0->0[2:1:1]}">}
+
+// -----
+
+// expected-error@+1 {{step #ckpt.varying<"tp"> cuts over `tp`, which is no axis of the mesh}}
+func.func private @f() attributes {a = #ckpt.layout<mesh = <["dp"], [2]>, steps = [#ckpt.varying<"tp">]>}

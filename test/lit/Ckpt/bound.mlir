@@ -4,6 +4,8 @@
 // CHECK-DAG: #[[$FLAT:.+]] = #ckpt.layout<mesh = #[[MESH]], steps = [#ckpt.split<["d0"] by ["tp"] rule ceil>, #ckpt.flat<"dp" per group>]>
 // CHECK-DAG: #[[TP:.+]] = #ckpt.mesh<["tp"], [2]>
 // CHECK-DAG: #[[$QKV:.+]] = #ckpt.layout<mesh = #[[TP]], axes = <"((g r) + g) h", {g = 2, h = 4, r = 3}>, steps = [#ckpt.split<["g"] by ["tp"]>]>
+// CHECK-DAG: #[[$PIECES:.+]] = #ckpt.layout<steps = [#ckpt.pieces<"{0 -> 0 [3:2:1 2:1:3]}">]>
+// CHECK-DAG: #[[$STAGE:.+]] = #ckpt.layout<mesh = #{{.+}}, steps = [#ckpt.stage<"pp" at [0, 1]>, #ckpt.varying<"tp">, #ckpt.chunk<0 by "dp">]>
 #flat = #ckpt.layout<mesh = <["dp", "tp"], [2, 4]>,
                      steps = [#ckpt.split<["d0"] by ["tp"] rule ceil>, #ckpt.flat<"dp" per group>]>
 #qkv = #ckpt.layout<mesh = <["tp"], [2]>, axes = <"((g r) + g) h", {g = 2, h = 4, r = 3}>,
@@ -52,3 +54,13 @@ func.func @transposed(%q: !ckpt.value<tensor<6x5xf32>>, %k: !ckpt.value<tensor<2
       by #ckpt.axes<"(n d) h + (n e) h -> h ((n d) + (n e))", {d = 3, e = 1, h = 5, n = 2}>
   return %f : !ckpt.value<tensor<5x8xf32>>
 }
+
+// CHECK-LABEL: func.func private @steps
+// CHECK-SAME:    on = #[[$PIECES]]>
+// CHECK-SAME:    on = #[[$STAGE]]>
+// CHECK-SAME:    #ckpt.stage<"pp">
+func.func private @steps() attributes {
+  a = !ckpt.value<tensor<3x2xf32>, on = #ckpt.layout<steps = [#ckpt.pieces<"{0 -> 0 [3:2:1 2:1:3]}">]>>,
+  b = !ckpt.value<tensor<3x2xf32>, on = #ckpt.layout<mesh = <["pp", "tp", "dp"], [2, 2, 2]>,
+      steps = [#ckpt.stage<"pp" at [0, 1]>, #ckpt.varying<"tp">, #ckpt.chunk<0 by "dp">]>>,
+  c = #ckpt.stage<"pp">}

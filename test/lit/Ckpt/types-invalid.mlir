@@ -37,3 +37,23 @@ func.func private @f(!ckpt.value<tensor<8xf32>, on = #ckpt.layout<mesh = <["tp"]
 
 // expected-error@+1 {{packs its parts into}}
 func.func private @f(!ckpt.value<tensor<5x4xf32>, on = #ckpt.layout<mesh = <["tp"], [2]>, axes = <"(f + f) h", {f = 2, h = 4}>, steps = [#ckpt.split<["f"] by ["tp"]>]>>)
+
+// -----
+
+// expected-error@+1 {{two pieces hold the same element}}
+func.func private @f(!ckpt.value<tensor<8xf32>, on = #ckpt.layout<steps = [#ckpt.pieces<"{0 -> 0 [4:1:1], 3 -> 4}">]>>)
+
+// -----
+
+// expected-error@+1 {{pieces are listed for 1 ranks of 2}}
+func.func private @f(!ckpt.value<tensor<8xf32>, on = #ckpt.layout<mesh = <["dp"], [2]>, steps = [#ckpt.pieces<"{0 -> 0}">]>>)
+
+// -----
+
+// expected-error@+1 {{the step does not say which coordinate owns the tensor}}
+func.func private @f(!ckpt.value<tensor<8xf32>, on = #ckpt.layout<mesh = <["pp"], [2]>, steps = [#ckpt.stage<"pp">]>>)
+
+// -----
+
+// expected-error@+1 {{mesh axis tp is used twice on the same tensor}}
+func.func private @f(!ckpt.value<tensor<8xf32>, on = #ckpt.layout<mesh = <["tp"], [2]>, steps = [#ckpt.varying<"tp">, #ckpt.split<["d0"] by ["tp"]>]>>)

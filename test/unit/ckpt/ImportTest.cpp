@@ -311,7 +311,7 @@ TEST_F(Import, ExportsOnlyWhatTheLanguageCanSay) {
   EXPECT_THAT(message("ckpt.source @\"a b\" format \"deepspeed\" args []"),
               HasSubstr("`a b` is no name that the language can spell"));
   EXPECT_THAT(message("ckpt.family @f roles [\"w\"] targets [@t] members dense_resource<t> : "
-                      "tensor<1x6xi64> { ^bb0(%x: !ckpt.value<tensor<2xf32>>):\n ckpt.yield %x : "
+                      "tensor<1x8xi64> { ^bb0(%x: !ckpt.value<tensor<2xf32>>):\n ckpt.yield %x : "
                       "!ckpt.value<tensor<2xf32>> }"),
               HasSubstr("ckpt.family is not declared IR"));
   EXPECT_THAT(message("ckpt.source @s format \"deepspeed\" args []\n"

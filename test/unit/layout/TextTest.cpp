@@ -143,8 +143,10 @@ TEST(LayoutText, RoundTrips) {
        {"whole", "on (dp = 2)", "on (dp = 2) map \"d0 d1\" {d0 = 4, d1 = 6} split d0 by dp",
         "on (a = 2, b = 3) pad V to multiple of 128 split g r by a, b (balanced) "
         "chunk 0 by b flat a per group",
-        "split x by y (widths 3 0 1)", "split x by y (ceil)", "flat dp per param",
-        "map \"(f + f) h\" {}", "split to by of pad to to multiple of 2 chunk 1 by by"}) {
+        "split x by y (widths 3 0 1)", "stage pp", "stage pp at 0 3 varying tp", "stage at at 1",
+        "pieces {}", "on (x = 3) pieces {0 -> 0 [2:3:1 2:1:2], 9 -> 4 | | 4 -> 0}",
+        "split x by y (ceil)", "flat dp per param", "map \"(f + f) h\" {}",
+        "split to by of pad to to multiple of 2 chunk 1 by by"}) {
     auto layout = Layout::parse(text);
     ASSERT_TRUE(layout) << text << layout.error().str();
     EXPECT_EQ(layout->str(), text);
@@ -181,7 +183,6 @@ TEST(LayoutText, RefusesBadText) {
                            std::string("flat dp per tensor"),
                            std::string("flat dp"),
                            std::string("pad a to 2"),
-                           std::string("stage pp"),
                            std::string("flatdp per param"),
                            many,
                            std::string(size_t{1} << 21, ' ')})
@@ -194,12 +195,13 @@ TEST(LayoutText, SurvivesMutation) {
       "on (dp = 2, tp = 4) map \"((g r d) + (g d) + (g d)) h\" {d = 2, g = 4, h = 3, r = 2} "
       "pad h to multiple of 4 split g r by tp flat dp per group",
       "on (a = 3) map \"(g two j) h -> (g j two) h\" {g = 1, h = 2, j = 2, two = 2} chunk 0 by a",
-      "on (x = 2, y = 2) split d0 by x, y (widths 1 2 0 3) chunk 1 by y flat x per param"};
+      "on (x = 2, y = 2) split d0 by x, y (widths 1 2 0 3) chunk 1 by y flat x per param",
+      "on (x = 2, y = 2) stage x at 1 varying y pieces {0 -> 0 [2:3:1 2:1:2], 9 -> 4 | | 4 -> 0}"};
   const std::string alphabet = "()+->,={}\" abdgxy0129wholepadsplit";
   std::mt19937 random(7);
   size_t parsed = 0;
   for (int i = 0; i < 20000; ++i) {
-    std::string text = seeds[random() % 3];
+    std::string text = seeds[random() % std::size(seeds)];
     for (int edits = random() % 4; edits >= 0; --edits) {
       size_t at = random() % text.size();
       char c = random() % 8 ? alphabet[random() % alphabet.size()] : static_cast<char>(random());
@@ -235,7 +237,7 @@ TEST(LayoutText, SurvivesMutation) {
           ASSERT_TRUE(fragment(*layout, some, one.rank, {1, 64}));
     }
   }
-  EXPECT_GT(parsed, 1000u);
+  EXPECT_GT(parsed, 800u);
 }
 
 TEST(MeshText, CountsRanks) {

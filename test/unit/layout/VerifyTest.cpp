@@ -31,9 +31,9 @@ TEST(Verify, NamesTheStepAndTheNumbers) {
   EXPECT_THAT(problem("split d0 by dp", {{6, 2}}), HasSubstr("There is no mesh axis at all"));
   EXPECT_THAT(problem("on (tp = 2) chunk 2 by tp", {{6, 2}}), HasSubstr("no dimension 2"));
   EXPECT_THAT(problem("on (tp = 2) split d0 by tp split d1 by tp", {{6, 2}}),
-              HasSubstr("cuts the same tensor twice"));
+              HasSubstr("used twice on the same tensor"));
   EXPECT_THAT(problem("on (tp = 2) split d0 by tp flat tp per param", {{6, 2}}),
-              HasSubstr("cuts the same tensor twice"));
+              HasSubstr("used twice on the same tensor"));
   EXPECT_THAT(problem("on (a = 2, b = 2) flat a per param chunk 0 by b", {{6, 2}}),
               HasSubstr("nothing may follow `flat`"));
   EXPECT_THAT(problem("on (a = 2) split d0 by a (widths 1 2 3)", {{6}}),

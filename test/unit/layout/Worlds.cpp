@@ -103,6 +103,8 @@ std::vector<Step> stepsFor(const AxisMap &map, const Mesh &mesh) {
       out.push_back(Chunk{static_cast<int64_t>(dim), by});
     out.push_back(Flat{by, FlatScope::PerParam});
     out.push_back(Flat{by, FlatScope::PerGroup});
+    out.push_back(Stage{by, {mesh.sizes[mesh.axisIndex(by)] - 1}});
+    out.push_back(Varying{by});
   }
   return out;
 }
