@@ -16,7 +16,7 @@ ALLOWED = {
     "runtime/layout": {"runtime/base"},
     "runtime/recipe": {"runtime/base"},
     "runtime/io": {"runtime/base"},
-    "runtime/device": {"runtime/base"},
+    "runtime/device": {"runtime/base", "runtime/io"},
     "runtime/codec": {"runtime/base"},
     "runtime/plan": {"runtime/base", "runtime/layout", "runtime/recipe"},
     "runtime/format": {"runtime/base", "runtime/layout", "runtime/io", "runtime/plan", "runtime/codec"},
@@ -31,7 +31,7 @@ ALLOWED = {
     "lang/import": {"lang/ast", "dialect", "runtime/base", "runtime/layout"},
     "dialect": RUNTIME_BASICS,
     "compiler": {"dialect", "runtime/base", "runtime/layout", "runtime/recipe",
-                 "runtime/plan", "runtime/format", "runtime/codec", "runtime/io"},
+                 "runtime/plan", "runtime/format", "runtime/codec", "runtime/io", "runtime/device"},
     "tools": None,  # everything
     "examples": None,
     "test": None,

@@ -119,14 +119,14 @@ bool isSigned(DType type) {
   return type == DType::I8 || type == DType::I16 || type == DType::I32 || type == DType::I64;
 }
 
-/// The f64 of a 64-bit integer below 2^53. Each half joins the mantissa of a power of two whose
-/// last place fits it; taking the powers away again is exact, so no rounding mode has a say, except
-/// in the sign of zero, which is cut off.
+/// The f64 of a 64-bit integer below 2^53; of others, of their low 53 bits. Each half joins the
+/// mantissa of a power of two whose last place fits it; taking the powers away again is exact, so
+/// no rounding mode has a say, except in the sign of zero, which is cut off.
 Value f64BitsBelow53(Lanes &l, Value magnitude) {
   constexpr uint64_t kTwo52 = 0x4330000000000000, kTwo84 = 0x4530000000000000,
                      kBoth = 0x4530000000100000; // 2^84 + 2^52
   Value low = l.bitOr(l.bitAnd(magnitude, 0xffffffff), kTwo52);
-  Value high = l.bitOr(l.shiftRight(magnitude, 32), kTwo84);
+  Value high = l.bitOr(l.bitAnd(l.shiftRight(magnitude, 32), (1 << 21) - 1), kTwo84);
   Value sum = l.addF64(l.subF64(high, l.constant(high, kBoth)), low);
   return l.bitAnd(sum, recipe::kF64.magnitudeMask());
 }

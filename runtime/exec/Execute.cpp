@@ -38,7 +38,9 @@ Result<Report> execute(const Program &program, const Options &options) {
   Report report;
   RECAST_TRY(validate(program));
   RECAST_TRY(checkAllUnchanged(program, "since it was planned"));
-  Slices slices = prepareSlices(program, options.useKernels);
+  device::cpu::KernelFinder builtIn;
+  device::cpu::KernelFinder *kernels = options.kernels ? options.kernels : &builtIn;
+  Slices slices = prepareSlices(program, options.useKernels ? kernels : nullptr);
   RECAST_ASSIGN(Schedule schedule, makeSchedule(program));
   RECAST_ASSIGN(SlotPlan slots, planSlots(program, schedule, threadsFor(options.threads)));
 

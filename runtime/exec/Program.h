@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/base/Status.h"
+#include "runtime/device/cpu/KernelFinder.h"
 #include "runtime/recipe/Recipe.h"
 
 #include <cstdint>
@@ -109,6 +110,8 @@ struct Options {
   bool sync = true;       ///< Flush to the device before the commit.
   bool overwrite = false; ///< Exchange an existing tag.
   bool useKernels = true; ///< false: the recipe interpreter only.
+  /// Where kernels come from; null: those that are built in. Not owned.
+  device::cpu::KernelFinder *kernels = nullptr;
   /// Called now and then from one thread with bytes done and bytes in all.
   std::function<void(uint64_t, uint64_t)> progress = {};
 };

@@ -18,23 +18,27 @@ std::string hexOf(const std::byte *little, unsigned width) {
   return out;
 }
 
-device::cpu::Kernel kernelFor(const recipe::Recipe &recipe) {
-  return device::cpu::builtinKernel(recipe.hash(), recipe.str());
+device::cpu::KernelFinder::Found kernelFor(const recipe::Recipe &recipe,
+                                           device::cpu::KernelFinder *kernels) {
+  if (!kernels)
+    return {};
+  return kernels->find(recipe.hash(), recipe.str());
 }
 
 } // namespace
 
-OutputSlice::OutputSlice(const recipe::Recipe &recipe, bool useKernels)
+OutputSlice::OutputSlice(const recipe::Recipe &recipe, device::cpu::KernelFinder *kernels)
     : recipe_(&recipe), copy_(recipe::isCopy(recipe)), width_(byteWidth(recipe.outputType(0))) {
-  if (useKernels && !copy_)
-    kernel_ = kernelFor(recipe);
+  if (copy_)
+    return;
+  auto [kernel, origin] = kernelFor(recipe, kernels);
+  kernel_ = kernel;
+  kernelName_ = !kernel.run            ? kInterpreter
+                : origin == "built in" ? std::string(kernel.name)
+                                       : fmt::format("{} ({})", kernel.name, origin);
 }
 
-std::string_view OutputSlice::kernelName() const {
-  if (copy_)
-    return "";
-  return kernel_.run ? kernel_.name : kInterpreter;
-}
+std::string_view OutputSlice::kernelName() const { return kernelName_; }
 
 void OutputSlice::run(std::span<const std::byte *const> inputs, std::byte *out,
                       int64_t count) const {
@@ -60,7 +64,8 @@ CheckSlice::Side CheckSlice::sideOf(const recipe::Recipe &check, uint16_t node) 
   return side;
 }
 
-CheckSlice::CheckSlice(const recipe::Recipe &recipe, bool useKernels) : recipe_(&recipe) {
+CheckSlice::CheckSlice(const recipe::Recipe &recipe, device::cpu::KernelFinder *kernels)
+    : recipe_(&recipe) {
   const recipe::Node &check = recipe.nodes.back();
   a_ = sideOf(recipe, check.a);
   b_ = sideOf(recipe, check.b);
@@ -78,11 +83,11 @@ CheckSlice::CheckSlice(const recipe::Recipe &recipe, bool useKernels) : recipe_(
     return;
   }
   const Side &computed = copyA ? b_ : a_, &stored = copyA ? a_ : b_;
-  if (!useKernels || !recipe::isCopy(stored.recipe) || computed.inputs.size() != 1)
+  if (!recipe::isCopy(stored.recipe) || computed.inputs.size() != 1)
     return;
-  if (!kernelFor(computed.recipe).run)
+  if (!kernelFor(computed.recipe, kernels).kernel.run)
     return;
-  cast_.emplace(computed.recipe, true);
+  cast_.emplace(computed.recipe, kernels);
   castInput_ = computed.inputs[0];
   stored_ = stored.inputs[0];
 }
@@ -123,15 +128,15 @@ CheckSlice::Difference CheckSlice::describe(std::span<const std::byte *const> in
   return {fmt::format("{} != {}", valueOf(a_), valueOf(b_)), a_.inputs[0], b_.inputs[0]};
 }
 
-Slices prepareSlices(const Program &program, bool useKernels) {
+Slices prepareSlices(const Program &program, device::cpu::KernelFinder *kernels) {
   Slices out;
   out.outputs.resize(program.slices.size());
   out.checks.resize(program.slices.size());
   for (size_t i = 0; i < program.slices.size(); ++i) {
     if (program.slices[i].outputCount())
-      out.outputs[i].emplace(program.slices[i], useKernels);
+      out.outputs[i].emplace(program.slices[i], kernels);
     else
-      out.checks[i].emplace(program.slices[i], useKernels);
+      out.checks[i].emplace(program.slices[i], kernels);
   }
   return out;
 }

@@ -1,7 +1,7 @@
-// Recipes made ready to run over tiles: a kernel where one was built in, else the interpreter.
+// Recipes made ready to run over tiles: a kernel where one is found, else the interpreter.
 #pragma once
 
-#include "runtime/device/cpu/Kernels.h"
+#include "runtime/device/cpu/KernelFinder.h"
 #include "runtime/exec/Program.h"
 
 #include <optional>
@@ -11,7 +11,7 @@ namespace recast::exec {
 /// A slice with one output.
 class OutputSlice {
 public:
-  OutputSlice(const recipe::Recipe &recipe, bool useKernels);
+  OutputSlice(const recipe::Recipe &recipe, device::cpu::KernelFinder *kernels);
 
   bool isCopy() const { return copy_; }
   unsigned width() const { return width_; } ///< Bytes of one result.
@@ -22,6 +22,7 @@ public:
 private:
   const recipe::Recipe *recipe_;
   device::cpu::Kernel kernel_;
+  std::string kernelName_;
   bool copy_ = false;
   unsigned width_ = 0;
 };
@@ -31,7 +32,7 @@ private:
 /// bytes is looked at by the interpreter, which knows that NaN equals NaN.
 class CheckSlice {
 public:
-  CheckSlice(const recipe::Recipe &recipe, bool useKernels);
+  CheckSlice(const recipe::Recipe &recipe, device::cpu::KernelFinder *kernels);
 
   std::string_view kernelName() const;
   /// Bytes of scratch per element.
@@ -69,7 +70,8 @@ struct Slices {
   std::vector<std::optional<CheckSlice>> checks;
 };
 
-Slices prepareSlices(const Program &program, bool useKernels);
+/// Null `kernels`: the interpreter only.
+Slices prepareSlices(const Program &program, device::cpu::KernelFinder *kernels);
 
 /// Sorted names of what runs when these tasks are executed.
 std::vector<std::string> kernelsUsed(const Program &program, const Slices &slices);

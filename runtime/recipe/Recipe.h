@@ -90,6 +90,12 @@ Recipe sliceForCheck(const Recipe &recipe, size_t check, std::vector<uint16_t> &
 Recipe sliceForCheckSide(const Recipe &recipe, size_t check, unsigned side,
                          std::vector<uint16_t> &inputs);
 
+/// The slices that run as kernels when a recipe is executed, each once: for outputs and for the
+/// sides of checks, as far as they compute something.
+std::vector<Recipe> kernelSlices(const Recipe &recipe);
+/// For people: `f32_bf16`, `f32_f8e4m3fn_saturate`; a hash where the recipe is no chain of casts.
+std::string shortName(const Recipe &recipe);
+
 /// True if the recipe is `load; store` of one dtype: bytes move, no kernel is needed.
 bool isCopy(const Recipe &recipe);
 

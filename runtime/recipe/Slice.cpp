@@ -1,6 +1,8 @@
 #include "runtime/recipe/Recipe.h"
 
 #include <algorithm>
+
+#include <algorithm>
 #include <array>
 
 namespace recast::recipe {
@@ -87,6 +89,21 @@ Recipe sliceForCheckSide(const Recipe &recipe, size_t check, unsigned side,
     return {};
   uint16_t a = slicer.value(side == 0 ? node->a : node->b);
   return std::move(slicer).finish({.op = Op::Store, .type = node->type, .a = a});
+}
+
+std::vector<Recipe> kernelSlices(const Recipe &recipe) {
+  std::vector<Recipe> out;
+  auto add = [&out](Recipe slice) {
+    if (!isCopy(slice) && std::find(out.begin(), out.end(), slice) == out.end())
+      out.push_back(std::move(slice));
+  };
+  std::vector<uint16_t> inputs;
+  for (size_t slot = 0; slot < recipe.outputCount(); ++slot)
+    add(sliceForOutput(recipe, slot, inputs));
+  for (size_t check = 0; check < recipe.checkCount(); ++check)
+    for (unsigned side : {0u, 1u})
+      add(sliceForCheckSide(recipe, check, side, inputs));
+  return out;
 }
 
 } // namespace recast::recipe

@@ -133,6 +133,23 @@ private:
 };
 } // namespace
 
+std::string shortName(const Recipe &recipe) {
+  std::string out;
+  for (size_t i = 0; i < recipe.nodes.size(); ++i) {
+    const Node &node = recipe.nodes[i];
+    const bool last = i + 1 == recipe.nodes.size();
+    const Op expected = i == 0 ? Op::Load : last ? Op::Store : Op::Cast;
+    if (node.op != expected || (i > 0 && node.a != i - 1))
+      return fmt::format("recipe_{:016x}", recipe.hash());
+    if (last)
+      break;
+    std::string rule(overflowName(node.overflow));
+    std::replace(rule.begin(), rule.end(), ' ', '_');
+    out += fmt::format("{}{}{}", i ? "_" : "", name(node.type), rule);
+  }
+  return out;
+}
+
 std::string Recipe::str() const {
   std::string text;
   auto out = std::back_inserter(text);

@@ -16,22 +16,15 @@ using codegen::Target;
 
 namespace {
 
-struct NamedRecipe {
-  std::string name;
-  recipe::Recipe recipe;
-};
-
 /// Every cast between two floating-point types, with every overflow rule.
-std::vector<NamedRecipe> builtinRecipes() {
-  std::vector<NamedRecipe> recipes;
+std::vector<recipe::Recipe> builtinRecipes() {
+  std::vector<recipe::Recipe> recipes;
   for (const recipe::FloatFormat &from : recipe::kFloatFormats)
     for (const recipe::FloatFormat &to : recipe::kFloatFormats)
-      for (auto [rule, suffix] : {std::pair{recipe::Overflow::Ieee, ""},
-                                  {recipe::Overflow::Saturate, "_saturate"},
-                                  {recipe::Overflow::Nan, "_nan"}})
+      for (recipe::Overflow rule :
+           {recipe::Overflow::Ieee, recipe::Overflow::Saturate, recipe::Overflow::Nan})
         if (from.type != to.type && recipe::overflowAllowed(to.type, rule))
-          recipes.push_back({fmt::format("{}_{}{}", name(from.type), name(to.type), suffix),
-                             recipe::castRecipe(from.type, to.type, rule)});
+          recipes.push_back(recipe::castRecipe(from.type, to.type, rule));
   return recipes;
 }
 
@@ -53,11 +46,10 @@ Status write(const std::filesystem::path &path, std::string_view bytes) {
 /// The table's source: declarations, then one entry per recipe and level.
 class TableText {
 public:
-  void add(const NamedRecipe &recipe, std::string_view level, std::string_view symbol) {
+  void add(const recipe::Recipe &recipe, std::string_view level, std::string_view symbol) {
     declarations_ += fmt::format("void {}(const void *const *, void *const *, int64_t);\n", symbol);
-    entries_ +=
-        fmt::format("    {{0x{:016x}, \"{}\", \"{}\", {{{}, \"{}.{}\"}}}},\n", recipe.recipe.hash(),
-                    recipe.recipe.str(), level, symbol, recipe.name, level);
+    entries_ += fmt::format("    {{0x{:016x}, \"{}\", \"{}\", {{{}, \"{}.{}\"}}}},\n",
+                            recipe.hash(), recipe.str(), level, symbol, shortName(recipe), level);
     ++count_;
   }
   std::string str() const {
@@ -82,14 +74,14 @@ Status generate(const std::filesystem::path &folder, std::span<char *const> leve
   std::filesystem::create_directories(folder, error);
   if (error)
     return ioError("cannot make the folder", error.value(), folder.native());
-  const std::vector<NamedRecipe> recipes = builtinRecipes();
+  const std::vector<recipe::Recipe> recipes = builtinRecipes();
   TableText table;
   for (std::string_view level : levels) {
     RECAST_ASSIGN(Target target, codegen::findTarget(level));
     std::vector<Kernel> kernels;
-    for (const NamedRecipe &named : recipes) {
-      kernels.push_back({named.recipe, symbolOf(named.name, level)});
-      table.add(named, level, kernels.back().symbol);
+    for (const recipe::Recipe &recipe : recipes) {
+      kernels.push_back({recipe, symbolOf(shortName(recipe), level)});
+      table.add(recipe, level, kernels.back().symbol);
     }
     RECAST_ASSIGN(std::string object, codegen::compileObject(kernels, target));
     RECAST_TRY(write(folder / fmt::format("kernels.{}.o", level), object));

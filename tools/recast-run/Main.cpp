@@ -1,6 +1,7 @@
 // Executes a plan. Links no LLVM: what people wait for is small and starts at once.
 #include "runtime/capi/Instantiate.h"
 #include "runtime/exec/Stop.h"
+#include "runtime/io/TrustedFile.h"
 #include "tools/recast-run/Report.h"
 
 #include <CLI/CLI.hpp>
@@ -37,10 +38,27 @@ void showProgress(uint64_t done, uint64_t all) {
 }
 
 struct Arguments {
-  std::string plan;
+  std::string plan, kernels;
   unsigned threads = 0;
   bool overwrite = false, noSync = false, noKernels = false, json = false, quiet = false;
 };
+
+/// The kernels that the user named. Code::BadInput if the pack lacks one that the plan needs: it
+/// was made for another plan.
+Result<std::shared_ptr<const device::cpu::KernelPack>> loadPack(const std::string &path,
+                                                                const plan::Plan &plan) {
+  RECAST_ASSIGN(std::string bytes, io::readTrusted(path, device::cpu::kMaxPackBytes));
+  RECAST_ASSIGN(auto pack, device::cpu::KernelPack::load(bytes, path));
+  for (const plan::Family &family : plan.families)
+    for (const recipe::Recipe &kernel : recipe::kernelSlices(family.recipe))
+      if (!pack->find(kernel.hash(), kernel.str()).run)
+        return fail(Error(Code::BadInput, fmt::format("the kernel pack does not fit the plan: it "
+                                                      "has no kernel for '{}'",
+                                                      kernel.str()))
+                        .file(path)
+                        .hint("Make one for this plan: recast compile PLAN -o PACK."));
+  return pack;
+}
 
 int run(const Arguments &arguments, uint64_t memory) {
   auto plan = capi::loadPlan(arguments.plan);
@@ -50,6 +68,14 @@ int run(const Arguments &arguments, uint64_t memory) {
     plan->budget = memory;
   if (Status same = capi::checkSources(*plan); !same)
     return report(same.error(), arguments.json);
+  std::shared_ptr<const device::cpu::KernelPack> pack;
+  if (!arguments.kernels.empty()) {
+    auto loaded = loadPack(arguments.kernels, *plan);
+    if (!loaded)
+      return report(loaded.error(), arguments.json);
+    pack = std::move(*loaded);
+  }
+  device::cpu::KernelFinder kernels(device::cpu::KernelFinder::Cache::Use, std::move(pack));
   auto instance = capi::instantiate(*plan);
   if (!instance)
     return report(instance.error(), arguments.json);
@@ -67,11 +93,13 @@ int run(const Arguments &arguments, uint64_t memory) {
   options.sync = !arguments.noSync;
   options.overwrite = arguments.overwrite;
   options.useKernels = !arguments.noKernels;
+  options.kernels = &kernels;
   if (!arguments.quiet && !arguments.json && isatty(STDERR_FILENO))
     options.progress = showProgress;
   auto done = exec::execute(instance->program, options);
   if (!done)
     return report(done.error(), arguments.json);
+  instance->notes.insert(instance->notes.end(), kernels.notes().begin(), kernels.notes().end());
   if (arguments.json)
     fmt::print("{}\n", tools::reportJson(*done, *instance));
   else if (!arguments.quiet)
@@ -94,6 +122,8 @@ int main(int argc, char **argv) {
   app.add_flag("--no-sync", arguments.noSync,
                "Do not flush to the device before the output appears");
   app.add_flag("--no-kernels", arguments.noKernels, "Use the recipe interpreter only");
+  app.add_option("--kernels", arguments.kernels,
+                 "A kernel pack made by `recast compile`: machine code, loaded only when named");
   app.add_flag("--json", arguments.json, "Print the report as JSON");
   app.add_flag("-q,--quiet", arguments.quiet, "Print nothing but errors");
   try {

@@ -1,8 +1,10 @@
 #include "tools/recast/Commands.h"
 
+#include "compiler/Codegen/MakePack.h"
 #include "lang/ucl/Format.h"
 #include "runtime/base/Text.h"
 #include "runtime/capi/Instantiate.h"
+#include "runtime/device/cpu/Kernels.h"
 #include "runtime/exec/Manifest.h"
 #include "runtime/io/File.h"
 #include "runtime/plan/Plan.h"
@@ -43,6 +45,14 @@ Result<lang::Spec> specFor(const ConvertOptions &options) {
   return makeJob(request);
 }
 
+/// Kernels that are not built in go to the cache while the compiler is here. Without them the
+/// interpreter computes the same, so a failure is no more than a note.
+void prepareKernels(const plan::Plan &plan, bool quiet) {
+  auto added = codegen::fillKernelCache(codegen::kernelsOfPlan(plan));
+  if (!added && !quiet)
+    fmt::print(stderr, "note: {}\n", added.error().str());
+}
+
 } // namespace
 
 std::vector<std::string> ExecuteOptions::arguments() const {
@@ -55,6 +65,8 @@ std::vector<std::string> ExecuteOptions::arguments() const {
     out.insert(out.end(), {"--memory", std::to_string(memory)});
   if (threads)
     out.insert(out.end(), {"--threads", std::to_string(threads)});
+  if (!kernels.empty())
+    out.insert(out.end(), {"--kernels", kernels});
   flag(overwrite, "--overwrite");
   flag(noSync, "--no-sync");
   flag(noKernels, "--no-kernels");
@@ -85,6 +97,8 @@ Result<int> convert(const ConvertOptions &options) {
     for (const std::string &note : compiled.notes)
       fmt::print("  note      {}\n", note);
   }
+  if (!options.execute.noKernels && options.execute.kernels.empty())
+    prepareKernels(compiled.plan, options.execute.quiet);
   RECAST_TRY(executePlan(compiled.plan, options.execute.arguments()));
   return 0;
 }
@@ -129,6 +143,7 @@ Result<int> makePlan(const SpecOptions &options) {
   RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec));
   std::string bytes = plan::writeArtifact(compiled.plan);
   RECAST_TRY(replaceFile(options.output, bytes));
+  prepareKernels(compiled.plan, options.quiet);
   if (!options.quiet)
     fmt::print("wrote {} ({}); next: recast run {}\n", options.output, bytesText(bytes.size()),
                options.output);
@@ -139,6 +154,18 @@ Result<int> explain(const SpecOptions &options) {
   RECAST_ASSIGN(PlanOrJob loaded, loadPlanOrJob(options.file, options.defines, options.ir));
   RECAST_ASSIGN(std::string text, options.json ? explainJson(loaded) : explainText(loaded));
   fmt::print("{}\n", text);
+  return 0;
+}
+
+Result<int> compileKernels(const SpecOptions &options, const std::string &cpu) {
+  RECAST_ASSIGN(PlanOrJob loaded, loadPlanOrJob(options.file, options.defines));
+  std::string_view level = cpu.empty() ? device::cpu::bestCpuLevel() : cpu;
+  std::vector<recipe::Recipe> kernels = codegen::kernelsOfPlan(loaded.plan);
+  RECAST_ASSIGN(std::string pack, codegen::makePack(kernels, level));
+  RECAST_TRY(replaceFile(options.output, pack));
+  if (!options.quiet)
+    fmt::print("wrote {} ({} kernels for {}, {}); next: recast run PLAN --kernels {}\n",
+               options.output, kernels.size(), level, bytesText(pack.size()), options.output);
   return 0;
 }
 

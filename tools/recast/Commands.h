@@ -13,6 +13,7 @@ namespace recast::tools {
 struct ExecuteOptions {
   uint64_t memory = 0; ///< Bytes; 0: what the plan says.
   unsigned threads = 0;
+  std::string kernels; ///< A kernel pack; empty: none.
   bool overwrite = false, noSync = false, noKernels = false, json = false, quiet = false;
   std::vector<std::string> arguments() const;
 };
@@ -41,6 +42,9 @@ struct SpecOptions {
 Result<int> check(const SpecOptions &options);
 Result<int> makePlan(const SpecOptions &options);
 Result<int> explain(const SpecOptions &options);
+
+/// Writes a kernel pack for a plan; `cpu` is a feature level, empty for this machine's best.
+Result<int> compileKernels(const SpecOptions &options, const std::string &cpu);
 
 Result<int> run(const std::string &plan, const ExecuteOptions &options);
 Result<int> verify(const std::string &path, bool quiet);

@@ -2,7 +2,7 @@
 
 #include "runtime/base/Text.h"
 #include "runtime/capi/Instantiate.h"
-#include "runtime/device/cpu/Kernels.h"
+#include "runtime/device/cpu/KernelFinder.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -16,23 +16,23 @@ double readRatio(const capi::Forecast &forecast) {
   return unique == 0 ? 1.0 : static_cast<double>(forecast.readBytes) / static_cast<double>(unique);
 }
 
-std::string kernelName(const recipe::Recipe &slice) {
+std::string kernelName(const recipe::Recipe &slice, device::cpu::KernelFinder &kernels) {
   if (recipe::isCopy(slice))
     return "copy, no kernel";
-  device::cpu::Kernel kernel = device::cpu::builtinKernel(slice.hash(), slice.str());
-  return kernel.run ? std::string(kernel.name) : "interpreter";
+  auto [kernel, origin] = kernels.find(slice.hash(), slice.str());
+  return kernel.run ? fmt::format("{} ({})", kernel.name, origin) : "interpreter";
 }
 
 /// How a slice is executed on this CPU. A check runs its computed sides, then compares bits.
-std::string howExecuted(const recipe::Recipe &slice) {
+std::string howExecuted(const recipe::Recipe &slice, device::cpu::KernelFinder &kernels) {
   if (slice.checkCount() == 0)
-    return kernelName(slice);
+    return kernelName(slice, kernels);
   std::string out;
   for (unsigned side : {0u, 1u}) {
     std::vector<uint16_t> inputs;
     recipe::Recipe computed = recipe::sliceForCheckSide(slice, 0, side, inputs);
     if (!recipe::isCopy(computed))
-      out += kernelName(computed) + ", then ";
+      out += kernelName(computed, kernels) + ", then ";
   }
   return out + "compare";
 }
@@ -90,16 +90,15 @@ Result<std::string> explainText(const PlanOrJob &loaded) {
   out += fmt::format("checks   {} source checksums whole, {} in part only; {} elements compared\n",
                      forecast.recordsWhole, forecast.recordsPartial, forecast.checkedElements);
   out += fmt::format("memory   {}\n", memoryText(plan, forecast.memory));
-  std::vector<std::string> kernels;
+  device::cpu::KernelFinder kernels(device::cpu::KernelFinder::Cache::Use);
   for (const recipe::Recipe &slice : instance.program.slices)
-    kernels.push_back(fmt::format("{}: {}", slice.str(), howExecuted(slice)));
-  for (const std::string &kernel : kernels)
-    out += fmt::format("kernel   {}\n", kernel);
+    out += fmt::format("kernel   {}: {}\n", slice.str(), howExecuted(slice, kernels));
   for (const plan::LeftOut &item : plan.leftOut)
     out += fmt::format("left out {}: {}\n", item.what, item.why);
   out += "\n" + proofsText(loaded);
   for (const std::string &note : loaded.notes)
     out += fmt::format("  note     {}\n", note);
+  instance.notes.insert(instance.notes.end(), kernels.notes().begin(), kernels.notes().end());
   for (const std::string &note : instance.notes)
     out += fmt::format("  note     {}\n", note);
   if (!loaded.boundIr.empty())
@@ -127,6 +126,9 @@ Result<std::string> explainJson(const PlanOrJob &loaded) {
                       {"slot_bytes", forecast.memory.slots},
                       {"table_bytes", forecast.memory.tables},
                       {"budget", plan.budget}};
+  device::cpu::KernelFinder kernels(device::cpu::KernelFinder::Cache::Use);
+  for (const recipe::Recipe &slice : instance.program.slices)
+    json["kernels"].push_back({{"recipe", slice.str()}, {"by", howExecuted(slice, kernels)}});
   for (const compiler::Proof &proof : loaded.proofs)
     json["proofs"].push_back(proof.statement);
   for (const plan::LeftOut &item : plan.leftOut)

@@ -34,6 +34,8 @@ void addExecute(CLI::App *command, ExecuteOptions &options) {
   command->add_flag("--no-sync", options.noSync,
                     "Do not flush to the device before the output appears");
   command->add_flag("--no-kernels", options.noKernels, "Use the recipe interpreter only");
+  command->add_option("--kernels", options.kernels,
+                      "A kernel pack made by `recast compile`: machine code, used only when named");
   command->add_flag("--json", options.json, "Print for machines");
   command->add_flag("-q,--quiet", options.quiet, "Print nothing but errors");
 }
@@ -48,10 +50,11 @@ CLI::App *addSpecCommand(CLI::App &app, const char *name, const char *help, Spec
 struct CommandLine {
   ConvertOptions convert;
   InitOptions init;
-  SpecOptions check, plan, explain;
+  SpecOptions check, plan, explain, compile;
   ExecuteOptions run;
   FormatOptions format;
   InspectOptions inspect;
+  std::string compileCpu;
   std::string inspectPath, planPath, verifyPath, left, right;
   bool diffJson = false, verifyQuiet = false;
   std::function<Result<int>()> action;
@@ -155,6 +158,17 @@ void CommandLine::addPlanning(CLI::App &app) {
   command->add_option("-o", plan.output, "The .rplan to write")->required();
   command->add_flag("-q,--quiet", plan.quiet, "Print nothing but errors");
   command->callback([this] { action = [this] { return makePlan(plan); }; });
+
+  command = addSpecCommand(app, "compile",
+                           "Compile the kernels of a plan into a pack, for machines without the "
+                           "compiler.\nExample: recast compile job.rplan -o job.rpack\n"
+                           "         recast run job.rplan --kernels job.rpack",
+                           compile);
+  command->add_option("-o", compile.output, "The .rpack to write")->required();
+  command->add_option("--cpu", compileCpu,
+                      "Feature level: x86-64-v2, -v3, -v4 or aarch64 (default: this machine's)");
+  command->add_flag("-q,--quiet", compile.quiet, "Print nothing but errors");
+  command->callback([this] { action = [this] { return compileKernels(compile, compileCpu); }; });
 
   command = addSpecCommand(
       app, "explain",

@@ -35,17 +35,42 @@ const Kernel *find(uint64_t hash, std::string_view text, std::string_view level)
 }
 } // namespace
 
-Kernel builtinKernel(uint64_t recipeHash, std::string_view recipeText) {
+namespace {
+/// Calls `visit` for the levels that may run, best first, until it returns true.
+template <typename Visit> void forEachLevel(Visit visit) {
   const char *cap = std::getenv("RECAST_CPU");
   bool allowed = cap == nullptr;
   for (const Level &level : kLevels) {
     allowed = allowed || level.name == cap;
-    if (!allowed || !level.supported())
-      continue;
-    if (const Kernel *kernel = find(recipeHash, recipeText, level.name))
-      return *kernel;
+    if (allowed && level.supported() && visit(level.name))
+      return;
   }
-  return {};
+}
+} // namespace
+
+Kernel builtinKernel(uint64_t recipeHash, std::string_view recipeText) {
+  Kernel found;
+  forEachLevel([&](std::string_view level) {
+    if (const Kernel *kernel = find(recipeHash, recipeText, level))
+      found = *kernel;
+    return found.run != nullptr;
+  });
+  return found;
+}
+
+std::string_view bestCpuLevel() {
+  std::string_view best;
+  forEachLevel([&](std::string_view level) {
+    best = level;
+    return true;
+  });
+  return best;
+}
+
+bool cpuSupports(std::string_view wanted) {
+  bool supported = false;
+  forEachLevel([&](std::string_view level) { return supported = level == wanted; });
+  return supported;
 }
 
 } // namespace recast::device::cpu

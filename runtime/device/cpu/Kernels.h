@@ -1,4 +1,5 @@
-// Kernels that were generated when Recast was built and are linked into the runtime.
+// Kernels: generated code for recipes. Those here were generated when Recast was built and are
+// linked into the runtime.
 #pragma once
 
 #include <cstdint>
@@ -22,5 +23,10 @@ struct Kernel {
 /// The environment variable RECAST_CPU caps the feature level (x86-64-v2, ...); with any other
 /// value, such as `none`, there are no built-in kernels.
 Kernel builtinKernel(uint64_t recipeHash, std::string_view recipeText);
+
+/// The best feature level that this CPU has and RECAST_CPU allows; empty if there is none.
+std::string_view bestCpuLevel();
+/// Whether code for a level may run here: the CPU has it and RECAST_CPU allows it.
+bool cpuSupports(std::string_view level);
 
 } // namespace recast::device::cpu
