@@ -3,22 +3,22 @@
 #ifndef RECAST_DIALECT_CKPT_DECLARED_OPS_TD
 #define RECAST_DIALECT_CKPT_DECLARED_OPS_TD
 
-include "dialect/Ckpt/CkptBoundOps.td"
-include "dialect/Ckpt/CkptExprAttrs.td"
+include "dialect/Ckpt/CkptModelOps.td"
 
-def Ckpt_ExprAttr : Attr<CPred<"::recast::ir::ckpt::isExpr($_self)">, "an expression"> {
-  let storageType = "::mlir::Attribute";
-  let returnType = "::mlir::Attribute";
-  let convertFromStorage = "$_self";
-}
+/// Tensors of the models of a job's ends.
+def Ckpt_Paths : TypedArrayAttrBase<Ckpt_PathAttr, "array of #ckpt.path">;
 
-class Ckpt_EndpointOp<string mnemonic> : Ckpt_Op<mnemonic, [Symbol, HasParent<"::mlir::ModuleOp">]> {
+class Ckpt_EndpointOp<string mnemonic>
+    : Ckpt_Op<mnemonic, [Symbol, HasParent<"::mlir::ModuleOp">,
+                         DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$format,
                        ArrayAttr:$args,
                        OptionalAttr<TypedArrayAttrBase<Ckpt_SameAttr, "array of #ckpt.same">>:$same,
+                       OptionalAttr<FlatSymbolRefAttr>:$view, OptionalAttr<Ckpt_ExprAttr>:$model,
                        OptionalAttr<Ckpt_MeshAttr>:$mesh, OptionalAttr<StrArrayAttr>:$replicated);
   let assemblyFormat = [{
-    $sym_name `format` $format `args` $args (`same` $same^)? (`on` qualified($mesh)^)?
+    $sym_name `format` $format `args` $args (`same` $same^)? (`as` $view^ `model` $model)?
+    (`on` qualified($mesh)^)?
     (`replicated` $replicated^)? attr-dict
   }];
   let hasVerifier = 1;
@@ -29,7 +29,8 @@ def Ckpt_SourceOp : Ckpt_EndpointOp<"source"> {
   let description = [{
     `args` are the format's arguments, positional ones first, named ones as `#ckpt.arg`. `same` says
     which layout the stored tensors have (none: the files say it); `on` is their mesh, and every
-    axis of it that no step uses is listed as `replicated`.
+    axis of it that no step uses is listed as `replicated`. With `as`, names are those of a view
+    whose model is applied to arguments.
 
     Example: `ckpt.source @run format "deepspeed" args ["runs/z3"]`
   }];
@@ -113,12 +114,13 @@ def Ckpt_RoleOp : Ckpt_SelectionOp<"role", [IsolatedFromAbove, SingleBlock]> {
     ```
   }];
   let arguments = (ins OptionalAttr<StrArrayAttr>:$roles, UnitAttr:$is_else,
-                       OptionalAttr<StrArrayAttr>:$names, OptionalAttr<StrAttr>:$from,
+                       OptionalAttr<StrArrayAttr>:$names, OptionalAttr<Ckpt_Paths>:$paths,
+                       OptionalAttr<StrAttr>:$from,
                        OptionalAttr<FlatSymbolRefArrayAttr>:$targets);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    (`else` $is_else^)? ($roles^)? (`in` $names^)? (`from` $from^)? (`for` $targets^)?
-    attr-dict-with-keyword $body
+    (`else` $is_else^)? ($roles^)? (`in` $names^)? (`at` $paths^)? (`from` $from^)?
+    (`for` $targets^)? attr-dict-with-keyword $body
   }];
   let extraClassDeclaration = [{
     ::mlir::Block &getBlock() { return getBody().front(); }
@@ -136,11 +138,42 @@ def Ckpt_DropOp : Ckpt_SelectionOp<"drop"> {
     Example: `ckpt.drop ["exp_avg", "exp_avg_sq"] in ["*.bias"] for [@hub]`
   }];
   let arguments = (ins OptionalAttr<StrArrayAttr>:$roles, UnitAttr:$is_else,
-                       OptionalAttr<StrArrayAttr>:$names,
+                       OptionalAttr<StrArrayAttr>:$names, OptionalAttr<Ckpt_Paths>:$paths,
                        OptionalAttr<FlatSymbolRefArrayAttr>:$targets);
   let assemblyFormat = [{
-    (`else` $is_else^)? ($roles^)? (`in` $names^)? (`for` $targets^)? attr-dict
+    (`else` $is_else^)? ($roles^)? (`in` $names^)? (`at` $paths^)? (`for` $targets^)? attr-dict
   }];
+}
+
+def Ckpt_OnlyOp : Ckpt_StatementOp<"only"> {
+  let summary = "The tensors that a job speaks of; the others are left out";
+  let description = [{
+    **Constraints:** at least one pattern or path.
+
+    Example: `ckpt.only ["model.layers.*"]`
+  }];
+  let arguments = (ins OptionalAttr<StrArrayAttr>:$names, OptionalAttr<Ckpt_Paths>:$paths,
+                       OptionalAttr<FlatSymbolRefArrayAttr>:$targets);
+  let assemblyFormat = "($names^)? (`at` $paths^)? (`for` $targets^)? attr-dict";
+  let hasVerifier = 1;
+}
+
+def Ckpt_InitOp : Ckpt_StatementOp<"init"> {
+  let summary = "A value for the elements of a target that have no source";
+  let description = [{
+    As for a vocabulary that has grown, or a bias that the source does not have.
+
+    **Constraints:** at least one role; the value is an i64 or an f64.
+
+    Example: `ckpt.init ["weight"] at [#ckpt.path<#ckpt.segment<name = "embed">>] with 0 : i64`
+  }];
+  let arguments = (ins StrArrayAttr:$roles, OptionalAttr<StrArrayAttr>:$names,
+                       OptionalAttr<Ckpt_Paths>:$paths, Ckpt_ExprAttr:$value,
+                       OptionalAttr<FlatSymbolRefArrayAttr>:$targets);
+  let assemblyFormat = [{
+    $roles (`in` $names^)? (`at` $paths^)? `with` $value (`for` $targets^)? attr-dict
+  }];
+  let hasVerifier = 1;
 }
 
 def Ckpt_ObjectPolicyAttr : I32EnumAttr<"ObjectPolicy", "what becomes of an object", [

@@ -9,6 +9,10 @@ namespace recast::ir::ckpt {
 
 // ---- endpoints
 template <typename Endpoint> static LogicalResult verifyEndpoint(Endpoint op) {
+  if (op.getView() && op.getSame())
+    return op.emitOpError("is as a view or as `same`, not both");
+  if (op.getView().has_value() != op.getModel().has_value())
+    return op.emitOpError("has a view and its model together");
   bool named = false;
   for (Attribute arg : op.getArgs()) {
     if (!isArg(arg))
@@ -34,6 +38,20 @@ template <typename Endpoint> static LogicalResult verifyEndpoint(Endpoint op) {
   return success();
 }
 
+template <typename Endpoint>
+static LogicalResult verifyView(Endpoint op, SymbolTableCollection &symbols) {
+  if (op.getViewAttr() &&
+      !symbols.lookupNearestSymbolFrom<ViewOp>(op.getOperation(), op.getViewAttr()))
+    return op.emitOpError() << "is as " << op.getViewAttr() << ", which is no ckpt.view";
+  return success();
+}
+
+LogicalResult SourceOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyView(*this, symbols);
+}
+LogicalResult TargetOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyView(*this, symbols);
+}
 LogicalResult SourceOp::verify() { return verifyEndpoint(*this); }
 LogicalResult TargetOp::verify() { return verifyEndpoint(*this); }
 
@@ -50,7 +68,8 @@ LogicalResult JobOp::verify() {
 
 LogicalResult JobOp::verifyRegions() {
   for (Operation &statement : getBody().front()) {
-    if (!isa<RoleOp, DropOp, ObjectsOp, FilesOp, ExpectOp, CheckOp, BudgetOp>(statement))
+    if (!isa<RoleOp, DropOp, ObjectsOp, FilesOp, ExpectOp, CheckOp, BudgetOp, OnlyOp, InitOp>(
+            statement))
       return statement.emitOpError("is not a statement of a job");
     auto targets = statement.getAttrOfType<ArrayAttr>("targets");
     if (!targets)
@@ -115,6 +134,22 @@ LogicalResult ObjectsOp::verify() {
     return emitOpError("names no key");
   if ((getPolicy() == ObjectPolicy::Set) != getValue().has_value())
     return emitOpError("has a value exactly with `set`");
+  return success();
+}
+
+LogicalResult OnlyOp::verify() {
+  if ((!getNames() || getNames()->empty()) && (!getPaths() || getPaths()->empty()))
+    return emitOpError("names no tensor");
+  return success();
+}
+
+LogicalResult InitOp::verify() {
+  if (getRoles().empty())
+    return emitOpError("names no role");
+  auto integer = dyn_cast<IntegerAttr>(getValue());
+  bool isNumber = isa<FloatAttr>(getValue()) || (integer && integer.getType().isInteger(64));
+  if (!isNumber)
+    return emitOpError() << "fills with a number, not with " << getValue();
   return success();
 }
 

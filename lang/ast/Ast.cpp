@@ -61,13 +61,52 @@ const Endpoint *Spec::endpoint(std::string_view name) const {
   return nullptr;
 }
 
+const Model *Spec::model(std::string_view name) const {
+  for (const Model &candidate : models)
+    if (candidate.name == name)
+      return &candidate;
+  return nullptr;
+}
+
+const View *Spec::view(std::string_view name) const {
+  for (const View &candidate : views)
+    if (candidate.name == name)
+      return &candidate;
+  return nullptr;
+}
+
+std::string Path::str() const {
+  std::string out;
+  for (const PathSegment &segment : segments) {
+    if (&segment != &segments.front())
+      out += '.';
+    if (segment.members.empty()) {
+      out += segment.name;
+      if (!segment.index.empty())
+        out += "[" + segment.index + "]";
+      continue;
+    }
+    out += segment.isPack() ? "[" : "{" + segment.index + ":";
+    for (const std::string &member : segment.members) {
+      if (!segment.isPack())
+        out += ' ';
+      else if (&member != &segment.members.front())
+        out += ", ";
+      out += member;
+    }
+    out += segment.isPack() ? "]" : "}";
+  }
+  return out;
+}
+
 bool operator==(const Spec &a, const Spec &b) {
   if (a.lets.size() != b.lets.size())
     return false;
   for (size_t i = 0; i < a.lets.size(); ++i)
     if (a.lets[i].first != b.lets[i].first || !equal(a.lets[i].second, b.lets[i].second))
       return false;
-  return a.endpoints == b.endpoints && a.jobs == b.jobs;
+  return a.uses == b.uses && a.models == b.models && a.views == b.views &&
+         a.endpoints == b.endpoints && a.jobs == b.jobs;
 }
 
 } // namespace recast::lang

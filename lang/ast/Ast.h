@@ -4,55 +4,12 @@
 // Equality ignores source positions, so that two ways of saying the same thing compare equal.
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
+#include "lang/ast/Expr.h"
+#include "lang/ast/Model.h"
+
 #include <string_view>
-#include <utility>
-#include <variant>
-#include <vector>
 
 namespace recast::lang {
-
-/// Line and column, both from 1; 0: made by a program.
-struct Location {
-  uint32_t line = 0, column = 0;
-  bool operator==(const Location &) const { return true; } // Positions never distinguish meaning.
-};
-
-struct Expr;
-using ExprPtr = std::shared_ptr<const Expr>;
-
-/// A call argument or a tuple element, with or without a name.
-struct Arg {
-  std::string name; ///< Empty: positional.
-  ExprPtr value;
-  bool operator==(const Arg &) const;
-};
-
-struct Expr {
-  enum class Kind : uint8_t {
-    Int,    ///< integer
-    Float,  ///< real; `text` keeps the spelling
-    Size,   ///< integer bytes; `text` keeps the spelling ("512MiB")
-    String, ///< text
-    Bool,   ///< integer 0 / 1
-    Name,   ///< text: a bare identifier (a call without arguments)
-    Call,   ///< text(args)
-    Member, ///< operands[0] . text
-    Tuple,  ///< args
-    Binary, ///< operands[0] op operands[1]; text is the operator: ?? + - * / == != < <= > >= and
-  };
-  Kind kind = Kind::Int;
-  Location loc;
-  int64_t integer = 0;
-  double real = 0;
-  std::string text;
-  std::vector<Arg> args;
-  std::vector<ExprPtr> operands;
-  bool operator==(const Expr &) const;
-};
 
 /// `a.b.c`
 struct Ref {
@@ -60,41 +17,6 @@ struct Ref {
   Location loc;
   std::string str() const;
   bool operator==(const Ref &) const = default;
-};
-
-/// A pattern over stored or logical names: '*' any run of characters without '.', '**' any run,
-/// '?' one character.
-struct Glob {
-  std::string text;
-  Location loc;
-  bool operator==(const Glob &) const = default;
-};
-
-// ---- layout steps as written; extents are still expressions
-struct PadStep {
-  std::string axis;
-  ExprPtr multiple;
-  bool operator==(const PadStep &) const;
-};
-struct SplitStep {
-  std::vector<std::string> axes, by;
-  std::string rule; ///< "", "even", "ceil", "balanced", "widths"
-  std::vector<int64_t> widths;
-  bool operator==(const SplitStep &) const = default;
-};
-struct ChunkStep {
-  int64_t dim = 0;
-  std::string by;
-  bool operator==(const ChunkStep &) const = default;
-};
-struct FlatStep {
-  std::string by, per; ///< per: "param" or "group"
-  bool operator==(const FlatStep &) const = default;
-};
-struct LayoutStep {
-  Location loc;
-  std::variant<PadStep, SplitStep, ChunkStep, FlatStep> step;
-  bool operator==(const LayoutStep &) const = default;
 };
 
 // ---- endpoints
@@ -105,7 +27,7 @@ struct SameRule {
   bool operator==(const SameRule &) const = default;
 };
 
-/// `source NAME = FORMAT(args) as same {...} on (..) replicated a, b`
+/// `source NAME = FORMAT(args) as same {...} on (..) replicated a, b`, or `as VIEW(MODEL)`
 struct Endpoint {
   Location loc;
   bool isTarget = false;
@@ -115,16 +37,24 @@ struct Endpoint {
   std::vector<SameRule> same; ///< Rules of `as same { }`; empty: whole tensors.
   std::vector<std::pair<std::string, int64_t>> mesh;
   std::vector<std::string> replicated;
-  bool operator==(const Endpoint &) const = default;
+  std::string view; ///< `as VIEW(model)`; empty: `as same`.
+  ExprPtr model;    ///< The model of the view, as `llama(config("..."))` or a let's name.
+  bool operator==(const Endpoint &o) const {
+    return isTarget == o.isTarget && name == o.name && format == o.format && args == o.args &&
+           same == o.same && view == o.view && equal(model, o.model) && mesh == o.mesh &&
+           replicated == o.replicated;
+  }
 };
 
 // ---- jobs
-/// Which members: roles (empty with isElse: all not mentioned) and, after `in`, names.
+/// Which members: roles (empty with isElse: all not mentioned) and, after `in`, names of either
+/// kind.
 struct Selection {
   Location loc;
   std::vector<std::string> roles;
   bool isElse = false;
-  std::vector<Glob> in;
+  std::vector<Glob> in;    ///< Patterns over names.
+  std::vector<Path> paths; ///< Tensors of the model.
   bool operator==(const Selection &) const = default;
 };
 
@@ -178,6 +108,16 @@ struct CheckStatement { ///< "check" cond: armed, verified while bytes stream by
   std::string otherwise;
   bool operator==(const CheckStatement &) const;
 };
+struct OnlyStatement { ///< "only" paths: the job speaks of these tensors and of no other
+  std::vector<Glob> in;
+  std::vector<Path> paths;
+  bool operator==(const OnlyStatement &) const = default;
+};
+struct InitStatement { ///< "init" sel ":" value: fills elements that have no source
+  Selection selection;
+  Operation value; ///< zeros, ones, constant(v)
+  bool operator==(const InitStatement &) const = default;
+};
 struct BudgetStatement {
   uint64_t bytes = 0;
   std::string text; ///< Spelling, for the formatter.
@@ -187,7 +127,7 @@ struct BudgetStatement {
 struct Statement {
   Location loc;
   std::variant<RoleStatement, ForStatement, ObjectsStatement, FilesStatement, DropStatement,
-               ExpectStatement, CheckStatement, BudgetStatement>
+               ExpectStatement, CheckStatement, BudgetStatement, OnlyStatement, InitStatement>
       node;
   bool operator==(const Statement &) const = default;
 };
@@ -204,7 +144,10 @@ struct Job {
 
 struct Spec {
   std::string file; ///< Where the text came from, for messages; empty: made by a program.
+  std::vector<Use> uses;
   std::vector<std::pair<std::string, ExprPtr>> lets;
+  std::vector<Model> models;
+  std::vector<View> views;
   std::vector<Endpoint> endpoints;
   std::vector<Job> jobs;
 
@@ -212,16 +155,13 @@ struct Spec {
   const ExprPtr *let(std::string_view name) const;
   /// The source or target called `name`, or null.
   const Endpoint *endpoint(std::string_view name) const;
+  const Model *model(std::string_view name) const;
+  const View *view(std::string_view name) const;
 };
 
 bool operator==(const Spec &a, const Spec &b);
 
-// ---- deep comparison of shared expressions
-bool equal(const ExprPtr &a, const ExprPtr &b);
-inline bool Arg::operator==(const Arg &o) const { return name == o.name && equal(value, o.value); }
-inline bool PadStep::operator==(const PadStep &o) const {
-  return axis == o.axis && equal(multiple, o.multiple);
-}
+// ---- comparison of nodes that share expressions
 inline bool FilesStatement::operator==(const FilesStatement &o) const {
   return names == o.names && equal(from, o.from);
 }

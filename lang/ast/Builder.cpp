@@ -2,6 +2,18 @@
 #include "lang/ast/Words.h"
 
 namespace recast::lang {
+namespace {
+
+void addGlobs(std::vector<Glob> &to, std::vector<std::string> &from) {
+  for (std::string &glob : from)
+    to.push_back({std::move(glob), {}});
+}
+void addPaths(std::vector<Path> &to, const std::vector<std::string> &from) {
+  for (const std::string &text : from)
+    to.push_back(path(text));
+}
+
+} // namespace
 
 // ---- endpoints
 
@@ -18,6 +30,10 @@ EndpointRef SpecBuilder::add(bool isTarget, std::string_view name, Format format
 Value SpecBuilder::let(std::string_view name, Value value) {
   spec_.lets.emplace_back(name, value.expr());
   return lang::name(name);
+}
+SpecBuilder &SpecBuilder::use(std::string_view path) {
+  spec_.uses.push_back({{}, std::string(path)});
+  return *this;
 }
 EndpointRef SpecBuilder::source(std::string_view name, Format format) {
   return add(false, name, std::move(format));
@@ -36,6 +52,11 @@ EndpointRef &EndpointRef::replicated(std::vector<std::string> axes) {
 }
 EndpointRef &EndpointRef::same(std::string_view glob, std::vector<LayoutStep> steps) {
   builder_->spec_.endpoints[index_].same.push_back({Glob{std::string(glob), {}}, std::move(steps)});
+  return *this;
+}
+EndpointRef &EndpointRef::as(std::string_view view, const Value &model) {
+  builder_->spec_.endpoints[index_].view = view;
+  builder_->spec_.endpoints[index_].model = model.expr();
   return *this;
 }
 const std::string &EndpointRef::name() const { return builder_->spec_.endpoints[index_].name; }
@@ -80,8 +101,11 @@ Scope::Assignment Scope::elseRoles() {
 }
 
 Scope::Assignment &&Scope::Assignment::in(std::vector<std::string> globs) && {
-  for (std::string &glob : globs)
-    selection_.in.push_back({std::move(glob), {}});
+  addGlobs(selection_.in, globs);
+  return std::move(*this);
+}
+Scope::Assignment &&Scope::Assignment::at(std::vector<std::string> paths) && {
+  addPaths(selection_.paths, paths);
   return std::move(*this);
 }
 void Scope::Assignment::operator=(const Chain &chain) && {
@@ -96,12 +120,31 @@ Scope &Scope::keepElse() {
   elseRoles() = lang::keep();
   return *this;
 }
-Scope &Scope::drop(std::vector<std::string> roles, std::vector<std::string> in) {
+Scope &Scope::drop(std::vector<std::string> roles, std::vector<std::string> in,
+                   std::vector<std::string> paths) {
   DropStatement drop;
   drop.selection.roles = std::move(roles);
-  for (std::string &glob : in)
-    drop.selection.in.push_back({std::move(glob), {}});
+  addGlobs(drop.selection.in, in);
+  addPaths(drop.selection.paths, paths);
   add(std::move(drop));
+  return *this;
+}
+Scope &Scope::only(std::vector<std::string> globs, std::vector<std::string> paths) {
+  OnlyStatement only;
+  addGlobs(only.in, globs);
+  addPaths(only.paths, paths);
+  add(std::move(only));
+  return *this;
+}
+Scope &Scope::init(std::vector<std::string> roles, const Chain &value, std::vector<std::string> in,
+                   std::vector<std::string> paths) {
+  InitStatement init;
+  init.selection.roles = std::move(roles);
+  addGlobs(init.selection.in, in);
+  addPaths(init.selection.paths, paths);
+  if (!value.operations.empty())
+    init.value = value.operations.front();
+  add(std::move(init));
   return *this;
 }
 Scope &Scope::dropElse() {
@@ -113,8 +156,7 @@ Scope &Scope::dropElse() {
 
 Scope &Scope::files(std::vector<std::string> globs, Value from) {
   FilesStatement files;
-  for (std::string &glob : globs)
-    files.names.push_back({std::move(glob), {}});
+  addGlobs(files.names, globs);
   files.from = from.expr();
   add(std::move(files));
   return *this;

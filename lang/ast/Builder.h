@@ -13,6 +13,7 @@
 #pragma once
 
 #include "lang/ast/Ast.h"
+#include "lang/ast/ModelBuilder.h"
 
 #include <concepts>
 #include <span>
@@ -61,6 +62,8 @@ private:
 Value name(std::string_view text);
 /// `name(args)`
 Value callOf(std::string_view name, std::vector<Arg> args);
+/// `config("runs/z3/config.json")`: a JSON file, read when the job is bound.
+Value config(Value path);
 /// An amount of memory: `bytes(512 * MiB)`.
 Value bytes(uint64_t count);
 /// One argument or tuple element, with or without a name.
@@ -116,6 +119,8 @@ public:
   EndpointRef &replicated(std::vector<std::string> axes);
   /// One rule of `as same { GLOB step step }`.
   EndpointRef &same(std::string_view glob, std::vector<LayoutStep> steps);
+  /// `as VIEW(MODEL)`: a view of the spec or of a used file, and its model applied to arguments.
+  EndpointRef &as(std::string_view view, const Value &model);
   const std::string &name() const;
   /// A property in a condition: `run["zero"] == 3`.
   Value operator[](std::string_view property) const;
@@ -176,6 +181,8 @@ public:
   public:
     /// Only members whose names match.
     Assignment &&in(std::vector<std::string> globs) &&;
+    /// Only these tensors of the model: "layer[l].{n: q k v}".
+    Assignment &&at(std::vector<std::string> paths) &&;
     void operator=(const Chain &chain) &&;
 
   private:
@@ -192,7 +199,13 @@ public:
 
   Scope &keep(std::vector<std::string> roles);
   Scope &keepElse();
-  Scope &drop(std::vector<std::string> roles, std::vector<std::string> in = {});
+  Scope &drop(std::vector<std::string> roles, std::vector<std::string> in = {},
+              std::vector<std::string> paths = {});
+  /// `only "globs", paths`
+  Scope &only(std::vector<std::string> globs, std::vector<std::string> paths = {});
+  /// `init roles in "globs", paths: zeros`; `value` is an operation: zeros, ones, constant(v).
+  Scope &init(std::vector<std::string> roles, const Chain &value, std::vector<std::string> in = {},
+              std::vector<std::string> paths = {});
   Scope &dropElse();
   /// Opens an `objects { }` statement.
   Objects objects();
@@ -232,6 +245,10 @@ public:
   SpecBuilder(const SpecBuilder &) = delete;
   SpecBuilder &operator=(const SpecBuilder &) = delete;
 
+  /// `use "std/llama.ucl"`; `link` (lang/ucl/Link.h) brings the file in.
+  SpecBuilder &use(std::string_view path);
+  ModelRef model(std::string_view name, std::vector<std::string> params = {});
+  ViewRef view(std::string_view name, std::string_view model);
   /// `let name = value`; returns the name, for use in other values.
   Value let(std::string_view name, Value value);
   EndpointRef source(std::string_view name, Format format);
@@ -242,8 +259,14 @@ public:
 
 private:
   friend class EndpointRef;
+  friend class ModelRef;
+  friend class ModelScope;
   friend class Objects;
+  friend class RuleRef;
   friend class Scope;
+  friend class ViewRef;
+  std::vector<Model> &models() { return spec_.models; }
+  std::vector<View> &views() { return spec_.views; }
   EndpointRef add(bool isTarget, std::string_view name, Format format);
   std::vector<Statement> &body(size_t job, std::span<const size_t> path);
   Spec spec_;

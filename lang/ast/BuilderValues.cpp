@@ -74,6 +74,7 @@ Value callOf(std::string_view name, std::vector<Arg> args) {
   return Value(ExprPtr(std::move(expr)));
 }
 
+Value config(Value path) { return callOf("config", {arg(std::move(path))}); }
 Value bytes(uint64_t count) {
   return Value(make(Kind::Size, spellSize(count), static_cast<int64_t>(count)));
 }

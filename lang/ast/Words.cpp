@@ -12,6 +12,7 @@ constexpr KnownWord kOperations[] = {
     {"xor", false},        {"planes", false},        {"zstd", false},
     {"rans", false},       {"block8", false},        {"codebook", false},
     {"code_delta", false}, {"group_dropout", false}, {"separate_quant", false}};
+constexpr KnownWord kInits[] = {{"zeros", true}, {"ones", true}, {"constant", true}};
 constexpr KnownWord kPolicies[] = {{"keep", true},  {"drop", true},     {"set", true},
                                    {"merge", true}, {"per_rank", true}, {"by_name", true}};
 constexpr KnownWord kFormats[] = {{"deepspeed", true},   {"deepspeed_universal", true},
@@ -20,20 +21,24 @@ constexpr KnownWord kFormats[] = {{"deepspeed", true},   {"deepspeed_universal",
                                   {"memory", false}};
 constexpr KnownWord kStatements[] = {{"else", true},  {"for", true},      {"objects", true},
                                      {"files", true}, {"drop", true},     {"expect", true},
-                                     {"check", true}, {"budget", true},   {"init", false},
-                                     {"only", false}, {"deadline", false}};
-constexpr KnownWord kItems[] = {{"let", true},     {"source", true},    {"target", true},
-                                {"convert", true}, {"use", false},      {"model", false},
-                                {"view", false},   {"pipeline", false}, {"restore", false},
+                                     {"check", true}, {"budget", true},   {"init", true},
+                                     {"only", true},  {"deadline", false}};
+constexpr KnownWord kSteps[] = {{"pad", true},  {"split", true},  {"chunk", true},
+                                {"flat", true}, {"stage", false}, {"varying", false}};
+constexpr KnownWord kItems[] = {{"use", true},     {"let", true},       {"model", true},
+                                {"view", true},    {"source", true},    {"target", true},
+                                {"convert", true}, {"pipeline", false}, {"restore", false},
                                 {"append", false}, {"delta", false}};
 
 bool isLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 } // namespace
 
 std::span<const KnownWord> operationWords() { return kOperations; }
+std::span<const KnownWord> initWords() { return kInits; }
 std::span<const KnownWord> objectPolicyWords() { return kPolicies; }
 std::span<const KnownWord> formatWords() { return kFormats; }
 std::span<const KnownWord> statementWords() { return kStatements; }
+std::span<const KnownWord> stepWords() { return kSteps; }
 std::span<const KnownWord> itemWords() { return kItems; }
 
 const KnownWord *findWord(std::span<const KnownWord> words, std::string_view name) {

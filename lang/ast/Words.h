@@ -16,12 +16,16 @@ struct KnownWord {
 
 /// What may stand in a chain. A chain that begins with any other name begins with a role.
 std::span<const KnownWord> operationWords();
+/// What elements without a source may be filled with.
+std::span<const KnownWord> initWords();
 /// What may be done with an object.
 std::span<const KnownWord> objectPolicyWords();
 /// Formats of endpoints.
 std::span<const KnownWord> formatWords();
 /// Words that begin a statement of a job.
 std::span<const KnownWord> statementWords();
+/// Words that begin a layout step.
+std::span<const KnownWord> stepWords();
 /// Words that begin an item of a file.
 std::span<const KnownWord> itemWords();
 

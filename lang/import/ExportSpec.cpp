@@ -1,5 +1,5 @@
-#include "dialect/Ckpt/CkptDialect.h"
 #include "lang/ast/Words.h"
+#include "lang/import/ExportModel.h"
 #include "lang/import/ExprAttr.h"
 #include "lang/import/Import.h"
 
@@ -9,7 +9,6 @@ using namespace mlir;
 using namespace recast::ir;
 
 namespace recast::lang {
-namespace {
 
 Location placeOf(mlir::Location loc) {
   if (auto place = dyn_cast<FileLineColLoc>(loc))
@@ -49,13 +48,6 @@ std::vector<Glob> globs(std::optional<ArrayAttr> patterns) {
   return out;
 }
 
-ExprPtr word(StringRef text) {
-  Expr out;
-  out.kind = Expr::Kind::Name;
-  out.text = text.str();
-  return std::make_shared<const Expr>(std::move(out));
-}
-
 Result<LayoutStep> exportStep(Attribute attr) {
   layout::Step known = ckpt::stepOf(attr);
   if (auto *pad = std::get_if<layout::Pad>(&known)) {
@@ -78,6 +70,15 @@ Result<LayoutStep> exportStep(Attribute attr) {
     return badInput("a rule of `same` cannot say `" + layout::str(known) + "`");
   return LayoutStep{{},
                     FlatStep{flat.getBy().str(), ckpt::stringifyFlatScope(flat.getPer()).str()}};
+}
+
+namespace {
+
+ExprPtr word(StringRef text) {
+  Expr out;
+  out.kind = Expr::Kind::Name;
+  out.text = text.str();
+  return std::make_shared<const Expr>(std::move(out));
 }
 
 template <typename Op> Result<Endpoint> exportEndpoint(Op op) {
@@ -104,6 +105,10 @@ template <typename Op> Result<Endpoint> exportEndpoint(Op op) {
     }
   }
   RECAST_ASSIGN(out.replicated, identifiers(op.getReplicated(), op.getLoc()));
+  if (op.getView()) {
+    RECAST_ASSIGN(out.view, identifier(*op.getView(), op.getLoc()));
+    out.model = attrToExpr(*op.getModel());
+  }
   return out;
 }
 
@@ -112,7 +117,22 @@ template <typename Op> Result<Selection> exportSelection(Op op) {
   out.loc = placeOf(op.getLoc());
   out.isElse = op.getIsElse();
   out.in = globs(op.getNames());
+  RECAST_ASSIGN(out.paths, exportPaths(op.getPaths(), op.getLoc()));
   RECAST_ASSIGN(out.roles, identifiers(op.getRoles(), op.getLoc()));
+  return out;
+}
+
+Result<InitStatement> exportInit(ckpt::InitOp op) {
+  InitStatement out;
+  out.selection.loc = out.value.loc = placeOf(op.getLoc());
+  RECAST_ASSIGN(out.selection.roles, identifiers(op.getRoles(), op.getLoc()));
+  out.selection.in = globs(op.getNames());
+  RECAST_ASSIGN(out.selection.paths, exportPaths(op.getPaths(), op.getLoc()));
+  auto whole = dyn_cast<IntegerAttr>(op.getValue());
+  if (whole && (whole.getInt() == 0 || whole.getInt() == 1))
+    out.value.name = whole.getInt() ? "ones" : "zeros";
+  else
+    out.value = {out.value.loc, "constant", {{"", attrToExpr(op.getValue())}}};
   return out;
 }
 
@@ -238,6 +258,14 @@ Status JobExporter::statement(mlir::Operation &op) {
     }
     return add(op, std::move(node));
   }
+  if (auto only = dyn_cast<ckpt::OnlyOp>(op)) {
+    RECAST_ASSIGN(std::vector<Path> paths, exportPaths(only.getPaths(), op.getLoc()));
+    return add(op, OnlyStatement{globs(only.getNames()), std::move(paths)});
+  }
+  if (auto init = dyn_cast<ckpt::InitOp>(op)) {
+    RECAST_ASSIGN(InitStatement node, exportInit(init));
+    return add(op, std::move(node));
+  }
   if (auto budget = dyn_cast<ckpt::BudgetOp>(op)) {
     auto bytes = static_cast<uint64_t>(budget.getSize().getBytes());
     return add(op, BudgetStatement{bytes, spellSize(bytes)});
@@ -263,7 +291,13 @@ Result<Spec> exportSpec(ModuleOp module) {
   if (auto place = dyn_cast<FileLineColLoc>(module.getLoc()))
     out.file = place.getFilename().str();
   for (mlir::Operation &op : *module.getBody()) {
-    if (auto source = dyn_cast<ckpt::SourceOp>(op)) {
+    if (auto model = dyn_cast<ckpt::ModelOp>(op)) {
+      RECAST_ASSIGN(Model made, exportModel(model));
+      out.models.push_back(std::move(made));
+    } else if (auto view = dyn_cast<ckpt::ViewOp>(op)) {
+      RECAST_ASSIGN(View made, exportView(view));
+      out.views.push_back(std::move(made));
+    } else if (auto source = dyn_cast<ckpt::SourceOp>(op)) {
       RECAST_ASSIGN(Endpoint endpoint, exportEndpoint(source));
       out.endpoints.push_back(std::move(endpoint));
     } else if (auto target = dyn_cast<ckpt::TargetOp>(op)) {
@@ -274,8 +308,8 @@ Result<Spec> exportSpec(ModuleOp module) {
       out.jobs.push_back(std::move(made));
     } else {
       return failAt(op.getLoc(),
-                    fmt::format("{} is not declared IR: only endpoints and jobs can be "
-                                "written as text",
+                    fmt::format("{} is not declared IR: only models, views, endpoints and "
+                                "jobs can be written as text",
                                 op.getName().getStringRef().str()));
     }
   }

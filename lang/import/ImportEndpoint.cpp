@@ -84,12 +84,18 @@ Status Importer::endpoint(const Endpoint &endpoint) {
        format = builder_.getStringAttr(endpoint.format);
   auto argList = builder_.getArrayAttr(args);
   ArrayAttr rules = same.empty() ? ArrayAttr() : builder_.getArrayAttr(same);
+  FlatSymbolRefAttr view;
+  Attribute model;
+  if (!endpoint.view.empty()) {
+    view = FlatSymbolRefAttr::get(&context_, endpoint.view);
+    RECAST_ASSIGN(model, condition(endpoint.model, endpoint.loc));
+  }
   if (endpoint.isTarget)
-    ckpt::TargetOp::create(builder_, at(endpoint.loc), name, format, argList, rules, mesh,
-                           strings(endpoint.replicated));
+    ckpt::TargetOp::create(builder_, at(endpoint.loc), name, format, argList, rules, view, model,
+                           mesh, strings(endpoint.replicated));
   else
-    ckpt::SourceOp::create(builder_, at(endpoint.loc), name, format, argList, rules, mesh,
-                           strings(endpoint.replicated));
+    ckpt::SourceOp::create(builder_, at(endpoint.loc), name, format, argList, rules, view, model,
+                           mesh, strings(endpoint.replicated));
   return {};
 }
 

@@ -78,8 +78,9 @@ Status Importer::statement(const Job &job, const Statement &statement, ArrayAttr
   if (const auto *node = std::get_if<FilesStatement>(&statement.node))
     return files(*node, where, targets);
   if (const auto *node = std::get_if<DropStatement>(&statement.node)) {
+    RECAST_ASSIGN(ArrayAttr in, paths(node->selection.paths, where));
     ckpt::DropOp::create(builder_, at(where), strings(node->selection.roles),
-                         node->selection.isElse, globs(node->selection.in), targets);
+                         node->selection.isElse, globs(node->selection.in), in, targets);
     return {};
   }
   if (const auto *node = std::get_if<ExpectStatement>(&statement.node)) {
@@ -94,12 +95,35 @@ Status Importer::statement(const Job &job, const Statement &statement, ArrayAttr
     ckpt::CheckOp::create(builder_, at(where), attr, otherwise, targets);
     return {};
   }
+  if (const auto *node = std::get_if<OnlyStatement>(&statement.node)) {
+    RECAST_ASSIGN(ArrayAttr in, paths(node->paths, where));
+    ckpt::OnlyOp::create(builder_, at(where), globs(node->in), in, targets);
+    return {};
+  }
+  if (const auto *node = std::get_if<InitStatement>(&statement.node))
+    return init(*node, where, targets);
   const auto &budget = std::get<BudgetStatement>(statement.node);
   if (budget.bytes > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
     return failAt(where, "this budget is out of range");
   ckpt::BudgetOp::create(builder_, at(where),
                          ckpt::SizeAttr::get(&context_, static_cast<int64_t>(budget.bytes)),
                          targets);
+  return {};
+}
+
+Status Importer::init(const InitStatement &init, Location where, ArrayAttr targets) {
+  RECAST_ASSIGN(ArrayAttr in, paths(init.selection.paths, where));
+  Attribute value = builder_.getI64IntegerAttr(init.value.name == "ones");
+  if (init.value.name == "constant") {
+    if (init.value.args.size() != 1)
+      return failAt(where, "`constant` takes one number, as in `constant(0.5)`");
+    RECAST_ASSIGN(value, constant(init.value.args[0].value, where));
+  } else if (init.value.name != "zeros" && init.value.name != "ones") {
+    return failAt(where, fmt::format("`{}` is nothing to fill tensors with", init.value.name));
+  }
+  ArrayAttr roles = strings(init.selection.roles);
+  ckpt::InitOp::create(builder_, at(where), roles ? roles : builder_.getArrayAttr({}),
+                       globs(init.selection.in), in, value, targets);
   return {};
 }
 
@@ -126,8 +150,10 @@ Status Importer::role(const RoleStatement &role, Location where, ArrayAttr targe
     from = builder_.getStringAttr(name);
     chain = chain.drop_front();
   }
-  auto op = ckpt::RoleOp::create(builder_, at(where), strings(role.selection.roles),
-                                 role.selection.isElse, globs(role.selection.in), from, targets);
+  RECAST_ASSIGN(ArrayAttr in, paths(role.selection.paths, where));
+  auto op =
+      ckpt::RoleOp::create(builder_, at(where), strings(role.selection.roles),
+                           role.selection.isElse, globs(role.selection.in), in, from, targets);
   OpBuilder::InsertionGuard guard(builder_);
   Block *block = builder_.createBlock(&op.getBody());
   Value value = block->addArgument(ckpt::StateType::get(&context_), at(where));

@@ -26,8 +26,7 @@ std::string placed(const mlir::Location &at, std::string_view message) {
 mlir::Location Importer::at(Location where) {
   if (where.line == 0)
     return UnknownLoc::get(&context_);
-  return FileLineColLoc::get(&context_, spec_.file.empty() ? "<text>" : spec_.file, where.line,
-                             where.column);
+  return FileLineColLoc::get(&context_, file_.empty() ? "<text>" : file_, where.line, where.column);
 }
 
 tl::unexpected<Error> Importer::failAt(Location where, std::string_view message,
@@ -61,12 +60,21 @@ Result<Attribute> Importer::constant(const ExprPtr &expr, Location where) {
 }
 
 Result<ExprPtr> Importer::withoutLets(const ExprPtr &expr, Location where, unsigned depth) {
-  if (!expr || depth > kMaxExprDepth)
-    return failAt(where, expr ? "this condition is nested too deeply" : "a condition is missing");
-  if (expr->kind == Expr::Kind::Name && spec_.let(expr->text))
-    return folded(spec_, expr, where);
-  // The base of a member is an endpoint or another object, never a constant.
-  if (expr->kind == Expr::Kind::Member || (expr->args.empty() && expr->operands.empty()))
+  // A let may name another one twice, and that one again: bounded in work as well.
+  if (!expr || depth > kMaxExprDepth || ++substituted_ > (size_t{1} << 16))
+    return failAt(where, expr ? "this expression is nested too deeply" : "a value is missing");
+  if (expr->kind == Expr::Kind::Name)
+    if (const ExprPtr *value = spec_.let(expr->text)) {
+      // What calls something is known when the job is bound; everything else is now.
+      if (evaluate(spec_, expr))
+        return folded(spec_, expr, where);
+      return withoutLets(*value, where, depth + 1);
+    }
+  // The base of a member is an endpoint or what a function gives, never a constant.
+  bool isEndpoint = expr->kind == Expr::Kind::Member && expr->operands.size() == 1 &&
+                    expr->operands[0] && expr->operands[0]->kind == Expr::Kind::Name &&
+                    !spec_.let(expr->operands[0]->text);
+  if (isEndpoint || (expr->args.empty() && expr->operands.empty()))
     return expr;
   Expr out = *expr;
   for (Arg &arg : out.args) {
@@ -109,6 +117,12 @@ Result<OwningOpRef<ModuleOp>> Importer::import() {
   context_.getOrLoadDialect<ckpt::CkptDialect>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(builder_, at({1, 1}));
   builder_.setInsertionPointToEnd(module->getBody());
+  if (!spec_.uses.empty())
+    return failAt(spec_.uses.front().loc, "used files must be linked before a spec is imported");
+  for (const Model &written : spec_.models)
+    RECAST_TRY(model(written));
+  for (const View &written : spec_.views)
+    RECAST_TRY(view(written));
   for (const Endpoint &written : spec_.endpoints)
     RECAST_TRY(endpoint(written));
   for (const Job &written : spec_.jobs)

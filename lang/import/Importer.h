@@ -15,7 +15,7 @@ namespace recast::lang {
 class Importer {
 public:
   Importer(const Spec &spec, mlir::MLIRContext &context)
-      : spec_(spec), context_(context), builder_(&context),
+      : spec_(spec), file_(spec.file), context_(context), builder_(&context),
         // What the attributes' and ops' own verifiers say becomes part of the error.
         handler_(&context, [this](mlir::Diagnostic &diagnostic) {
           if (said_.empty() && diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error) {
@@ -41,6 +41,17 @@ private:
     return Attr::getChecked(emit, &context_, args...);
   }
 
+  // ---- models and views (ImportModel.cpp)
+  Status model(const Model &model);
+  Status items(const std::vector<ModelItem> &items);
+  Status view(const View &view);
+  Status rule(const ViewRule &rule);
+  Result<ir::ckpt::PathAttr> path(const Path &path, Location where);
+  Result<mlir::ArrayAttr> paths(const std::vector<Path> &written, Location where);
+  /// The expression as it is; `optional` gives null for null.
+  Result<mlir::Attribute> unfolded(const ExprPtr &expr, Location where);
+  Result<mlir::Attribute> optional(const ExprPtr &expr, Location where);
+
   // ---- values
   Result<ExprPtr> folded(const Spec &scope, const ExprPtr &expr, Location where);
   Result<mlir::Attribute> constant(const ExprPtr &expr, Location where);
@@ -62,10 +73,13 @@ private:
   Result<mlir::Value> cast(const Operation &operation, mlir::Value value);
   Status objects(const ObjectsStatement &objects, mlir::ArrayAttr targets);
   Status files(const FilesStatement &files, Location where, mlir::ArrayAttr targets);
+  Status init(const InitStatement &init, Location where, mlir::ArrayAttr targets);
   Result<std::string> leadingRole(const Operation &operation);
   Status endpointIs(const Job &job, const std::string &name, bool isTarget);
 
   const Spec &spec_;
+  std::string file_; ///< That locations point into: the spec's, or a library's.
+  size_t substituted_ = 0;
   mlir::MLIRContext &context_;
   mlir::OpBuilder builder_;
   std::string said_;

@@ -1,6 +1,7 @@
 #include "lang/ucl/Check.h"
 
 #include "lang/ucl/CheckImpl.h"
+#include "lang/ucl/Link.h"
 #include "lang/ucl/Parser.h"
 #include "runtime/base/Checked.h"
 
@@ -74,7 +75,8 @@ void Checker::checkGlob(const Glob &glob, Location at) {
 }
 
 Status Checker::checkCounts() {
-  bool isFine = spec_.lets.size() <= kMaxDeclarations &&
+  bool isFine = spec_.lets.size() <= kMaxDeclarations && spec_.models.size() <= kMaxDeclarations &&
+                spec_.views.size() <= kMaxDeclarations &&
                 spec_.endpoints.size() <= kMaxDeclarations && spec_.jobs.size() <= kMaxDeclarations;
   for (const Job &job : spec_.jobs)
     isFine = isFine && job.targets.size() <= kMaxDeclarations;
@@ -85,8 +87,17 @@ Status Checker::checkCounts() {
                                   kMaxDeclarations)));
 }
 
+Status Checker::runLibrary() {
+  RECAST_TRY(checkCounts());
+  checkModels();
+  return findings();
+}
+
 Status Checker::run() {
   RECAST_TRY(checkCounts());
+  if (!spec_.uses.empty())
+    report(spec_.uses.front().loc, "files that are used must be linked before a spec is checked");
+  checkModels();
   checkLets();
   for (const Endpoint &endpoint : spec_.endpoints)
     checkEndpoint(endpoint);
@@ -94,6 +105,10 @@ Status Checker::run() {
     checkJob(job);
   if (spec_.jobs.empty() && findings_.empty())
     report({}, "there is no job; write `convert SOURCE -> TARGET { .. }`");
+  return findings();
+}
+
+Status Checker::findings() const {
   if (findings_.empty())
     return {};
   std::string message;
@@ -128,7 +143,153 @@ void Checker::checkLets() {
     checkName(loc, name, "a `let`");
     if (!seen.insert(name).second)
       report(loc, fmt::format("`let {}` stands twice", name));
-    constant(value, loc);
+    if (value && isDeferred(*value))
+      checkDeferred(value, loc);
+    else
+      constant(value, loc);
+  }
+}
+
+// ---- models of endpoints
+
+void Checker::checkModels() {
+  // What was brought in by `use` has been checked with its own text.
+  for (const Model &model : spec_.models)
+    if (model.file.empty())
+      checkModel(model);
+  for (const View &view : spec_.views)
+    if (view.file.empty())
+      checkView(view);
+}
+
+bool Checker::isDeferred(const Expr &expr) {
+  if (expr.kind == Expr::Kind::Call || expr.kind == Expr::Kind::Member)
+    return true;
+  auto deferred = [](const ExprPtr &inner) { return inner && isDeferred(*inner); };
+  return std::any_of(expr.operands.begin(), expr.operands.end(), deferred) ||
+         std::any_of(expr.args.begin(), expr.args.end(),
+                     [&](const Arg &arg) { return deferred(arg.value); });
+}
+
+void Checker::checkDeferred(const ExprPtr &expr, Location at, unsigned depth) {
+  if (depth == 0 && !expressible(expr, at, false))
+    return;
+  at = expr->loc.line ? expr->loc : at;
+  if (expr->kind == Expr::Kind::Call) {
+    if (spec_.model(expr->text))
+      modelOf(expr, at, depth);
+    else if (expr->text != "config")
+      report(at, fmt::format("there is no function `{}`; there are `config` and the models",
+                             expr->text));
+    else if (expr->args.size() != 1 || !expr->args[0].name.empty())
+      report(at, "`config` takes the name of one JSON file");
+    else
+      textOf(expr->args[0].value, at, "the file of `config`");
+    return;
+  }
+  if (depth > 256)
+    return report(at, "this value is nested too deeply");
+  for (const ExprPtr &operand : expr->operands)
+    checkDeferred(operand, at, depth + 1);
+  for (const Arg &arg : expr->args)
+    checkDeferred(arg.value, at, depth + 1);
+}
+
+const Model *Checker::modelOf(const ExprPtr &expr, Location at, unsigned depth) {
+  at = expr && expr->loc.line ? expr->loc : at;
+  std::vector<std::string> known;
+  for (const Model &model : spec_.models)
+    known.push_back(model.name);
+  if (depth > 64 || !expr || (expr->kind != Expr::Kind::Name && expr->kind != Expr::Kind::Call)) {
+    report(at, "this is no model; write one with its arguments, as in `llama(config(\"..\"))`");
+    return nullptr;
+  }
+  if (expr->kind == Expr::Kind::Name) {
+    if (const ExprPtr *value = spec_.let(expr->text))
+      return modelOf(*value, at, depth + 1);
+    report(at,
+           fmt::format("nothing is called `{}`{}", expr->text, didYouMean(expr->text, letNames())));
+    return nullptr;
+  }
+  const Model *model = spec_.model(expr->text);
+  if (!model) {
+    report(at, fmt::format("there is no model `{}`{}", expr->text, didYouMean(expr->text, known)));
+    return nullptr;
+  }
+  if (expr->args.size() != model->params.size())
+    report(at, fmt::format("the model `{}` takes {} arguments, not {}", model->name,
+                           model->params.size(), expr->args.size()));
+  for (const Arg &arg : expr->args) {
+    if (!arg.name.empty())
+      report(at, "arguments of a model have no names");
+    if (arg.value && isDeferred(*arg.value))
+      checkDeferred(arg.value, at, depth + 1);
+    else if (arg.value && arg.value->kind == Expr::Kind::Name && spec_.let(arg.value->text))
+      checkDeferred(*spec_.let(arg.value->text), at, depth + 1);
+    else
+      constant(arg.value, at);
+  }
+  return model;
+}
+
+void Checker::checkHow(const Endpoint &endpoint) {
+  if (endpoint.view.empty())
+    return;
+  const View *view = spec_.view(endpoint.view);
+  if (!view) {
+    std::vector<std::string> known{"same"};
+    for (const View &candidate : spec_.views)
+      known.push_back(candidate.name);
+    return reportWord(
+        endpoint.loc, endpoint.view,
+        fmt::format("there is no view `{}`{}", endpoint.view, didYouMean(endpoint.view, known)));
+  }
+  if (!expressible(endpoint.model, endpoint.loc, false))
+    return;
+  const Model *model = modelOf(endpoint.model, endpoint.loc);
+  if (model && model->name != view->model)
+    report(endpoint.loc, fmt::format("`{}` is a view of `{}`, not of `{}`", view->name, view->model,
+                                     model->name));
+  for (const std::string &axis : view->over)
+    if (!endpoint.mesh.empty() &&
+        std::none_of(endpoint.mesh.begin(), endpoint.mesh.end(),
+                     [&](const auto &known) { return known.first == axis; }))
+      reportWord(endpoint.loc, endpoint.view,
+                 fmt::format("the view `{}` cuts over `{}`, which is no axis of the mesh",
+                             view->name, axis));
+}
+
+void Checker::checkPaths(const Job &job, const std::vector<Path> &paths, Location at) {
+  if (paths.empty())
+    return;
+  std::vector<const Model *> models;
+  std::vector<std::string> ends = job.targets;
+  ends.push_back(job.source);
+  for (const std::string &name : ends)
+    if (const Endpoint *endpoint = spec_.endpoint(name))
+      if (const View *view = spec_.view(endpoint->view))
+        if (const Model *model = spec_.model(view->model))
+          models.push_back(model);
+  for (const Path &path : paths) {
+    Location loc = path.loc.line ? path.loc : at;
+    if (models.empty()) {
+      report(loc, "paths need a model: this job's ends are `as same`; write a name pattern in "
+                  "quotes");
+      continue;
+    }
+    std::vector<std::string> known;
+    for (const std::vector<Path> &pack : expand(path))
+      for (const Path &one : pack) {
+        bool found = false;
+        for (const Model *model : models)
+          for (const ModelTensor &tensor : tensorsOf(*model)) {
+            found |= tensor.matches(one);
+            known.push_back(tensor.str());
+          }
+        if (!found)
+          report(loc, fmt::format("no model of this job has a tensor `{}`{}", one.str(),
+                                  didYouMean(one.str(), known)));
+      }
   }
 }
 
@@ -156,6 +317,7 @@ void Checker::checkEndpoint(const Endpoint &endpoint) {
                            endpoint.format, listOf(formatWords())));
   checkArgs(endpoint);
   checkMesh(endpoint);
+  checkHow(endpoint);
   if (!endpoint.isTarget && !endpoint.same.empty())
     report(endpoint.same[0].names.loc.line ? endpoint.same[0].names.loc : loc,
            "how a source is laid out is read from its files; only a target takes layout steps");
@@ -234,33 +396,38 @@ void Checker::checkSameRule(const Endpoint &endpoint, const SameRule &rule) {
       reportWord(loc, axis, fmt::format("the mesh axis `{}` is used twice for one name", axis));
   };
   for (const LayoutStep &step : rule.steps) {
-    Location loc = step.loc;
-    if (auto *pad = std::get_if<PadStep>(&step.step)) {
-      checkPad(endpoint, *pad, loc);
-    } else if (auto *split = std::get_if<SplitStep>(&step.step)) {
-      for (const std::string &axis : split->axes)
-        checkName(loc, axis, "an axis");
-      checkTwice(loc, split->axes, "behind `split`");
-      if (split->axes.empty() || split->by.empty())
-        report(loc, "`split` needs an axis and a mesh axis");
-      bool isKnown = split->rule.empty() || split->rule == "even" || split->rule == "ceil" ||
-                     split->rule == "balanced" || split->rule == "widths";
-      bool hasWidths = !split->widths.empty();
-      if (!isKnown || hasWidths != (split->rule == "widths"))
-        report(loc, "a split is (even), (ceil), (balanced) or (widths 3 5)");
-      if (std::any_of(split->widths.begin(), split->widths.end(), [](int64_t w) { return w < 0; }))
-        report(loc, "a width cannot be negative");
-      for (const std::string &axis : split->by)
-        use(axis, loc);
-    } else if (auto *chunk = std::get_if<ChunkStep>(&step.step)) {
-      if (chunk->dim < 0)
-        report(loc, "dimensions are numbered from 0");
-      use(chunk->by, loc);
-    } else if (auto *flat = std::get_if<FlatStep>(&step.step)) {
-      if (flat->per != "param" && flat->per != "group")
-        report(loc, "`flat` is per `param` or per `group`");
-      use(flat->by, loc);
-    }
+    if (auto *pad = std::get_if<PadStep>(&step.step))
+      checkPad(endpoint, *pad, step.loc);
+    checkStep(step, use);
+  }
+}
+
+void Checker::checkStep(const LayoutStep &step,
+                        const std::function<void(const std::string &, Location)> &use) {
+  Location loc = step.loc;
+  if (auto *split = std::get_if<SplitStep>(&step.step)) {
+    for (const std::string &axis : split->axes)
+      checkName(loc, axis, "an axis");
+    checkTwice(loc, split->axes, "behind `split`");
+    if (split->axes.empty() || split->by.empty())
+      report(loc, "`split` needs an axis and a mesh axis");
+    bool isKnown = split->rule.empty() || split->rule == "even" || split->rule == "ceil" ||
+                   split->rule == "balanced" || split->rule == "widths";
+    bool hasWidths = !split->widths.empty();
+    if (!isKnown || hasWidths != (split->rule == "widths"))
+      report(loc, "a split is (even), (ceil), (balanced) or (widths 3 5)");
+    if (std::any_of(split->widths.begin(), split->widths.end(), [](int64_t w) { return w < 0; }))
+      report(loc, "a width cannot be negative");
+    for (const std::string &axis : split->by)
+      use(axis, loc);
+  } else if (auto *chunk = std::get_if<ChunkStep>(&step.step)) {
+    if (chunk->dim < 0)
+      report(loc, "dimensions are numbered from 0");
+    use(chunk->by, loc);
+  } else if (auto *flat = std::get_if<FlatStep>(&step.step)) {
+    if (flat->per != "param" && flat->per != "group")
+      report(loc, "`flat` is per `param` or per `group`");
+    use(flat->by, loc);
   }
 }
 
@@ -294,6 +461,7 @@ Status check(const Spec &spec, std::string_view text) { return Checker(spec, tex
 
 Result<Spec> parseAndCheck(std::string_view text, std::string file) {
   RECAST_ASSIGN(Spec spec, parse(text, std::move(file)));
+  RECAST_ASSIGN(spec, link(std::move(spec), [](const std::string &) { return std::nullopt; }));
   RECAST_TRY(check(spec, text));
   return spec;
 }

@@ -16,7 +16,7 @@ namespace recast::lang {
 /// its line. Holds for parsed and built specs alike: a spec that passes can be written as text.
 Status check(const Spec &spec, std::string_view text = {});
 
-/// `parse`, then `check`.
+/// `parse`, `link` with the standard library alone, then `check`.
 Result<Spec> parseAndCheck(std::string_view text, std::string file = {});
 
 } // namespace recast::lang

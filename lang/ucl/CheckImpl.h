@@ -2,9 +2,11 @@
 #pragma once
 
 #include "lang/ast/Evaluate.h"
+#include "lang/ast/ModelTensors.h"
 #include "lang/ucl/Lexer.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -17,9 +19,12 @@ class Checker {
 public:
   Checker(const Spec &spec, std::string_view text);
   Status run();
+  /// Models and views only.
+  Status runLibrary();
 
 private:
   Status checkCounts();
+  Status findings() const;
 
   // ---- findings
   /// More findings than are shown: looking for their places would only cost time.
@@ -51,9 +56,40 @@ private:
   void checkArgs(const Endpoint &endpoint);
   void checkMesh(const Endpoint &endpoint);
   void checkSameRule(const Endpoint &endpoint, const SameRule &rule);
+  /// All but pads; `use` is called for every mesh axis.
+  void checkStep(const LayoutStep &step,
+                 const std::function<void(const std::string &, Location)> &use);
+  void checkHow(const Endpoint &endpoint);
+  /// A model applied to its arguments, through `let`s; null after a report.
+  const Model *modelOf(const ExprPtr &expr, Location at, unsigned depth = 0);
+  /// A value that is known when a job is bound: calls of `config` and of models are let through.
+  void checkDeferred(const ExprPtr &expr, Location at, unsigned depth = 0);
+  static bool isDeferred(const Expr &expr);
   void checkPad(const Endpoint &endpoint, const PadStep &pad, Location loc);
   std::vector<std::string> letNames() const;
   std::vector<std::string> endpointNames(bool targets) const;
+
+  // ---- models (CheckModel.cpp)
+  void checkModels();
+  void checkModel(const Model &model);
+  void checkModelItems(const Model &model, const std::vector<ModelItem> &items,
+                       std::vector<std::string> &known, const std::vector<std::string> &dims);
+  void checkModelExpr(const ExprPtr &expr, Location at, bool isCondition,
+                      const std::vector<std::string> &known);
+  void checkModelNames(const Expr &expr, const std::vector<std::string> &known);
+
+  // ---- views (CheckView.cpp)
+  /// The rules that a tensor of the model has.
+  struct Claim {
+    size_t count = 0;
+    bool conditional = true;
+  };
+  void checkView(const View &view);
+  void checkViewRule(const View &view, const ViewRule &rule,
+                     const std::vector<ModelTensor> &tensors, std::vector<Claim> &claims);
+  void checkStoredName(const ViewRule &rule, Location loc);
+  /// Paths of a selection, against the models of the endpoints.
+  void checkPaths(const Job &job, const std::vector<Path> &paths, Location at);
 
   // ---- jobs (CheckJob.cpp)
   /// What the statements for one target, or for all, have laid hold of.
@@ -91,6 +127,9 @@ private:
   void checkFor(JobState &state, const ForStatement &block, Location loc, bool isNested);
   void checkSelection(JobState &state, const Selection &selection,
                       const std::vector<std::string> *forTargets);
+  void checkOnly(JobState &state, const OnlyStatement &only, Location loc,
+                 const std::vector<std::string> *forTargets);
+  void checkInit(JobState &state, const InitStatement &init, Location loc);
   void checkObjects(JobState &state, const ObjectsStatement &objects,
                     const std::vector<std::string> *forTargets);
   void checkPolicy(const Operation &policy);

@@ -63,6 +63,10 @@ void Checker::checkBody(JobState &state, const std::vector<Statement> &body,
       checkCondition(check->condition, loc, *state.job);
       if (!check->otherwise.empty())
         checkName(loc, check->otherwise, "what to do otherwise");
+    } else if (auto *only = std::get_if<OnlyStatement>(&statement.node)) {
+      checkOnly(state, *only, loc, forTargets);
+    } else if (auto *init = std::get_if<InitStatement>(&statement.node)) {
+      checkInit(state, *init, loc);
     } else if (auto *budget = std::get_if<BudgetStatement>(&statement.node)) {
       if (forTargets)
         report(loc, "a budget holds for the whole job, not for one target");
@@ -114,7 +118,9 @@ void Checker::checkSelection(JobState &state, const Selection &selection,
   checkTwice(loc, selection.roles, "in this statement");
   for (const Glob &glob : selection.in)
     checkGlob(glob, loc);
-  if (selection.isElse && (!selection.roles.empty() || !selection.in.empty()))
+  checkPaths(*state.job, selection.paths, loc);
+  if (selection.isElse &&
+      (!selection.roles.empty() || !selection.in.empty() || !selection.paths.empty()))
     report(loc, "`else` stands alone");
   if (!selection.isElse && selection.roles.empty())
     report(loc, "a statement needs a role");
@@ -122,6 +128,8 @@ void Checker::checkSelection(JobState &state, const Selection &selection,
   std::set<std::string> globs;
   for (const Glob &glob : selection.in)
     globs.insert(glob.text);
+  for (const Path &path : selection.paths)
+    globs.insert(path.str());
   if (globs.empty())
     globs.insert("");
   /// True if `claims` already has a member that this selection names as well, for certain.
@@ -151,6 +159,41 @@ void Checker::checkSelection(JobState &state, const Selection &selection,
     for (const std::string &role : selection.roles)
       claims->roles[role].insert(globs.begin(), globs.end());
   }
+}
+
+void Checker::checkOnly(JobState &state, const OnlyStatement &only, Location loc,
+                        const std::vector<std::string> *forTargets) {
+  if (forTargets)
+    report(loc, "`only` holds for the whole job: what it leaves out is read for no target");
+  if (only.in.empty() && only.paths.empty())
+    report(loc, "`only` needs a name pattern or a path");
+  for (const Glob &glob : only.in)
+    checkGlob(glob, loc);
+  checkPaths(*state.job, only.paths, loc);
+}
+
+void Checker::checkInit(JobState &state, const InitStatement &init, Location loc) {
+  const Selection &selection = init.selection;
+  for (const std::string &role : selection.roles)
+    checkName(selection.loc, role, "a role");
+  checkTwice(selection.loc, selection.roles, "in this statement");
+  for (const Glob &glob : selection.in)
+    checkGlob(glob, selection.loc);
+  checkPaths(*state.job, selection.paths, selection.loc);
+  if (selection.isElse)
+    report(loc, "`init` names the roles that it fills");
+  const Operation &value = init.value;
+  if (!findWord(initWords(), value.name))
+    return report(value.loc,
+                  fmt::format("`{}` is nothing to fill tensors with{}; there are {}", value.name,
+                              didYouMean(value.name, initWords()), listOf(initWords())));
+  if (value.name != "constant")
+    return checkNoArgs(value);
+  if (value.args.size() != 1 || !value.args[0].name.empty())
+    return report(value.loc, "`constant` takes one number, as in `constant(0.5)`");
+  ExprPtr number = constant(value.args[0].value, value.loc);
+  if (number && number->kind != Expr::Kind::Int && number->kind != Expr::Kind::Float)
+    report(value.loc, "`constant` takes a number");
 }
 
 void Checker::checkObjects(JobState &state, const ObjectsStatement &objects,

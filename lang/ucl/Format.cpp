@@ -61,6 +61,8 @@ private:
   void findBlocks() {
     std::vector<size_t> open;
     for (size_t i = 0; i < tokens_.size(); ++i) {
+      if (has(i, Token::InPath))
+        continue;
       if (isPunct(i, "{"))
         open.push_back(i);
       if (!isPunct(i, "}"))
@@ -123,14 +125,18 @@ private:
 
   /// Whether a blank stands between token `i` and the one before it on the same line.
   bool isSpaced(size_t i) const {
-    if (has(i, Token::OpensCall) || has(i, Token::Joins) || has(i - 1, Token::Joins))
+    if (has(i, Token::OpensCall) || has(i, Token::Tight) || has(i, Token::Joins) ||
+        has(i - 1, Token::Joins))
       return false;
-    for (std::string_view punct : {")", ",", ":", "."})
+    for (std::string_view punct : {")", "]", ",", ":", "."})
       if (isPunct(i, punct))
         return false;
     if (isPunct(i, "}"))
-      return !isPunct(i - 1, "{");
-    return !isPunct(i - 1, "(") && !isPunct(i - 1, ".");
+      return !isPunct(i - 1, "{") && !has(i, Token::InPath);
+    for (std::string_view punct : {"(", "[", "."})
+      if (isPunct(i - 1, punct))
+        return false;
+    return !(isPunct(i - 1, "{") && has(i - 1, Token::InPath));
   }
 
   /// Whether a long line may be broken before token `i`.
@@ -139,7 +145,7 @@ private:
       return true;
     return tokens_[i].kind == Token::Kind::Id &&
            (spelling(i) == "and" || spelling(i) == "on" || spelling(i) == "split" ||
-            spelling(i) == "chunk" || spelling(i) == "flat") &&
+            spelling(i) == "chunk" || spelling(i) == "flat" || spelling(i) == "pad") &&
            tokens_[i - 1].kind != Token::Kind::Id;
   }
 

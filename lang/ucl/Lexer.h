@@ -23,6 +23,8 @@ struct Token {
     Joins = 4,      ///< '-' of a format name written with dashes.
     OpensBody = 8,  ///< '{' of a job or a `for`: never on one line.
     BeforeHow = 16, ///< The `as` of an endpoint.
+    Tight = 32,     ///< '[' right behind a name.
+    InPath = 64,    ///< '{' and '}' of a choice, which are no block.
   };
   Kind kind = Kind::End;
   uint8_t flags = 0;

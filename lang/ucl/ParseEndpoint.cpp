@@ -4,8 +4,6 @@
 
 namespace recast::lang {
 namespace {
-constexpr KnownWord kSteps[] = {{"pad", true},  {"split", true},  {"chunk", true},
-                                {"flat", true}, {"stage", false}, {"varying", false}};
 constexpr KnownWord kSplitRules[] = {
     {"even", true}, {"ceil", true}, {"balanced", true}, {"widths", true}};
 constexpr KnownWord kFlatUnits[] = {{"param", true}, {"group", true}};
@@ -25,7 +23,7 @@ Result<Endpoint> Parser::endpoint() {
   unsigned height = 0;
   RECAST_TRY(arguments(out.args, height));
   flag(Token::BeforeHow);
-  RECAST_TRY(expectWord("as", "`as same`"));
+  RECAST_TRY(expectWord("as", "`as same` or `as VIEW(MODEL)`"));
   RECAST_TRY(how(out));
   // What may follow is optional, and the next item begins with a word of its own.
   if (takeWord("on"))
@@ -57,11 +55,18 @@ Result<std::string> Parser::formatName() {
 }
 
 Status Parser::how(Endpoint &endpoint) {
-  if (atName() && !atWord("same"))
-    return errorHere(atPunct("(", 1)
-                         ? "models and views are not part of this version; write `as same`"
-                         : fmt::format("expected `same` after `as`, found {}", describe(peek())));
-  RECAST_TRY(expectWord("same", "`same` after `as`"));
+  if (atName() && (!atWord("same") || atPunct("(", 1))) {
+    endpoint.view = spelling(peek());
+    advance();
+    if (!atPunct("("))
+      return expected(fmt::format("`(` and the model of the view `{}`; without a view write `same`",
+                                  endpoint.view));
+    flag(Token::OpensCall);
+    advance();
+    RECAST_ASSIGN(endpoint.model, expression());
+    return expectPunct(")", "after the model of a view");
+  }
+  RECAST_TRY(expectWord("same", "`same` or a view after `as`"));
   if (!takePunct("{"))
     return {};
   while (!atPunct("}")) {
@@ -118,9 +123,9 @@ Result<LayoutStep> Parser::step() {
   } else if (atWord("stage") || atWord("varying")) {
     return errorHere(fmt::format("the step {} is not part of this version", describe(peek())));
   } else {
-    std::string near = atKind(Kind::Id) ? didYouMean(spelling(peek()), kSteps) : std::string();
-    return errorHere(fmt::format("expected a layout step ({}), found {}{}", listOf(kSteps, "or"),
-                                 describe(peek()), near));
+    std::string near = atKind(Kind::Id) ? didYouMean(spelling(peek()), stepWords()) : std::string();
+    return errorHere(fmt::format("expected a layout step ({}), found {}{}",
+                                 listOf(stepWords(), "or"), describe(peek()), near));
   }
   return out;
 }

@@ -42,7 +42,19 @@ bool Parser::isRole(size_t ahead) const {
   if (atPunct(":", ahead + 1) || atPunct(",", ahead + 1))
     return true;
   // `in` begins the names of a selection only where a name follows: `drop in` drops the role `in`.
-  return atWord("in", ahead + 1) && atKind(Kind::String, ahead + 2);
+  if (!atWord("in", ahead + 1))
+    return false;
+  if (atKind(Kind::String, ahead + 2))
+    return true;
+  // These may be followed by a name of their own, `in` for one, and then by the next statement.
+  bool isStatement = findWord(statementWords(), spelling(peek(ahead))) ||
+                     atWord("otherwise", ahead) || atWord("and", ahead);
+  if (isStatement && findWord(statementWords(), spelling(peek(ahead + 2))))
+    return false;  // `drop in` and the next statement.
+  if (isStatement) // `for in {` opens a block for the target `in`.
+    return atPath(ahead + 2) && !atPunct("{", ahead + 2) && !atWord("in", ahead + 2) &&
+           !isRole(ahead + 2);
+  return atPath(ahead + 2);
 }
 
 Result<Statement> Parser::statement() {
@@ -82,13 +94,21 @@ Result<Statement> Parser::statement() {
     out.node = std::move(check);
     return out;
   }
+  if (atWord("init"))
+    return initStatement();
+  if (takeWord("only")) {
+    OnlyStatement only;
+    RECAST_TRY(pathsAndGlobs(only.in, only.paths));
+    out.node = std::move(only);
+    return out;
+  }
   std::string_view word = spelling(peek());
   if (findWord(statementWords(), word))
     return errorHere(fmt::format("`{}` is not part of this version", word));
   if (atWord("in", 1)) {
     advance();
     advance();
-    return noPath();
+    return expected("a name pattern in quotes or a path of the model after `in`");
   }
   // A role without its colon, or a misspelt statement.
   std::string near = didYouMean(word, statementWords());
@@ -124,16 +144,20 @@ Result<Selection> Parser::selection(bool isStatement) {
   if (!atWord("in") || (!isStatement && isRole()))
     return out;
   advance();
-  if (!atKind(Kind::String))
-    return noPath();
-  RECAST_ASSIGN(out.in, globs("a name pattern in quotes"));
+  RECAST_TRY(pathsAndGlobs(out.in, out.paths));
   return out;
 }
 
-tl::unexpected<Error> Parser::noPath() const {
-  return errorHere(fmt::format("expected a name pattern in quotes after `in`, found {}; paths of a "
-                               "model are not part of this version",
-                               describe(peek())));
+Result<Statement> Parser::initStatement() {
+  Statement out;
+  out.loc = peek().loc;
+  advance();
+  InitStatement init;
+  RECAST_ASSIGN(init.selection, selection(/*isStatement=*/true));
+  RECAST_TRY(expectPunct(":", "and a value such as `zeros`"));
+  RECAST_ASSIGN(init.value, call(listOf(initWords(), "or")));
+  out.node = std::move(init);
+  return out;
 }
 
 Result<std::vector<Operation>> Parser::chain() {

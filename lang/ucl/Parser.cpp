@@ -117,9 +117,15 @@ Result<Spec> Parser::file() {
     flag(Token::BeginsItem);
     const Token &start = peek();
     if (start.kind != Kind::Id)
-      return expected("`let`, `source`, `target` or `convert`");
+      return expected(listOf(itemWords(), "or"));
     std::string word(spelling(start));
-    if (word == "let") {
+    if (word == "use") {
+      Use use;
+      use.loc = start.loc;
+      advance();
+      RECAST_ASSIGN(use.path, expectString("the name of a file in quotes after `use`"));
+      spec.uses.push_back(std::move(use));
+    } else if (word == "let") {
       advance();
       RECAST_ASSIGN(std::string name, expectName("a name after `let`"));
       RECAST_TRY(expectPunct("=", "and a value"));
@@ -131,9 +137,12 @@ Result<Spec> Parser::file() {
     } else if (word == "convert") {
       RECAST_ASSIGN(Job made, job());
       spec.jobs.push_back(std::move(made));
-    } else if (word == "use" || word == "model" || word == "view") {
-      return errorHere("models and views are not part of this version; `as same` uses the names "
-                       "and shapes of the source");
+    } else if (word == "model") {
+      RECAST_ASSIGN(Model made, model());
+      spec.models.push_back(std::move(made));
+    } else if (word == "view") {
+      RECAST_ASSIGN(View made, view());
+      spec.views.push_back(std::move(made));
     } else if (word == "pipeline") {
       return errorHere("pipelines are not part of this version");
     } else if (findWord(itemWords(), word)) {

@@ -91,6 +91,20 @@ private:
   Result<SplitStep> splitStep();
   Status mesh(Endpoint &endpoint);
 
+  // ---- models and views (ParseModel.cpp)
+  Result<Model> model();
+  Result<std::vector<ModelItem>> modelItems();
+  Result<GroupDecl> group();
+  Result<TensorDecl> tensor();
+  Result<View> view();
+  Result<ViewRule> viewRule();
+  Result<Path> path();
+  Result<PathSegment> pathSegment();
+  /// Whether a path may begin at the token.
+  bool atPath(size_t ahead = 0) const;
+  bool atStep() const;
+  Status pathsAndGlobs(std::vector<Glob> &globs, std::vector<Path> &paths);
+
   // ---- jobs (ParseJob.cpp)
   Result<Job> job();
   Status body(std::vector<Statement> &body, std::string_view what);
@@ -101,8 +115,8 @@ private:
   Result<ObjectRule> objectRule();
   Result<Statement> filesStatement();
   Result<Statement> budgetStatement();
+  Result<Statement> initStatement();
   Result<Selection> selection(bool isStatement);
-  tl::unexpected<Error> noPath() const;
   Result<std::vector<Operation>> chain();
   /// Whether the word at `ahead` begins a role statement: `:`, `,` or `in` follows.
   bool isRole(size_t ahead = 0) const;

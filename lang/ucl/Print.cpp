@@ -24,10 +24,16 @@ int bindingOf(const Expr &expr) {
 class Printer {
 public:
   std::string spec(const Spec &spec) {
+    for (const Use &use : spec.uses)
+      out_ += "use " + spellString(use.path) + '\n';
     for (const auto &[name, value] : spec.lets)
       out_ += fmt::format("let {} = {}\n", name, text(value));
-    if (!spec.lets.empty())
+    if (!spec.uses.empty() || !spec.lets.empty())
       out_ += '\n';
+    for (const Model &made : spec.models)
+      model(made);
+    for (const View &made : spec.views)
+      view(made);
     for (const Endpoint &made : spec.endpoints)
       endpoint(made);
     for (const Job &made : spec.jobs) {
@@ -121,9 +127,71 @@ private:
     return out;
   }
 
+  static std::string names(const std::vector<Glob> &patterns, const std::vector<Path> &paths) {
+    std::string out = globs(patterns);
+    for (const Path &path : paths)
+      out += (out.empty() ? "" : ", ") + path.str();
+    return out;
+  }
+
+  void model(const Model &model) {
+    out_ += fmt::format("model {}({}) {{\n", model.name, fmt::join(model.params, ", "));
+    for (const Dim &dim : model.dims)
+      out_ += fmt::format("{}{} = {}", &dim == &model.dims.front() ? "dims " : ", ", dim.name,
+                          text(dim.size));
+    out_ += model.dims.empty() ? "" : "\n";
+    items(model.items);
+    out_ += "}\n\n";
+  }
+
+  void items(const std::vector<ModelItem> &items) {
+    for (const ModelItem &item : items) {
+      if (auto *group = std::get_if<GroupDecl>(&item.node)) {
+        out_ += fmt::format("{}[{} < {}] {{\n", group->name, group->index, text(group->below));
+        this->items(group->items);
+        out_ += "}\n";
+        continue;
+      }
+      const auto &tensor = std::get<TensorDecl>(item.node);
+      out_ += tensor.name + " (";
+      for (const auto &axis : tensor.axes)
+        out_ +=
+            fmt::format("{}{}", &axis == &tensor.axes.front() ? "" : ", ", fmt::join(axis, " "));
+      out_ += ')';
+      if (tensor.tied)
+        out_ += " tied " + tensor.tied->str();
+      if (tensor.when)
+        out_ += " when " + text(tensor.when);
+      if (tensor.condition)
+        out_ += " if " + text(tensor.condition);
+      out_ += '\n';
+    }
+  }
+
+  void view(const View &view) {
+    out_ += fmt::format("view {} of {}", view.name, view.model);
+    if (!view.over.empty())
+      out_ += fmt::format(" over ({})", fmt::join(view.over, ", "));
+    out_ += " {\n";
+    for (const ViewRule &rule : view.rules) {
+      out_ += rule.path.str() + " = " + spellString(rule.stored);
+      if (!rule.map.empty())
+        out_ += ": " + spellString(rule.map);
+      for (const LayoutStep &made : rule.steps)
+        step(made);
+      if (rule.condition)
+        out_ += " if " + text(rule.condition);
+      out_ += '\n';
+    }
+    for (const Glob &glob : view.ignores)
+      out_ += "ignore " + spellString(glob.text) + '\n';
+    out_ += "}\n\n";
+  }
+
   void endpoint(const Endpoint &endpoint) {
-    out_ += fmt::format("{} {} = {}{} as same", endpoint.isTarget ? "target" : "source",
-                        endpoint.name, endpoint.format, args(endpoint.args));
+    out_ += fmt::format("{} {} = {}{} as ", endpoint.isTarget ? "target" : "source", endpoint.name,
+                        endpoint.format, args(endpoint.args));
+    out_ += endpoint.view.empty() ? "same" : endpoint.view + "(" + text(endpoint.model) + ")";
     if (!endpoint.same.empty()) {
       out_ += " {\n";
       for (const SameRule &rule : endpoint.same) {
@@ -166,7 +234,8 @@ private:
     if (selection.isElse)
       return "else";
     std::string out = fmt::format("{}", fmt::join(selection.roles, ", "));
-    return selection.in.empty() ? out : out + " in " + globs(selection.in);
+    std::string in = names(selection.in, selection.paths);
+    return in.empty() ? out : out + " in " + in;
   }
 
   std::string call(const Operation &operation) {
@@ -208,6 +277,10 @@ private:
       out_ += "check " + text(check->condition);
       if (!check->otherwise.empty())
         out_ += " otherwise " + check->otherwise;
+    } else if (auto *only = std::get_if<OnlyStatement>(&statement.node)) {
+      out_ += "only " + names(only->in, only->paths);
+    } else if (auto *init = std::get_if<InitStatement>(&statement.node)) {
+      out_ += fmt::format("init {}: {}", selection(init->selection), call(init->value));
     } else if (auto *budget = std::get_if<BudgetStatement>(&statement.node)) {
       out_ += "budget " + size(budget->text, budget->bytes);
     }

@@ -4,6 +4,7 @@
 #include "lang/import/Import.h"
 #include "lang/ucl/Check.h"
 #include "lang/ucl/Format.h"
+#include "lang/ucl/Link.h"
 #include "lang/ucl/Parser.h"
 #include "runtime/capi/Instantiate.h"
 #include "runtime/io/File.h"
@@ -28,6 +29,15 @@ std::string besideThisProgram(const char *name) {
   return (std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / name).string();
 }
 
+/// A file that a spec uses; there may be none of that name.
+Result<std::optional<std::string>> readUsed(const std::string &path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored))
+    return std::nullopt;
+  RECAST_ASSIGN(std::string text, io::readWhole(path, kLargestSpec));
+  return text;
+}
+
 } // namespace
 
 Result<lang::Spec> loadSpec(const std::string &path, const std::vector<std::string> &defines) {
@@ -39,6 +49,7 @@ Result<lang::Spec> loadSpec(const std::string &path, const std::vector<std::stri
       return usage(fmt::format("-D takes name=value, not '{}'", define));
     RECAST_TRY(lang::define(spec, define.substr(0, equals), define.substr(equals + 1)));
   }
+  RECAST_ASSIGN(spec, lang::link(std::move(spec), readUsed));
   RECAST_TRY(lang::check(spec, text));
   return spec;
 }

@@ -114,8 +114,8 @@ TEST_F(Import, ConstantsAreFolded) {
 
 TEST_F(Import, MeshAxesStandForTheirSizesInSteps) {
   Spec spec;
-  Endpoint source{{}, false, "s", "deepspeed", {}, {}, {}, {}};
-  Endpoint target{{}, true, "t", "dcp", {}, {}, {{"dp", 2}, {"tp", 4}}, {"dp"}};
+  Endpoint source{{}, false, "s", "deepspeed", {}, {}, {}, {}, {}, {}};
+  Endpoint target{{}, true, "t", "dcp", {}, {}, {{"dp", 2}, {"tp", 4}}, {"dp"}, {}, {}};
   auto tp = std::make_shared<Expr>();
   tp->kind = Expr::Kind::Name;
   tp->text = "tp";
@@ -247,8 +247,8 @@ TEST_F(Import, RefusesEndpointsThatDoNotFit) {
 TEST_F(Import, AnAstMadeByAProgramMayBeWrongInAnyWay) {
   auto refused = [&](const Spec &spec) { return !importSpec(spec, context_); };
   Spec spec;
-  spec.endpoints = {{{}, false, "s", "deepspeed", {}, {}, {}, {}},
-                    {{}, true, "t", "safetensors", {}, {}, {}, {}}};
+  spec.endpoints = {{{}, false, "s", "deepspeed", {}, {}, {}, {}, {}, {}},
+                    {{}, true, "t", "safetensors", {}, {}, {}, {}, {}, {}}};
   spec.jobs = {{{}, "convert", "s", {"t"}, {}}};
   ASSERT_FALSE(refused(spec));
   auto with = [&](auto node) {
@@ -258,8 +258,8 @@ TEST_F(Import, AnAstMadeByAProgramMayBeWrongInAnyWay) {
   };
   EXPECT_TRUE(refused(with(RoleStatement{})));
   EXPECT_TRUE(refused(with(RoleStatement{{}, {{{}, "keep", {}}}})));
-  EXPECT_TRUE(refused(with(RoleStatement{{{}, {"a"}, true, {}}, {{{}, "keep", {}}}})));
-  EXPECT_TRUE(refused(with(RoleStatement{{{}, {"a"}, false, {}}, {{{}, "cast", {{"", {}}}}}})));
+  EXPECT_TRUE(refused(with(RoleStatement{{{}, {"a"}, true, {}, {}}, {{{}, "keep", {}}}})));
+  EXPECT_TRUE(refused(with(RoleStatement{{{}, {"a"}, false, {}, {}}, {{{}, "cast", {{"", {}}}}}})));
   EXPECT_TRUE(refused(with(ForStatement{})));
   EXPECT_TRUE(refused(with(FilesStatement{})));
   EXPECT_TRUE(refused(with(DropStatement{})));

@@ -69,7 +69,39 @@ target new = safetensors("out", max_shard_size = big)      as same {
   "balanced" split d0 by tp (balanced)
 } on (dp = 2, tp = 4, ep = 1) replicated ep, dp
 target other = deepspeed_universal("out2") as same
+model tiny(c, heads) {
+  dims g = c.kv_heads ?? c.heads, r = heads / g, d = c.head_dim ?? 8, h = c.hidden,
+      L = c.layers + 0, V = 100
+  embed (V, h)
+  layer[l < L] {
+    q (g r d, h)
+    k (g d, h)
+    v (g d, h)
+    expert[e < c.experts ?? 1] {
+      w (h) if c.experts > 1 and c.layers >= 2
+    }
+    tied (h)
+    scale ()
+  }
+  head (V, h) tied embed when c.tie == true if c.has_head ?? true
+}
+view packed of tiny over (tp, ep) {
+  ignore "rotary.*"
+  embed = "embed" pad V to multiple of 128 * tp split V by tp
+  layer[l].[q, k, v] = "layers.{l}.qkv": "((g r d) + (g d) + (g d)) h" split g r by tp (ceil)
+  layer[l].expert[e].{n: w} = "layers.{l}.{n}": "e h" chunk 0 by ep
+  layer[l].tied = "layers.{l}.tied" if h > 4
+  layer[l].scale = "layers.{l}.scale"
+  head = "head" flat tp per param
+}
+let m = tiny(config(root + "/config.json"), 8)
+source viewed = deepspeed("runs/v") as packed(m) on (tp = 2, ep = 2)
 convert old -> new, other {
+  only "layers.*", layer[l].{n: q k v}, head
+  init weight in "x", layer[l].q: constant(0.5)
+  init bias: ones
+  frozen in layer[l].q, layer[l].[k, v]: keep
+  drop buffer in layer[l].expert[e].w
   expect old.zero == 3 and old.mesh == (dp = 8) and old.iteration < 10 and old.step >= 2 and 1 != 2
   expect old.iteration + 1 <= 10 * zero and old.tag > "a" and yes
   master, exp_avg in "layers.*", "norm?": keep

@@ -142,20 +142,31 @@ INSTANTIATE_TEST_SUITE_P(
     Messages, ParserErrors,
     testing::Values(
         Golden{"soruce run = deepspeed(\"x\") as same",
-               "job.ucl:1:1: expected `let`, `source`, `target` or `convert`, found `soruce`; did "
-               "you mean `source`?\n"
+               "job.ucl:1:1: expected `use`, `let`, `model`, `view`, `source`, `target` or "
+               "`convert`, found `soruce`; did you mean `source`?\n"
                "  1 | soruce run = deepspeed(\"x\") as same\n"
                "    | ^~~~~~"},
-        Golden{"use \"std/llama.ucl\"",
-               "job.ucl:1:1: models and views are not part of this version; `as same` uses the "
-               "names and shapes of the source\n"
-               "  1 | use \"std/llama.ucl\"\n"
-               "    | ^~~"},
-        Golden{"\n  model llama(c) {}",
-               "job.ucl:2:3: models and views are not part of this version; `as same` uses the "
-               "names and shapes of the source\n"
-               "  2 |   model llama(c) {}\n"
-               "    |   ^~~~~"},
+        Golden{"use std/llama.ucl",
+               "job.ucl:1:5: expected the name of a file in quotes after `use`, found `std`\n"
+               "  1 | use std/llama.ucl\n"
+               "    |     ^~~"},
+        Golden{"model m(c) { q (h, }", "job.ucl:1:20: expected an axis, found `}`\n"
+                                       "  1 | model m(c) { q (h, }\n"
+                                       "    |                    ^"},
+        Golden{"model m() { layer[l L] {} }",
+               "job.ucl:1:21: expected `<` and the number of members, as in `layer[l < L]`, found "
+               "`L`\n"
+               "  1 | model m() { layer[l L] {} }\n"
+               "    |                     ^"},
+        Golden{"view v of m { layer[l].{n q} = \"x\" }",
+               "job.ucl:1:27: expected `:` and the names of a choice, found `q`\n"
+               "  1 | view v of m { layer[l].{n q} = \"x\" }\n"
+               "    |                           ^"},
+        Golden{"view v of m { q = gptq(codes: \"x\") }",
+               "job.ucl:1:19: encoded tensors (`quantised(codes: \"..\", scales: \"..\")`) are not "
+               "part of this version\n"
+               "  1 | view v of m { q = gptq(codes: \"x\") }\n"
+               "    |                   ^~~~"},
         Golden{"pipeline p {}", "job.ucl:1:1: pipelines are not part of this version\n"
                                 "  1 | pipeline p {}\n"
                                 "    | ^~~~~~~~"},
@@ -164,12 +175,13 @@ INSTANTIATE_TEST_SUITE_P(
                "it has\n"
                "  1 | restore a -> b {}\n"
                "    | ^~~~~~~"},
-        Golden{"source a = dcp(\"x\") as hf(m)",
-               "job.ucl:1:24: models and views are not part of this version; write `as same`\n"
-               "  1 | source a = dcp(\"x\") as hf(m)\n"
-               "    |                        ^~"},
+        Golden{"source a = dcp(\"x\") as hf",
+               "job.ucl:1:26: expected `(` and the model of the view `hf`; without a view write "
+               "`same`, found the end of the text\n"
+               "  1 | source a = dcp(\"x\") as hf\n"
+               "    |                          ^"},
         Golden{"source a = dcp(\"x\")",
-               "job.ucl:1:20: expected `as same`, found the end of the text\n"
+               "job.ucl:1:20: expected `as same` or `as VIEW(MODEL)`, found the end of the text\n"
                "  1 | source a = dcp(\"x\")\n"
                "    |                    ^"},
         Golden{"let true = 1",
@@ -219,15 +231,15 @@ INSTANTIATE_TEST_SUITE_P(
                "job.ucl:1:18: unknown statement `obejcts`; did you mean `objects`?\n"
                "  1 | convert a -> b { obejcts { else: keep } }\n"
                "    |                  ^~~~~~~"},
-        Golden{"convert a -> b { init weight: zeros }",
-               "job.ucl:1:18: `init` is not part of this version\n"
-               "  1 | convert a -> b { init weight: zeros }\n"
-               "    |                  ^~~~"},
-        Golden{"convert a -> b { weight in layer[l].q : keep }",
-               "job.ucl:1:28: expected a name pattern in quotes after `in`, found `layer`; paths "
-               "of a model are not part of this version\n"
-               "  1 | convert a -> b { weight in layer[l].q : keep }\n"
-               "    |                            ^~~~~"},
+        Golden{"convert a -> b { init weight zeros }",
+               "job.ucl:1:30: expected `:` and a value such as `zeros`, found `zeros`\n"
+               "  1 | convert a -> b { init weight zeros }\n"
+               "    |                              ^~~~~"},
+        Golden{"convert a -> b { weight in 3 : keep }",
+               "job.ucl:1:28: expected a name pattern in quotes or a path of the model after `in`, "
+               "found `3`\n"
+               "  1 | convert a -> b { weight in 3 : keep }\n"
+               "    |                            ^"},
         Golden{"convert a -> b { expect a.zero = 3 }",
                "job.ucl:1:32: a comparison is written `==`\n"
                "  1 | convert a -> b { expect a.zero = 3 }\n"

@@ -31,7 +31,33 @@ target new = safetensors("out", max_shard_size = big) as same {
   "even" split d0 by tp (even)   "balanced" split d0 by tp (balanced)
 } on (dp = 2, tp = 4, ep = 1) replicated ep, dp
 target other = deepspeed_universal("out2") as same
+model tiny(c, heads) {
+  dims g = c.kv_heads ?? c.heads, r = heads / g, d = c.head_dim ?? 8, h = c.hidden, L = c.layers + 0, V = 100
+  embed (V, h)
+  layer[l < L] {
+    q (g r d, h)   k (g d, h)   v (g d, h)
+    expert[e < c.experts ?? 1] { w (h) if c.experts > 1 and c.layers >= 2 }
+    tied (h)   scale ()
+  }
+  head (V, h) tied embed when c.tie == true if c.has_head ?? true
+}
+view packed of tiny over (tp, ep) {
+  ignore "rotary.*"
+  embed = "embed" pad V to multiple of 128 * tp split V by tp
+  layer[l].[q, k, v] = "layers.{l}.qkv" : "((g r d) + (g d) + (g d)) h" split g r by tp (ceil)
+  layer[l].expert[e].{n: w} = "layers.{l}.{n}" : "e h" chunk 0 by ep
+  layer[l].tied = "layers.{l}.tied" if h > 4
+  layer[l].scale = "layers.{l}.scale"
+  head = "head" flat tp per param
+}
+let m = tiny(config(root + "/config.json"), 8)
+source viewed = deepspeed("runs/v") as packed(m) on (tp = 2, ep = 2)
 convert old -> new, other {
+  only "layers.*", layer[l].{n: q k v}, head
+  init weight in "x", layer[l].q : constant(0.5)
+  init bias : ones
+  frozen in layer[l].q, layer[l].[k, v] : keep
+  drop buffer in layer[l].expert[e].w
   expect old.zero == 3 and old.mesh == (dp = 8) and old.iteration < 10 and old.step >= 2 and 1 != 2
   expect old.iteration + 1 <= 10 * zero and old.tag > "a" and yes
   master, exp_avg in "layers.*", "norm?" : keep
@@ -94,7 +120,46 @@ inline void buildEverything(SpecBuilder &s) {
       .replicated({"ep", "dp"});
   auto other = s.target("other", deepspeed_universal("out2"));
 
+  auto tiny = s.model("tiny", {"c", "heads"});
+  auto c = name("c");
+  tiny.dim("g", c["kv_heads"].orElse(c["heads"]))
+      .dim("r", name("heads") / name("g"))
+      .dim("d", c["head_dim"].orElse(8))
+      .dim("h", c["hidden"])
+      .dim("L", c["layers"] + 0)
+      .dim("V", 100);
+  tiny.tensor("embed", {"V", "h"});
+  auto layer = tiny.group("layer", "l", name("L"));
+  layer.tensor("q", {"g r d", "h"});
+  layer.tensor("k", {"g d", "h"});
+  layer.tensor("v", {"g d", "h"});
+  layer.group("expert", "e", c["experts"].orElse(1))
+      .tensor("w", {"h"})
+      .onlyIf(c["experts"] > 1 && c["layers"] >= 2);
+  layer.tensor("tied", {"h"});
+  layer.tensor("scale", {});
+  tiny.tensor("head", {"V", "h"})
+      .tiedWhen("embed", c["tie"] == true)
+      .onlyIf(c["has_head"].orElse(true));
+  auto packed = s.view("packed", "tiny").over({"tp", "ep"});
+  packed.ignore("rotary.*");
+  packed.rule("embed", "embed").step(pad("V", Value(128) * name("tp"))).step(split({"V"}, {"tp"}));
+  packed.rule("layer[l].[q, k, v]", "layers.{l}.qkv")
+      .map("((g r d) + (g d) + (g d)) h")
+      .step(split({"g", "r"}, {"tp"}, "ceil"));
+  packed.rule("layer[l].expert[e].{n: w}", "layers.{l}.{n}").map("e h").step(chunk(0, "ep"));
+  packed.rule("layer[l].tied", "layers.{l}.tied").onlyIf(name("h") > 4);
+  packed.rule("layer[l].scale", "layers.{l}.scale");
+  packed.rule("head", "head").step(flat("tp", "param"));
+  auto m = s.let("m", tiny({config(root + Value("/config.json")), 8}));
+  s.source("viewed", deepspeed("runs/v")).as("packed", m).on({{"tp", 2}, {"ep", 2}});
+
   auto job = s.convert(old, {next, other});
+  job.only({"layers.*"}, {"layer[l].{n: q k v}", "head"});
+  job.init({"weight"}, operation("constant", {arg(0.5)}), {"x"}, {"layer[l].q"});
+  job.init({"bias"}, operation("ones"));
+  job.role("frozen").at({"layer[l].q", "layer[l].[k, v]"}) = keep();
+  job.drop({"buffer"}, {}, {"layer[l].expert[e].w"});
   job.expect(old["zero"] == 3 && old["mesh"] == tuple({arg("dp", 8)}) && old["iteration"] < 10 &&
              old["step"] >= 2 && Value(1) != Value(2));
   job.expect(old["iteration"] + 1 <= Value(10) * zero && old["tag"] > "a" && yes);
