@@ -12,14 +12,19 @@
 
 namespace recast::codegen {
 
-/// A recipe to compile into the function `symbol`, of device::cpu::KernelFn's signature.
+/// What the name of a kernel for boxes ends in (device::cpu::kBoxSuffix, which is built later).
+inline constexpr std::string_view kBoxSuffix = "_box";
+
+/// A recipe to compile into the function `symbol`, of device::cpu::KernelFn's signature, and
+/// `symbol` + kBoxSuffix, of BoxKernelFn's.
 struct Kernel {
   recipe::Recipe recipe;
   std::string symbol;
 };
 
-/// The kernels as one module of func, scf, arith (over vectors) and llvm pointers: contiguous
-/// elements, a vector loop and a scalar loop for the rest. Fails with Usage on a recipe that has
+/// The kernels as one module of func, scf, arith (over vectors) and llvm pointers: each a
+/// vector loop and a scalar loop for the rest; boxes with loops for contiguous columns, for
+/// transposes and for any strides. Fails with Usage on a recipe that has
 /// checks (a kernel has no verdict to give) or does not verify. The context has the dialects loaded
 /// on return.
 Result<mlir::OwningOpRef<mlir::ModuleOp>>

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <fmt/format.h>
+#include <numeric>
 
 using namespace mlir;
 
@@ -16,57 +17,231 @@ namespace {
 using recipe::Op;
 using recipe::Recipe;
 
-/// Builds one kernel function.
+/// Builds the functions of one kernel.
 class KernelEmitter {
 public:
   KernelEmitter(ImplicitLocOpBuilder &builder, const Kernel &kernel, const Target &target)
       : b_(builder), kernel_(kernel), recipe_(kernel.recipe), target_(target) {}
 
   void run() {
-    Type pointer = LLVM::LLVMPointerType::get(b_.getContext());
-    Type i64 = b_.getI64Type();
-    auto function =
-        func::FuncOp::create(b_, kernel_.symbol, b_.getFunctionType({pointer, pointer, i64}, {}));
+    emitContiguous();
+    emitBox();
+  }
+
+private:
+  using Bases = std::vector<Value>; ///< Pointers, one per slot.
+
+  Type pointer() { return LLVM::LLVMPointerType::get(b_.getContext()); }
+  Value index(int64_t value) { return arith::ConstantIntOp::create(b_, b_.getI64Type(), value); }
+  Value atLeastZero(Value value) { return arith::MaxSIOp::create(b_, value, index(0)); }
+  Value roundedDown(Value value, int64_t powerOfTwo) {
+    return arith::AndIOp::create(b_, value, index(-powerOfTwo));
+  }
+
+  /// A function with the given parameters, its body by `emit`, in the default environment if some
+  /// cast wants it.
+  template <typename Emit> void function(StringRef name, ArrayRef<Type> parameters, Emit emit) {
+    auto function = func::FuncOp::create(b_, name, b_.getFunctionType(parameters, {}));
     OpBuilder::InsertionGuard guard(b_);
     b_.setInsertionPointToStart(function.addEntryBlock());
     inputs_ = basePointers(function.getArgument(0), recipe_.inputCount());
     outputs_ = basePointers(function.getArgument(1), recipe_.outputCount());
-
-    Value zero = index(0);
-    Value count = arith::MaxSIOp::create(b_, function.getArgument(2), zero);
-    const int64_t step = lanesPerStep();
     Value saved = usesFloatUnit() ? enterDefaultEnvironment() : Value();
-    Value whole = arith::AndIOp::create(b_, count, index(-step));
-    loop(zero, whole, step);
-    loop(whole, count, 1);
+    emit(function.getArguments());
     if (saved)
       controlWord("ldmxcsr", saved);
     func::ReturnOp::create(b_);
   }
 
-private:
-  Value index(int64_t value) { return arith::ConstantIntOp::create(b_, b_.getI64Type(), value); }
+  void emitContiguous() {
+    function(kernel_.symbol, {pointer(), pointer(), b_.getI64Type()},
+             [&](ValueRange arguments) { row(inputs_, outputs_, atLeastZero(arguments[2])); });
+  }
 
-  std::vector<Value> basePointers(Value array, size_t count) {
-    Type pointer = LLVM::LLVMPointerType::get(b_.getContext());
-    std::vector<Value> bases;
+  /// Rows and columns: contiguous columns row by row; a transpose in square blocks; else one by
+  /// one.
+  void emitBox() {
+    Type i64 = b_.getI64Type();
+    function(kernel_.symbol + std::string(kBoxSuffix), {pointer(), pointer(), i64, i64, pointer()},
+             [&](ValueRange arguments) {
+               Value rows = atLeastZero(arguments[2]), columns = atLeastZero(arguments[3]);
+               readStrides(arguments[4]);
+               Value contiguous = allEqual(/*inputColumns=*/true);
+               ifElse(
+                   contiguous,
+                   [&] {
+                     loop(index(0), rows, 1, [&](Value r) {
+                       row(moved(inputs_, inputStrides_, r, index(0)),
+                           moved(outputs_, outputStrides_, r, index(0)), columns);
+                     });
+                   },
+                   [&] {
+                     ifElse(
+                         allEqual(/*inputColumns=*/false), [&] { transpose(rows, columns); },
+                         [&] { oneByOne(index(0), rows, index(0), columns); });
+                   });
+             });
+  }
+
+  void transpose(Value rows, Value columns) {
+    const int64_t side = blockSide();
+    Value wholeRows = roundedDown(rows, side), wholeColumns = roundedDown(columns, side);
+    loop(index(0), wholeRows, side,
+         [&](Value r) { loop(index(0), wholeColumns, side, [&](Value c) { block(side, r, c); }); });
+    oneByOne(index(0), wholeRows, wholeColumns, columns);
+    oneByOne(wholeRows, rows, index(0), columns);
+  }
+
+  /// `side` runs of as many elements from every input become as many runs of every output.
+  void block(int64_t side, Value r, Value c) {
+    Lanes lanes(b_, side * side);
+    std::vector<Value> loads;
+    for (size_t slot = 0; slot < recipe_.inputCount(); ++slot) {
+      Type run = Lanes(b_, side).integers(bitWidth(recipe_.inputType(slot)));
+      std::vector<Value> runs;
+      for (int64_t j = 0; j < side; ++j) {
+        Value column = arith::AddIOp::create(b_, c, index(j));
+        runs.push_back(LLVM::LoadOp::create(
+            b_, run, address(inputs_[slot], inputStrides_[slot], r, column), /*alignment=*/1));
+      }
+      loads.push_back(joined(std::move(runs)));
+    }
+    std::vector<Value> results = evaluate(lanes, loads);
+    for (size_t slot = 0; slot < results.size(); ++slot) {
+      std::vector<Value> runs = transposed(results[slot], side);
+      for (int64_t i = 0; i < side; ++i) {
+        Value at = arith::AddIOp::create(b_, r, index(i));
+        LLVM::StoreOp::create(b_, runs[i], address(outputs_[slot], outputStrides_[slot], at, c),
+                              /*alignment=*/1);
+      }
+    }
+  }
+
+  Value shuffle(Value a, Value b, ArrayRef<int64_t> mask) {
+    return vector::ShuffleOp::create(b_, a, b, mask);
+  }
+  Value joined(std::vector<Value> parts) {
+    while (parts.size() > 1) {
+      std::vector<Value> pairs;
+      for (size_t i = 0; i < parts.size(); i += 2) {
+        SmallVector<int64_t> mask(2 * cast<VectorType>(parts[i].getType()).getNumElements());
+        std::iota(mask.begin(), mask.end(), 0);
+        pairs.push_back(shuffle(parts[i], parts[i + 1], mask));
+      }
+      parts = std::move(pairs);
+    }
+    return parts[0];
+  }
+
+  /// A square as one vector, row after row, to its columns. A round of interleaving turns the bits
+  /// of (row, column) by one place; after all rounds they have changed sides.
+  std::vector<Value> transposed(Value square, int64_t side) {
+    std::vector<Value> runs;
+    for (int64_t i = 0; i < side; ++i) {
+      SmallVector<int64_t> mask(side);
+      std::iota(mask.begin(), mask.end(), i * side);
+      runs.push_back(shuffle(square, square, mask));
+    }
+    for (int64_t round = 1; round < side; round *= 2) {
+      std::vector<Value> next;
+      for (int64_t i = 0; i < side / 2; ++i)
+        for (int64_t half : {int64_t{0}, side / 2}) {
+          SmallVector<int64_t> mask;
+          for (int64_t k = 0; k < side / 2; ++k)
+            mask.append({half + k, side + half + k});
+          next.push_back(shuffle(runs[i], runs[i + side / 2], mask));
+        }
+      runs = std::move(next);
+    }
+    return runs;
+  }
+
+  /// Side of the blocks of a transpose: they fit the registers of the target.
+  int64_t blockSide() const {
+    unsigned widest = widestElement();
+    if (widest == 1)
+      return 16;
+    return widest > 4 || (widest == 4 && target_.vectorBytes == 16) ? 4 : 8;
+  }
+
+  void oneByOne(Value fromRow, Value toRow, Value fromColumn, Value toColumn) {
+    loop(fromRow, toRow, 1, [&](Value r) {
+      loop(fromColumn, toColumn, 1, [&](Value c) {
+        Lanes lanes(b_, 1);
+        body(lanes, moved(inputs_, inputStrides_, r, c), moved(outputs_, outputStrides_, r, c),
+             index(0));
+      });
+    });
+  }
+
+  /// Byte strides of rows and columns, from the array of the caller.
+  void readStrides(Value array) {
+    int32_t next = 0;
+    auto read = [&](std::vector<std::pair<Value, Value>> &strides, size_t slots) {
+      auto one = [&]() -> Value {
+        Value at = LLVM::GEPOp::create(b_, pointer(), b_.getI64Type(), array,
+                                       ArrayRef<LLVM::GEPArg>{next++});
+        return LLVM::LoadOp::create(b_, b_.getI64Type(), at);
+      };
+      strides.clear();
+      for (size_t slot = 0; slot < slots; ++slot) {
+        Value row = one();
+        strides.emplace_back(row, one());
+      }
+    };
+    read(inputStrides_, recipe_.inputCount());
+    read(outputStrides_, recipe_.outputCount());
+  }
+  /// Whether outputs have contiguous columns, and inputs contiguous columns or rows.
+  Value allEqual(bool inputColumns) {
+    Value all = arith::ConstantIntOp::create(b_, b_.getI1Type(), 1);
+    auto require = [&](Value stride, DType type) {
+      Value equal =
+          arith::CmpIOp::create(b_, arith::CmpIPredicate::eq, stride, index(byteWidth(type)));
+      all = arith::AndIOp::create(b_, all, equal);
+    };
+    for (size_t slot = 0; slot < inputs_.size(); ++slot)
+      require(inputColumns ? inputStrides_[slot].second : inputStrides_[slot].first,
+              recipe_.inputType(slot));
+    for (size_t slot = 0; slot < outputs_.size(); ++slot)
+      require(outputStrides_[slot].second, recipe_.outputType(slot));
+    return all;
+  }
+  Value address(Value base, std::pair<Value, Value> strides, Value r, Value c) {
+    Value offset = arith::AddIOp::create(b_, arith::MulIOp::create(b_, r, strides.first),
+                                         arith::MulIOp::create(b_, c, strides.second));
+    return LLVM::GEPOp::create(b_, pointer(), b_.getIntegerType(8), base,
+                               ArrayRef<LLVM::GEPArg>{offset});
+  }
+  Bases moved(const Bases &bases, const std::vector<std::pair<Value, Value>> &strides, Value r,
+              Value c) {
+    Bases out;
+    for (size_t slot = 0; slot < bases.size(); ++slot)
+      out.push_back(address(bases[slot], strides[slot], r, c));
+    return out;
+  }
+
+  Bases basePointers(Value array, size_t count) {
+    Bases bases;
     for (size_t slot = 0; slot < count; ++slot) {
-      Value at = LLVM::GEPOp::create(b_, pointer, pointer, array,
+      Value at = LLVM::GEPOp::create(b_, pointer(), pointer(), array,
                                      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(slot)});
-      bases.push_back(LLVM::LoadOp::create(b_, pointer, at));
+      bases.push_back(LLVM::LoadOp::create(b_, pointer(), at));
     }
     return bases;
+  }
+
+  unsigned widestElement() const {
+    unsigned widest = 1;
+    for (const recipe::Node &node : recipe_.nodes)
+      widest = std::max(widest, byteWidth(node.type));
+    return widest;
   }
 
   /// Two vectors of the widest element. With four, instruction selection stores the parts of a
   /// split result from the last to the first, which costs memory bandwidth (f32 to f16 on AVX2:
   /// 0.6x).
-  int64_t lanesPerStep() const {
-    unsigned widest = 1;
-    for (const recipe::Node &node : recipe_.nodes)
-      widest = std::max(widest, byteWidth(node.type));
-    return std::max(2 * target_.vectorBytes / widest, 1u);
-  }
+  int64_t lanesPerStep() const { return std::max(2 * target_.vectorBytes / widestElement(), 1u); }
 
   bool usesFloatUnit() const {
     for (const recipe::Node &node : recipe_.nodes)
@@ -100,51 +275,83 @@ private:
                               LLVM::AsmDialectAttr(), ArrayAttr());
   }
 
-  void loop(Value from, Value to, int64_t step) {
-    scf::ForOp::create(b_, from, to, index(step), ValueRange{},
-                       [&](OpBuilder &inner, Location loc, Value at, ValueRange) {
-                         OpBuilder::InsertionGuard guard(b_);
-                         b_.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
-                         Lanes lanes(b_, step);
-                         body(lanes, at);
-                         scf::YieldOp::create(b_);
-                       });
+  /// Calls `emit` with an insertion point inside.
+  template <typename Emit> void at(OpBuilder &inner, Emit emit) {
+    OpBuilder::InsertionGuard guard(b_);
+    b_.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+    emit();
+    scf::YieldOp::create(b_);
+  }
+  template <typename Emit> void loop(Value from, Value to, int64_t step, Emit emit) {
+    scf::ForOp::create(
+        b_, from, to, index(step), ValueRange{},
+        [&](OpBuilder &inner, Location, Value i, ValueRange) { at(inner, [&] { emit(i); }); });
+  }
+  template <typename Then, typename Else> void ifElse(Value condition, Then then, Else otherwise) {
+    scf::IfOp::create(
+        b_, condition, [&](OpBuilder &inner, Location) { at(inner, then); },
+        [&](OpBuilder &inner, Location) { at(inner, otherwise); });
   }
 
-  void body(Lanes &lanes, Value at) {
-    std::vector<Value> values(recipe_.nodes.size());
+  /// `count` contiguous elements: vectors, then one by one.
+  void row(const Bases &inputs, const Bases &outputs, Value count) {
+    const int64_t step = lanesPerStep();
+    Value whole = roundedDown(count, step);
+    for (auto [from, to, lanesOfStep] :
+         {std::tuple(index(0), whole, step), std::tuple(whole, count, int64_t{1})})
+      loop(from, to, lanesOfStep, [&, count = lanesOfStep](Value i) {
+        Lanes lanes(b_, count);
+        body(lanes, inputs, outputs, i);
+      });
+  }
+
+  /// Loads, computes and stores the lanes that begin at element `i`.
+  void body(Lanes &lanes, const Bases &inputs, const Bases &outputs, Value i) {
+    std::vector<Value> loads;
+    for (size_t slot = 0; slot < inputs.size(); ++slot)
+      loads.push_back(LLVM::LoadOp::create(b_, lanes.integers(bitWidth(recipe_.inputType(slot))),
+                                           element(inputs[slot], recipe_.inputType(slot), i),
+                                           /*alignment=*/1));
+    std::vector<Value> results = evaluate(lanes, loads);
+    for (size_t slot = 0; slot < outputs.size(); ++slot)
+      LLVM::StoreOp::create(b_, results[slot], element(outputs[slot], recipe_.outputType(slot), i),
+                            /*alignment=*/1);
+  }
+
+  /// What is stored to each output, from what each input holds.
+  std::vector<Value> evaluate(Lanes &lanes, const std::vector<Value> &loads) {
+    std::vector<Value> values(recipe_.nodes.size()), results(recipe_.outputCount());
     for (size_t i = 0; i < recipe_.nodes.size(); ++i) {
       const recipe::Node &node = recipe_.nodes[i];
       switch (node.op) {
       case Op::Load:
-        values[i] = LLVM::LoadOp::create(b_, lanes.integers(bitWidth(node.type)),
-                                         element(inputs_[node.slot], node.type, at),
-                                         /*alignment=*/1);
+        values[i] = loads[node.slot];
         break;
       case Op::Cast:
         values[i] = emitCast(lanes, values[node.a], recipe_.nodes[node.a].type, node.type,
                              node.overflow, target_);
         break;
       case Op::Store:
-        LLVM::StoreOp::create(b_, values[node.a], element(outputs_[node.slot], node.type, at),
-                              /*alignment=*/1);
+        results[node.slot] = values[node.a];
         break;
       case Op::CheckEqual:
         llvm_unreachable("refused before");
       }
     }
+    return results;
   }
 
-  Value element(Value base, DType type, Value at) {
+  Value element(Value base, DType type, Value i) {
     return LLVM::GEPOp::create(b_, base.getType(), b_.getIntegerType(bitWidth(type)), base,
-                               ArrayRef<LLVM::GEPArg>{at});
+                               ArrayRef<LLVM::GEPArg>{i});
   }
 
   ImplicitLocOpBuilder &b_;
   const Kernel &kernel_;
   const Recipe &recipe_;
   const Target &target_;
-  std::vector<Value> inputs_, outputs_;
+  Bases inputs_, outputs_;
+  std::vector<std::pair<Value, Value>> inputStrides_, outputStrides_; ///< Bytes: row, column.
 };
 } // namespace
 

@@ -65,7 +65,8 @@ Status proveReads(const plan::Plan &plan, const plan::Family &family, const plan
     if (input.file == plan::kNone)
       continue; // A value known now.
     ++counts.reads;
-    uint64_t bytes = static_cast<uint64_t>(run.count) * byteWidth(family.inputs[i].dtype);
+    int64_t span = run.dims.empty() ? run.count : layout::spanOfBox(plan::operandDims(run, i));
+    uint64_t bytes = static_cast<uint64_t>(span) * byteWidth(family.inputs[i].dtype);
     const plan::SourceFile &file = plan.files[input.file];
     if (rangeInside(input.offset, bytes, file.size))
       continue;
@@ -118,12 +119,20 @@ Status proveMember(const plan::Plan &plan, const plan::Family &family, uint32_t 
       outputs[o] = &tensor.tiling;
     }
   }
-  RECAST_TRY(expander.expand(member, [&](const plan::Run &run) -> Status {
+  RECAST_TRY(expander.expandBoxes(member, [&](const plan::Run &run) -> Status {
     ++counts.runs;
     RECAST_TRY(proveReads(plan, family, run, counts));
     for (size_t o = 0; o < width; ++o) {
-      uint64_t bytes = static_cast<uint64_t>(run.count) * byteWidth(family.outputs[o].dtype);
-      outputs[o]->add(run.outputs[o].tensorByte, run.outputs[o].tensorByte + bytes);
+      uint64_t unit = byteWidth(family.outputs[o].dtype), begin = run.outputs[o].tensorByte;
+      if (run.dims.empty()) {
+        outputs[o]->add(begin, begin + static_cast<uint64_t>(run.count) * unit);
+        continue;
+      }
+      layout::Segments segments(plan::operandDims(run, family.inputs.size() + o));
+      do {
+        uint64_t at = begin + static_cast<uint64_t>(segments.offset()) * unit;
+        outputs[o]->add(at, at + static_cast<uint64_t>(segments.count()) * unit);
+      } while (segments.advance());
     }
     return {};
   }));

@@ -1,5 +1,6 @@
 // Which source bytes the tasks touch: each once, needed or only checked.
 #include "runtime/capi/Instantiate.h"
+#include "runtime/exec/Box.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -27,11 +28,11 @@ std::vector<Touch> allTouches(const exec::Program &program) {
   std::vector<Touch> touches;
   for (uint32_t t = 0; t < program.tasks.size(); ++t) {
     const exec::Task &task = program.tasks[t];
-    for (const exec::TaskInput &input : task.inputs)
-      if (!input.isConstant())
-        touches.push_back(
-            {input.file, input.offset,
-             input.offset + static_cast<uint64_t>(task.count) * byteWidth(input.dtype), t});
+    for (size_t i = 0; i < task.inputs.size(); ++i)
+      if (!task.inputs[i].isConstant())
+        exec::forEachSegment(program, task, i, [&](uint64_t offset, uint64_t bytes) {
+          touches.push_back({task.inputs[i].file, offset, offset + bytes, t});
+        });
   }
   std::sort(touches.begin(), touches.end());
   return touches;

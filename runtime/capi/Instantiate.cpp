@@ -139,6 +139,17 @@ Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
     task.outputs[o].file = place.file;
     task.outputs[o].offset = place.offset + run.outputs[o].tensorByte;
   }
+  for (const plan::RunDim &dim : run.dims)
+    task.dims.push_back({dim.extent, dim.logicalStride, dim.strides});
+  // In the order in which the first input lies in its file.
+  for (size_t i = 0; i < task.inputs.size(); ++i)
+    if (!task.inputs[i].isConstant()) {
+      std::sort(task.dims.begin(), task.dims.end(),
+                [i](const exec::TaskDim &a, const exec::TaskDim &b) {
+                  return a.strides[i] > b.strides[i];
+                });
+      break;
+    }
   return task;
 }
 
@@ -161,7 +172,7 @@ Status Instantiator::addFamily(uint32_t index) {
     if (plan::isScalarMember(family, m))
       continue;
     program.names.push_back(plan_.strings[family.memberNames[m]]);
-    RECAST_TRY(expander.expand(m, [&](const plan::Run &run) -> Status {
+    RECAST_TRY(expander.expandBoxes(m, [&](const plan::Run &run) -> Status {
       RECAST_ASSIGN(exec::Task task, makeTask(run));
       program.tasks.push_back(std::move(task));
       return {};

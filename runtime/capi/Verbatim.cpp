@@ -1,6 +1,7 @@
 // Files kept byte for byte. Their bytes may already be read by tasks (weights that a check compares
 // with their masters), so copies join those tasks and only the gaps get tasks of their own.
 #include "runtime/capi/Instantiate.h"
+#include "runtime/exec/Box.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -9,16 +10,12 @@
 namespace recast::capi::detail {
 namespace {
 
-/// One input range of one task, by position in its file.
+/// One segment of an input of one task, by position in its file.
 struct Touch {
   uint64_t begin = 0, end = 0;
   uint32_t task = 0;
   uint16_t input = 0;
 };
-
-uint64_t inputBytes(const exec::Task &task, const exec::TaskInput &input) {
-  return static_cast<uint64_t>(task.count) * byteWidth(input.dtype);
-}
 
 class Copier {
 public:
@@ -31,14 +28,19 @@ public:
     const std::vector<Touch> touches = touchesOf(use.source);
     for (const Touch &touch : touches) {
       copyGap(use, position, touch.begin);
+      position = touch.end;
       exec::Task &task = program_.tasks[touch.task];
+      const exec::TaskInput &input = task.inputs[touch.input];
+      if (touch.begin != input.offset)
+        continue; // A further segment of a strided task.
       exec::TaskOutput output;
-      output.slice = copySlice(task.inputs[touch.input].dtype);
+      output.slice = copySlice(input.dtype);
       output.file = use.target;
       output.offset = use.offset + touch.begin;
       output.inputs = {touch.input};
       task.outputs.push_back(std::move(output));
-      position = touch.end;
+      for (exec::TaskDim &dim : task.dims)
+        dim.strides.push_back(dim.strides[touch.input]);
     }
     copyGap(use, position, size);
   }
@@ -50,8 +52,10 @@ private:
         const exec::Task &task = program_.tasks[t];
         for (size_t i = 0; i < task.inputs.size(); ++i) {
           const exec::TaskInput &input = task.inputs[i];
-          touches_[input.file].push_back(
-              {input.offset, input.offset + inputBytes(task, input), t, static_cast<uint16_t>(i)});
+          if (!input.isConstant())
+            exec::forEachSegment(program_, task, i, [&](uint64_t offset, uint64_t bytes) {
+              touches_[input.file].push_back({offset, offset + bytes, t, static_cast<uint16_t>(i)});
+            });
         }
       }
     std::vector<Touch> &list = touches_[source];

@@ -1,5 +1,7 @@
 #include "runtime/exec/Bytes.h"
 
+#include "runtime/exec/Box.h"
+
 #include <algorithm>
 #include <tuple>
 
@@ -51,10 +53,12 @@ TouchedBytes touchedBytes(const Program &program) {
       const TaskInput &input = task.inputs[i];
       if (input.isConstant())
         continue;
-      Range range{input.file, input.offset, input.offset + taskBytes(task, input.dtype)};
-      append(all, range);
-      if (reachesOutput(task, i))
-        append(needed, range);
+      const bool reaches = reachesOutput(task, i);
+      forEachSegment(program, task, i, [&](uint64_t offset, uint64_t bytes) {
+        append(all, {input.file, offset, offset + bytes});
+        if (reaches)
+          append(needed, {input.file, offset, offset + bytes});
+      });
     }
   TouchedBytes out;
   out.needed = unionSize(needed);

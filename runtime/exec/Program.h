@@ -79,8 +79,17 @@ struct TaskCheck {
   std::vector<uint16_t> inputs;
 };
 
-/// `count` consecutive elements, read once from every input, pushed into every output. No byte of a
-/// source file belongs to two tasks.
+/// One axis of a strided task. Strides in elements, of each input, then of each output, all at
+/// least 1 (0 for constants); they never let two elements of an operand meet: each stride is at
+/// least the span of the axes with smaller ones.
+struct TaskDim {
+  int64_t extent = 1;
+  int64_t logicalStride = 0; ///< In the tensor, for messages.
+  std::vector<int64_t> strides;
+};
+
+/// `count` consecutive elements, or a box of as many, read once from every input, pushed into every
+/// output. No byte of a source file belongs to two tasks.
 struct Task {
   int64_t count = 0;
   int64_t first = 0; ///< Index of the first element in the tensor, for messages.
@@ -88,6 +97,9 @@ struct Task {
   std::vector<TaskInput> inputs;
   std::vector<TaskOutput> outputs;
   std::vector<TaskCheck> checks;
+  /// None: consecutive elements. Else offsets name the first element of a box; in order of falling
+  /// stride of the first input that is not a constant.
+  std::vector<TaskDim> dims;
 };
 
 struct Program {

@@ -1,6 +1,7 @@
 #include "runtime/exec/Schedule.h"
 
 #include "runtime/base/Checked.h"
+#include "runtime/exec/Box.h"
 #include "runtime/exec/Bytes.h"
 
 #include <algorithm>
@@ -46,6 +47,12 @@ std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &
     const Task &task = program.tasks[order[i]];
     const TaskInput &primary = task.inputs[0];
     uint64_t bytes = taskBytes(task, primary.dtype);
+    if (!task.dims.empty()) {
+      for (int64_t part = 0, parts = unitsOf(program, task).size(); part < parts; ++part)
+        units.push_back({i, i + 1, part, 1});
+      filled = kUnitBytes;
+      continue;
+    }
     if (bytes > kUnitBytes) {
       auto step = static_cast<int64_t>(kUnitBytes / byteWidth(primary.dtype));
       for (int64_t first = 0; first < task.count; first += step)
@@ -53,7 +60,9 @@ std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &
       filled = kUnitBytes;
       continue;
     }
-    bool sameFile = i > 0 && program.tasks[order[i - 1]].inputs[0].file == primary.file;
+    // A unit of small tasks holds no strided one.
+    bool sameFile = i > 0 && program.tasks[order[i - 1]].dims.empty() &&
+                    program.tasks[order[i - 1]].inputs[0].file == primary.file;
     if (!sameFile || filled + bytes > kUnitBytes) {
       units.push_back({i, i, 0, -1});
       filled = 0;
@@ -69,10 +78,11 @@ Status account(const Program &program, const Task &task, Schedule &schedule) {
   for (const TaskInput &input : task.inputs)
     if (!input.isConstant())
       schedule.bytesToRead += taskBytes(task, input.dtype);
+  schedule.hasBoxes |= !task.dims.empty();
   schedule.maxInputs = std::max(schedule.maxInputs, task.inputs.size());
   for (const TaskOutput &output : task.outputs) {
     const recipe::Recipe &slice = program.slices[output.slice];
-    schedule.needsResults |= !recipe::isCopy(slice);
+    schedule.needsResults |= !recipe::isCopy(slice) || !task.dims.empty();
     auto sum = checkedAdd(schedule.taskBytes[output.file], taskBytes(task, slice.outputType(0)));
     // Below the size of the file, or bytes are written twice.
     if (!sum || *sum > program.targets[output.file].size)
@@ -97,10 +107,15 @@ Result<Schedule> makeSchedule(const Program &program) {
     RECAST_TRY(account(program, program.tasks[task], out));
   out.units = cutUnits(program, out.order);
   for (const Unit &unit : out.units)
-    for (uint32_t i = unit.begin; i < unit.end; ++i)
-      out.maxExtents += program.tasks[out.order[i]].outputs.size();
+    for (uint32_t i = unit.begin; i < unit.end; ++i) {
+      // What a strided task leaves without a hash lies between extents, cut to the size of a unit.
+      const Task &task = program.tasks[out.order[i]];
+      out.maxExtents += task.outputs.size() * (task.dims.empty() ? 1 : 2);
+    }
   for (uint32_t t = 0; t < program.targets.size(); ++t) {
     out.maxExtents += 2 + 2 * program.targets[t].patches.size();
+    if (out.hasBoxes)
+      out.maxExtents += program.targets[t].size / kUnitBytes;
     if (out.taskBytes[t] == 0)
       out.literalFiles.push_back(t);
   }

@@ -11,7 +11,7 @@ namespace recast::exec {
 inline constexpr uint64_t kUnitBytes = uint64_t{4} << 20;
 
 /// Whole tasks `order[begin, end)`, or, if `count` is not -1, elements [first, first + count) of
-/// the one task order[begin].
+/// the one task order[begin]; of a strided task, the part `first` of unitsOf().
 struct Unit {
   uint32_t begin = 0, end = 0;
   int64_t first = 0, count = -1;
@@ -30,6 +30,7 @@ struct Schedule {
   size_t maxInputs = 0;
   /// A recipe computes something: results need a slot.
   bool needsResults = false;
+  bool hasBoxes = false; ///< Some task is strided.
   /// No unit leaves more extents than outputs it has; this bounds the sum.
   uint64_t maxExtents = 0;
 

@@ -1,5 +1,6 @@
 #include "runtime/exec/Slices.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
 #include <set>
@@ -29,8 +30,14 @@ device::cpu::KernelFinder::Found kernelFor(const recipe::Recipe &recipe,
 
 OutputSlice::OutputSlice(const recipe::Recipe &recipe, device::cpu::KernelFinder *kernels)
     : recipe_(&recipe), copy_(recipe::isCopy(recipe)), width_(byteWidth(recipe.outputType(0))) {
-  if (copy_)
+  if (copy_) {
+    // Bytes move: the type is one for its width.
+    for (DType type : {DType::U8, DType::U16, DType::U32, DType::U64})
+      if (byteWidth(type) == width_)
+        kernel_ = kernelFor(recipe::copyRecipe(type), kernels).kernel;
+    turningName_ = kernel_.run ? kernel_.name : kInterpreter;
     return;
+  }
   auto [kernel, origin] = kernelFor(recipe, kernels);
   kernel_ = kernel;
   kernelName_ = !kernel.run            ? kInterpreter
@@ -51,6 +58,85 @@ void OutputSlice::run(std::span<const std::byte *const> inputs, std::byte *out,
     in[i] = inputs[i];
   void *results[1] = {out};
   kernel_.run(in, results, count);
+}
+
+/// Two dims at a time: the one in which the output is contiguous, and the one in which the first
+/// input is, or else any; the others are walked.
+void OutputSlice::runBox(std::span<const std::byte *const> inputs, const BoxAccess &access,
+                         std::byte *out) const {
+  const size_t rank = access.extents.size();
+  size_t column = rank, row = rank;
+  for (size_t d = 0; d < rank; ++d)
+    if (access.extents[d] > 1 && access.output[d] == 1)
+      column = d;
+  for (size_t d = 0; d < rank; ++d)
+    if (d != column && access.extents[d] > 1 &&
+        (row == rank || access.inputs[0][d] < access.inputs[0][row]))
+      row = d;
+  auto extent = [&](size_t d) { return d == rank ? 1 : access.extents[d]; };
+  auto stride = [&](const std::vector<int64_t> &strides, size_t d, unsigned width) {
+    return d == rank ? 0 : strides[d] * width;
+  };
+  std::vector<int64_t> strides; // Bytes: row and column, of each input, then of the output.
+  for (size_t i = 0; i < inputs.size(); ++i)
+    for (size_t d : {row, column})
+      strides.push_back(stride(access.inputs[i], d, byteWidth(recipe_->inputType(i))));
+  for (size_t d : {row, column})
+    strides.push_back(stride(access.output, d, width_));
+
+  std::vector<int64_t> index(rank, 0);
+  std::vector<const std::byte *> at(inputs.begin(), inputs.end());
+  while (true) {
+    runRows(at, strides, out, extent(row), extent(column));
+    size_t d = rank;
+    while (d-- > 0) {
+      if (d == row || d == column)
+        continue;
+      bool carry = ++index[d] == access.extents[d];
+      int64_t steps = carry ? 1 - access.extents[d] : 1;
+      for (size_t i = 0; i < at.size(); ++i)
+        at[i] += steps * access.inputs[i][d] * byteWidth(recipe_->inputType(i));
+      out += steps * access.output[d] * width_;
+      if (!carry)
+        break;
+      index[d] = 0;
+    }
+    if (d == SIZE_MAX)
+      return;
+  }
+}
+
+void OutputSlice::runRows(std::span<const std::byte *const> inputs,
+                          std::span<const int64_t> strides, std::byte *out, int64_t rows,
+                          int64_t columns) const {
+  if (kernel_.runBox) {
+    const void *in[kMaxInputs];
+    for (size_t i = 0; i < inputs.size(); ++i)
+      in[i] = inputs[i];
+    void *results[1] = {out};
+    kernel_.runBox(in, results, rows, columns, strides.data());
+    return;
+  }
+  // Rows of the output one by one, what is not contiguous gathered before.
+  constexpr int64_t kBlock = 256;
+  std::vector<std::byte> scratch(inputs.size() * kBlock * 16);
+  std::vector<const std::byte *> gathered(inputs.size());
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t begin = 0; begin < columns; begin += kBlock) {
+      const int64_t count = std::min(kBlock, columns - begin);
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        const size_t width = byteWidth(recipe_->inputType(i));
+        const std::byte *from = inputs[i] + r * strides[2 * i] + begin * strides[2 * i + 1];
+        gathered[i] = from;
+        if (strides[2 * i + 1] == static_cast<int64_t>(width))
+          continue;
+        std::byte *to = scratch.data() + i * kBlock * 16;
+        gathered[i] = to;
+        for (int64_t c = 0; c < count; ++c)
+          std::memcpy(to + static_cast<size_t>(c) * width, from + c * strides[2 * i + 1], width);
+      }
+      run(gathered, out + r * strides[2 * inputs.size()] + begin * width_, count);
+    }
 }
 
 CheckSlice::Side CheckSlice::sideOf(const recipe::Recipe &check, uint16_t node) {
@@ -147,7 +233,10 @@ std::vector<std::string> kernelsUsed(const Program &program, const Slices &slice
     if (task.count == 0)
       continue;
     for (const TaskOutput &output : task.outputs)
-      names.emplace(slices.outputs[output.slice]->kernelName());
+      for (std::string_view name :
+           {slices.outputs[output.slice]->kernelName(),
+            task.dims.empty() ? "" : slices.outputs[output.slice]->turningName()})
+        names.emplace(name);
     for (const TaskCheck &check : task.checks)
       names.emplace(slices.checks[check.slice]->kernelName());
   }

@@ -8,6 +8,13 @@
 
 namespace recast::exec {
 
+/// Where the elements of a box lie in memory: strides in elements per dim.
+struct BoxAccess {
+  std::vector<int64_t> extents;
+  std::vector<std::vector<int64_t>> inputs; ///< One per input of the slice.
+  std::vector<int64_t> output;              ///< Packed: some dim has stride 1.
+};
+
 /// A slice with one output.
 class OutputSlice {
 public:
@@ -18,11 +25,19 @@ public:
   /// Empty for copies.
   std::string_view kernelName() const;
   void run(std::span<const std::byte *const> inputs, std::byte *out, int64_t count) const;
+  /// The same for a box whose inputs and output may have their elements in different orders.
+  void runBox(std::span<const std::byte *const> inputs, const BoxAccess &access,
+              std::byte *out) const;
+  /// Name of the kernel that moves the elements of a copy to another order; empty otherwise.
+  std::string_view turningName() const { return turningName_; }
 
 private:
+  void runRows(std::span<const std::byte *const> inputs, std::span<const int64_t> strides,
+               std::byte *out, int64_t rows, int64_t columns) const;
+
   const recipe::Recipe *recipe_;
   device::cpu::Kernel kernel_;
-  std::string kernelName_;
+  std::string kernelName_, turningName_;
   bool copy_ = false;
   unsigned width_ = 0;
 };

@@ -35,12 +35,16 @@ uint64_t programMemory(const Program &program) {
       bytes += vectorBytes(output.inputs);
     for (const TaskCheck &check : task.checks)
       bytes += vectorBytes(check.inputs);
+    bytes += vectorBytes(task.dims);
+    for (const TaskDim &dim : task.dims)
+      bytes += vectorBytes(dim.strides);
   }
   return bytes;
 }
 
 Result<SlotPlan> planSlots(const Program &program, const Schedule &schedule, unsigned threads) {
   SlotPlan plan;
+  plan.slotBytes = schedule.hasBoxes ? kBoxSlotBytes : kSlotBytes;
   plan.slotsPerThread = std::max<size_t>(schedule.maxInputs, 1) + (schedule.needsResults ? 1 : 0);
   size_t work = schedule.units.size() + schedule.literalFiles.size();
   plan.threads = static_cast<unsigned>(std::clamp<size_t>(work, 1, std::max(threads, 1u)));

@@ -1,7 +1,7 @@
 #include "runtime/exec/SourceRecords.h"
 
 #include "runtime/codec/Crc32.h"
-#include "runtime/exec/Bytes.h"
+#include "runtime/exec/Box.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -76,9 +76,10 @@ Error SourceRecords::mismatch(const RecordCheck &record, uint32_t found) const {
   uint64_t end = record.offset + record.length;
   std::vector<std::string> names;
   for (const Task &task : program_.tasks)
-    for (const TaskInput &input : task.inputs)
-      if (input.file == record.file && input.offset < end &&
-          input.offset + taskBytes(task, input.dtype) > record.offset)
+    for (size_t i = 0; i < task.inputs.size(); ++i)
+      if (const TaskInput &input = task.inputs[i];
+          input.file == record.file && input.offset < end &&
+          input.offset + operandSpan(program_, task, i) > record.offset)
         if (std::find(names.begin(), names.end(), program_.names[task.name]) == names.end())
           names.push_back(program_.names[task.name]);
   std::string tensors;

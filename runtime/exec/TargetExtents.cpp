@@ -45,8 +45,16 @@ TargetExtents::Limit TargetExtents::limitAt(uint32_t target, uint64_t offset) co
   return {it->end, it->covered};
 }
 
-void TargetExtents::add(std::span<const PlacedExtent> extents, std::vector<uint32_t> &complete) {
+void TargetExtents::add(std::span<const PlacedExtent> extents,
+                        std::span<const UnhashedBytes> unhashed, std::vector<uint32_t> &complete) {
   std::lock_guard lock(mutex_);
+  for (const UnhashedBytes &written : unhashed) {
+    Target &target = targets_[written.target];
+    target.unhashed += written.bytes;
+    target.remaining -= written.bytes;
+    if (target.remaining == 0)
+      complete.push_back(written.target);
+  }
   for (const PlacedExtent &placed : extents) {
     Target &target = targets_[placed.target];
     target.extents.push_back(placed.extent);
@@ -68,6 +76,48 @@ TargetExtents::cutLiterals(uint32_t target, std::span<const LiteralBytes> litera
     }
   }
   return parts;
+}
+
+Status TargetExtents::hashGaps(uint32_t target, const Access &access) {
+  auto &extents = targets_[target].extents;
+  const uint64_t fileSize = program_.targets[target].size;
+  uint64_t position = 0, expected = targets_[target].unhashed;
+  std::vector<Extent> gaps;
+  codec::Xxh3Stream hash;
+  auto close = [&](uint64_t end) -> Status {
+    while (position < end) {
+      Limit limit = limitAt(target, position);
+      Extent extent{position, std::min({end, limit.end, position + kUnitBytes}) - position, 0, 0};
+      if (extent.length > expected)
+        return {}; // Not written: checkCoverage() says so.
+      expected -= extent.length;
+      hash.reset();
+      for (uint64_t at = 0; at < extent.length;) {
+        size_t size = std::min<uint64_t>(access.buffer.size(), extent.length - at);
+        RECAST_TRY(access.read(position + at, size));
+        hash.update(access.buffer.data(), size);
+        if (limit.needsCrc)
+          extent.crc32 = codec::crc32(extent.crc32, access.buffer.data(), size);
+        at += size;
+      }
+      extent.xxh3 = hash.digest();
+      position += extent.length;
+      gaps.push_back(extent);
+    }
+    return {};
+  };
+  for (const Extent &extent : extents) {
+    RECAST_TRY(close(extent.offset));
+    position = std::max(position, extent.offset + extent.length);
+  }
+  RECAST_TRY(close(fileSize));
+  if (expected > 0)
+    return fail(Error(Code::Internal, "bytes of the output are written twice")
+                    .file(program_.targets[target].path));
+  extents.insert(extents.end(), gaps.begin(), gaps.end());
+  std::sort(extents.begin(), extents.end(),
+            [](const Extent &a, const Extent &b) { return a.offset < b.offset; });
+  return {};
 }
 
 Status TargetExtents::checkCoverage(uint32_t target) const {
@@ -118,8 +168,7 @@ Status TargetExtents::applyPatches(uint32_t target, std::vector<LiteralBytes> &l
   return {};
 }
 
-Status TargetExtents::finish(uint32_t target,
-                             const std::function<Status(uint64_t, std::string_view)> &write) {
+Status TargetExtents::finish(uint32_t target, const Access &access) {
   const TargetFile &file = program_.targets[target];
   auto &extents = targets_[target].extents;
   // One set of large literals is in memory at a time: the budget counts one. Small ones are within
@@ -151,6 +200,8 @@ Status TargetExtents::finish(uint32_t target,
   }
   auto byOffset = [](const Extent &a, const Extent &b) { return a.offset < b.offset; };
   std::sort(extents.begin(), extents.end(), byOffset);
+  if (targets_[target].unhashed > 0)
+    RECAST_TRY(hashGaps(target, access));
   RECAST_TRY(checkCoverage(target));
   RECAST_TRY(applyPatches(target, literals));
 
@@ -161,7 +212,7 @@ Status TargetExtents::finish(uint32_t target,
   }
   for (const LiteralBytes &literal : literals)
     if (!literal.bytes.empty())
-      RECAST_TRY(write(literal.offset, literal.bytes));
+      RECAST_TRY(access.write(literal.offset, literal.bytes));
   extents.shrink_to_fit();
   return {};
 }

@@ -26,6 +26,12 @@ struct PlacedExtent {
   Extent extent;
 };
 
+/// Bytes that were written in an order in which they could not be hashed.
+struct UnhashedBytes {
+  uint32_t target = 0;
+  uint64_t bytes = 0;
+};
+
 class TargetExtents {
 public:
   TargetExtents(const Program &program, const Schedule &schedule);
@@ -37,13 +43,22 @@ public:
   };
   Limit limitAt(uint32_t target, uint64_t offset) const;
 
+  /// How finish() gets at a file. `read` puts bytes into `buffer`.
+  struct Access {
+    std::function<Status(uint64_t offset, std::string_view bytes)> write;
+    std::function<Status(uint64_t offset, size_t size)> read;
+    std::span<const std::byte> buffer;
+  };
+
   /// Records what a unit wrote; targets whose last task output this was go to `complete`. Each
   /// target is reported once, to one caller, who then calls finish(). Thread-safe.
-  void add(std::span<const PlacedExtent> extents, std::vector<uint32_t> &complete);
+  void add(std::span<const PlacedExtent> extents, std::span<const UnhashedBytes> unhashed,
+           std::vector<uint32_t> &complete);
 
-  /// Asks for the literals of a target, patches them and has them written by
-  /// `write(offset, bytes)`. Code::Internal if literals and outputs do not cover the file once.
-  Status finish(uint32_t target, const std::function<Status(uint64_t, std::string_view)> &write);
+  /// Asks for the literals of a target, patches them and has them written. What was written without
+  /// a hash is read back, in extents of at most kUnitBytes. Code::Internal if literals and outputs
+  /// do not cover the file once.
+  Status finish(uint32_t target, const Access &access);
 
   /// Sorted by offset, covering the file; after finish().
   std::span<const Extent> extents(uint32_t target) const { return targets_[target].extents; }
@@ -60,6 +75,7 @@ private:
     std::vector<Extent> extents;
     std::vector<Segment> segments; ///< Ascending, from byte 0; beyond the last nothing is covered.
     uint64_t remaining = 0;        ///< Bytes that tasks have still to write.
+    uint64_t unhashed = 0;         ///< Bytes in no extent yet.
   };
   /// One literal, or the part of it between two bounds.
   struct Part {
@@ -69,6 +85,8 @@ private:
 
   static std::vector<Segment> segmentsOf(const TargetFile &file);
   std::vector<Part> cutLiterals(uint32_t target, std::span<const LiteralBytes> literals) const;
+  /// Makes extents of the bytes that no extent has.
+  Status hashGaps(uint32_t target, const Access &access);
   Status checkCoverage(uint32_t target) const;
   Status applyPatches(uint32_t target, std::vector<LiteralBytes> &literals) const;
 

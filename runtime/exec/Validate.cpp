@@ -2,6 +2,7 @@
 
 #include "runtime/base/Checked.h"
 #include "runtime/base/Utf8.h"
+#include "runtime/exec/Box.h"
 #include "runtime/io/Directory.h"
 
 #include <algorithm>
@@ -36,23 +37,59 @@ Status checkUse(const Program &program, const Task &task, uint32_t slice,
   return {};
 }
 
+/// The dims of a strided task: as many elements as it says, none at the place of another.
+Status checkDims(const Task &task) {
+  int64_t count = 1;
+  for (const TaskDim &dim : task.dims)
+    if (dim.extent < 1 || dim.strides.size() != operandCount(task) ||
+        __builtin_mul_overflow(count, dim.extent, &count))
+      return internal("a strided task has dims that do not fit it");
+  if (count != task.count)
+    return internal("a strided task has another number of elements than its dims");
+  for (size_t operand = 0; operand < operandCount(task); ++operand) {
+    if (isConstant(task, operand))
+      continue;
+    std::vector<layout::StridedDim> dims;
+    for (const TaskDim &dim : task.dims)
+      if (dim.extent > 1)
+        dims.push_back({dim.extent, dim.strides[operand]});
+    int64_t span = 1;
+    auto order = layout::strideOrder(dims);
+    for (size_t i = order.size(); i-- > 0;) {
+      int64_t more;
+      if (dims[order[i]].stride < span ||
+          __builtin_mul_overflow(dims[order[i]].extent - 1, dims[order[i]].stride, &more) ||
+          __builtin_add_overflow(span, more, &span))
+        return internal("the strides of a task let elements meet");
+    }
+  }
+  return {};
+}
+
 Status checkTask(const Program &program, const Task &task) {
   if (task.count < 0 || task.name >= program.names.size() || task.inputs.empty())
     return internal("a task has no elements, no name or no input");
-  auto inside = [&](uint64_t offset, DType dtype, uint64_t limit) {
-    auto bytes = checkedMul<uint64_t>(static_cast<uint64_t>(task.count), byteWidth(dtype));
+  if (!task.dims.empty())
+    RECAST_TRY(checkDims(task));
+  auto inside = [&](size_t operand, uint64_t offset, DType dtype, uint64_t limit) {
+    int64_t elements = task.dims.empty()
+                           ? task.count
+                           : layout::spanOfBox(operandDims(task, wholeBox(task), operand));
+    auto bytes = checkedMul<uint64_t>(static_cast<uint64_t>(elements), byteWidth(dtype));
     return bytes && byteWidth(dtype) && rangeInside(offset, *bytes, limit);
   };
-  for (const TaskInput &input : task.inputs)
-    if (input.isConstant()
+  for (size_t i = 0; i < task.inputs.size(); ++i)
+    if (const TaskInput &input = task.inputs[i];
+        input.isConstant()
             ? byteWidth(input.dtype) == 0 || byteWidth(input.dtype) > 8
             : input.file >= program.sources.size() ||
-                  !inside(input.offset, input.dtype, program.sources[input.file].size))
+                  !inside(i, input.offset, input.dtype, program.sources[input.file].size))
       return internal("a task reads outside its source file");
-  for (const TaskOutput &output : task.outputs) {
+  for (size_t o = 0; o < task.outputs.size(); ++o) {
+    const TaskOutput &output = task.outputs[o];
     RECAST_TRY(checkUse(program, task, output.slice, output.inputs, true));
     if (output.file >= program.targets.size() ||
-        !inside(output.offset, program.slices[output.slice].outputType(0),
+        !inside(task.inputs.size() + o, output.offset, program.slices[output.slice].outputType(0),
                 program.targets[output.file].size))
       return internal("a task writes outside its target file");
   }

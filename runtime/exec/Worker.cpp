@@ -13,15 +13,12 @@
 #include <fmt/format.h>
 
 namespace recast::exec {
-namespace {
 
-void fillConstant(std::byte *out, const TaskInput &input, int64_t count) {
+void Worker::fillConstant(std::byte *out, const TaskInput &input, int64_t count) {
   size_t width = byteWidth(input.dtype);
   for (int64_t i = 0; i < count; ++i)
     std::memcpy(out + static_cast<size_t>(i) * width, &input.offset, width);
 }
-
-} // namespace
 
 Worker::Worker(Job &job, std::byte *slots)
     : job_(job), slots_(slots),
@@ -42,14 +39,17 @@ Status Worker::run(size_t item) {
   pieces_.clear();
   RECAST_TRY(std::move(records));
   std::vector<uint32_t> complete;
-  job_.extents.add(closedExtents_, complete);
+  job_.extents.add(closedExtents_, unhashed_, complete);
   closedExtents_.clear();
+  unhashed_.clear();
   for (uint32_t file : complete)
     RECAST_TRY(finishFile(file));
   return {};
 }
 
 Status Worker::runUnit(const Unit &unit) {
+  if (!job_.program.tasks[job_.schedule.order[unit.begin]].dims.empty())
+    return runBoxUnit(unit);
   for (uint32_t i = unit.begin; i < unit.end; ++i) {
     uint32_t task = job_.schedule.order[i];
     int64_t first = unit.first, left = unit.count < 0 ? job_.program.tasks[task].count : unit.count;
@@ -160,27 +160,34 @@ Status Worker::runChecks(size_t s) {
       continue;
     CheckSlice::Difference difference = slice.describe(gathered_, at);
     auto place = [&](uint16_t input) {
-      const TaskInput &in = task.inputs[check.inputs[input]];
-      if (in.isConstant())
-        return std::pair(std::string("a constant"), ByteRange{});
-      uint64_t width = byteWidth(in.dtype);
-      uint64_t begin = in.offset + static_cast<uint64_t>(span.first + at) * width;
-      return std::pair(job_.program.sources[in.file].path, ByteRange{begin, begin + width});
+      return placeOf(task.inputs[check.inputs[input]], span.first + at);
     };
-    auto [fileA, rangeA] = place(difference.inputA);
-    auto [fileB, rangeB] = place(difference.inputB);
-    return fail(Error(Code::Negative,
-                      fmt::format("two copies of a value differ at element {}: {} (second copy: {} "
-                                  "bytes [{}, {}))",
-                                  task.first + span.first + at, difference.text, fileB,
-                                  rangeB.begin, rangeB.end))
-                    .tensor(job_.program.names[task.name])
-                    .file(fileA)
-                    .bytes(rangeA.begin, rangeA.end)
-                    .hint("The source contradicts itself: save the checkpoint again, or say which "
-                          "copy counts and leave the other out."));
+    return differs(task, task.first + span.first + at, difference.text, place(difference.inputA),
+                   place(difference.inputB));
   }
   return {};
+}
+
+std::pair<std::string, ByteRange> Worker::placeOf(const TaskInput &input, int64_t element) const {
+  if (input.isConstant())
+    return {"a constant", {}};
+  uint64_t width = byteWidth(input.dtype);
+  uint64_t begin = input.offset + static_cast<uint64_t>(element) * width;
+  return {job_.program.sources[input.file].path, {begin, begin + width}};
+}
+
+tl::unexpected<Error> Worker::differs(const Task &task, int64_t at, const std::string &values,
+                                      const std::pair<std::string, ByteRange> &a,
+                                      const std::pair<std::string, ByteRange> &b) const {
+  return fail(Error(Code::Negative,
+                    fmt::format("two copies of a value differ at element {}: {} (second copy: {} "
+                                "bytes [{}, {}))",
+                                at, values, b.first, b.second.begin, b.second.end))
+                  .tensor(job_.program.names[task.name])
+                  .file(a.first)
+                  .bytes(a.second.begin, a.second.end)
+                  .hint("The source contradicts itself: save the checkpoint again, or say which "
+                        "copy counts and leave the other out."));
 }
 
 Status Worker::writeOutputs(size_t ordinal) {
@@ -230,9 +237,17 @@ Status Worker::flushPending() {
 
 Status Worker::finishFile(uint32_t file) {
   RECAST_TRY(target(file)); // Exists even if it is empty.
-  return job_.extents.finish(file, [&](uint64_t offset, std::string_view bytes) {
+  TargetExtents::Access access;
+  access.write = [&](uint64_t offset, std::string_view bytes) {
     return write(file, offset, bytes.data(), bytes.size());
-  });
+  };
+  access.buffer = {slots_, job_.slotBytes}; // No tile is in it between units.
+  access.read = [&](uint64_t offset, size_t size) -> Status {
+    RECAST_ASSIGN(int fd, target(file));
+    const TargetFile &to = job_.program.targets[file];
+    return io::readAt(fd, offset, slots_, size, job_.roots[to.root]->shown(to.path));
+  };
+  return job_.extents.finish(file, access);
 }
 
 Status Worker::write(uint32_t file, uint64_t offset, const void *data, size_t size) {
@@ -261,10 +276,10 @@ Result<int> Worker::target(uint32_t index) {
   // Network file systems report late write errors at close and nowhere else.
   if (room && ::close(room->release()) != 0)
     return ioError("cannot close an output file", errno, root.root().folder);
-  io::Descriptor file = io::openBeneath(root.staging(), to.path, O_WRONLY | O_CREAT, 0666);
+  io::Descriptor file = io::openBeneath(root.staging(), to.path, O_RDWR | O_CREAT, 0666);
   if (!file && errno == ENOENT) {
     RECAST_TRY(io::makeParents(root.staging(), to.path, root.root().folder));
-    file = io::openBeneath(root.staging(), to.path, O_WRONLY | O_CREAT, 0666);
+    file = io::openBeneath(root.staging(), to.path, O_RDWR | O_CREAT, 0666);
   }
   if (!file)
     return ioError("cannot create", errno, root.shown(to.path));

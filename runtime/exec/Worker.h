@@ -3,6 +3,7 @@
 
 #include "runtime/codec/Crc32.h"
 #include "runtime/codec/Xxh3.h"
+#include "runtime/exec/Box.h"
 #include "runtime/exec/FileCache.h"
 #include "runtime/exec/Slots.h"
 #include "runtime/exec/SourceRecords.h"
@@ -47,6 +48,20 @@ private:
   Status runChecks(size_t span);
   Status writeOutputs(size_t ordinal);
   Status finishFile(uint32_t target);
+
+  Status runBoxUnit(const Unit &unit);
+  size_t boxTileElements(const Task &task) const;
+  Status readBox(const Task &task, const SubBox &tile, size_t input);
+  Status checkBox(const Task &task, const SubBox &tile, const TaskCheck &check);
+  Status writeBox(const Task &task, const SubBox &tile, size_t output, bool streams);
+
+  static void fillConstant(std::byte *out, const TaskInput &input, int64_t count);
+  /// Where an element of an input lies, for messages.
+  std::pair<std::string, ByteRange> placeOf(const TaskInput &input, int64_t element) const;
+  /// The error of a check: element `at` of the tensor, both values, both places.
+  tl::unexpected<Error> differs(const Task &task, int64_t at, const std::string &values,
+                                const std::pair<std::string, ByteRange> &a,
+                                const std::pair<std::string, ByteRange> &b) const;
 
   Result<io::File *> source(uint32_t file);
   Result<int> target(uint32_t file);
@@ -99,6 +114,7 @@ private:
   Pending pending_;
   std::vector<OpenExtent> openExtents_;
   std::vector<PlacedExtent> closedExtents_;
+  std::vector<UnhashedBytes> unhashed_;
   std::vector<RecordPiece> pieces_; ///< Of the unit; the last of an input may still grow.
   std::vector<size_t> openPiece_;   ///< Per input, index into pieces_.
   codec::Crc32Combiner combiner_;

@@ -31,6 +31,23 @@ Status writeAt(int fd, uint64_t offset, const void *data, size_t size, std::stri
   return {};
 }
 
+Status readAt(int fd, uint64_t offset, void *data, size_t size, std::string_view shown) {
+  char *out = static_cast<char *>(data);
+  for (size_t done = 0; done < size;) {
+    ssize_t got = ::pread(fd, out + done, size - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return ioError("cannot read back", errno, shown);
+    if (got == 0)
+      return fail(Error(Code::Io, "what was written is gone")
+                      .file(shown)
+                      .bytes(offset + done, offset + size));
+    done += static_cast<size_t>(got);
+  }
+  return {};
+}
+
 Status writeFile(int folder, const std::string &path, std::string_view bytes, bool sync,
                  std::string_view shown) {
   Descriptor file = openBeneath(folder, path, O_WRONLY | O_CREAT | O_TRUNC, 0666);

@@ -13,6 +13,9 @@ namespace recast::io {
 /// Writes all of [offset, offset + size); `shown` is the path for messages.
 Status writeAt(int fd, uint64_t offset, const void *data, size_t size, std::string_view shown);
 
+/// Reads back exactly [offset, offset + size) of what was written.
+Status readAt(int fd, uint64_t offset, void *data, size_t size, std::string_view shown);
+
 /// Creates or replaces `path` below `folder` with `bytes`; parents must exist. With `sync`, the
 /// content is on the device on return (the folder entry is not).
 Status writeFile(int folder, const std::string &path, std::string_view bytes, bool sync,

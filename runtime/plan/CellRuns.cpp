@@ -96,6 +96,51 @@ Status walkCells(std::span<const layout::Cell> cells, const PlaceVisitor &visit)
   return {};
 }
 
+namespace {
+std::vector<BoxDim> mergedDims(const layout::Cell &cell) {
+  std::vector<BoxDim> dims;
+  for (size_t d = 0; d < cell.extents.size(); ++d) {
+    if (cell.extents[d] == 1)
+      continue;
+    BoxDim dim{cell.extents[d], cell.logicalStrides[d], {}};
+    for (const layout::CellAddress &at : cell.at)
+      dim.strides.push_back(at.strides[d]);
+    dims.push_back(std::move(dim));
+  }
+  std::sort(dims.begin(), dims.end(),
+            [](const BoxDim &a, const BoxDim &b) { return a.logicalStride > b.logicalStride; });
+  for (size_t d = dims.size(); d-- > 1;) {
+    BoxDim &outer = dims[d - 1];
+    const BoxDim &inner = dims[d];
+    bool one = outer.logicalStride == inner.extent * inner.logicalStride;
+    for (size_t i = 0; i < inner.strides.size(); ++i)
+      one &= outer.strides[i] == inner.extent * inner.strides[i];
+    if (!one)
+      continue;
+    int64_t extent = outer.extent * inner.extent;
+    outer = inner;
+    outer.extent = extent;
+    dims.erase(dims.begin() + static_cast<ptrdiff_t>(d));
+  }
+  auto isOne = [](int64_t stride) { return stride == 1; };
+  if (dims.size() == 1 && dims[0].logicalStride == 1 &&
+      std::all_of(dims[0].strides.begin(), dims[0].strides.end(), isOne))
+    dims.clear();
+  return dims;
+}
+} // namespace
+
+Status walkBoxes(std::span<const layout::Cell> cells, const BoxVisitor &visit) {
+  std::vector<RunPlace> places;
+  for (const layout::Cell &cell : cells) {
+    places.clear();
+    for (const layout::CellAddress &at : cell.at)
+      places.push_back({at.rank, at.offset});
+    RECAST_TRY(visit(cell.logicalOffset, cell.elementCount(), places, mergedDims(cell)));
+  }
+  return {};
+}
+
 bool asIntervals(const layout::Operand &operand, std::vector<Interval> &out) {
   out.clear();
   bool sorted = true;

@@ -21,6 +21,18 @@ using PlaceVisitor =
 /// Interleaved cells (rows of one between rows of another) are merged, so that runs ascend.
 Status walkCells(std::span<const layout::Cell> cells, const PlaceVisitor &visit);
 
+/// A dimension of a box that is contiguous in no common order.
+struct BoxDim {
+  int64_t extent = 1, logicalStride = 1;
+  std::vector<int64_t> strides; ///< One per operand, in elements.
+};
+/// `dims`: logical order, outer first; empty where all operands are contiguous.
+using BoxVisitor = std::function<Status(int64_t logicalOffset, int64_t count,
+                                        std::span<const RunPlace>, std::span<const BoxDim> dims)>;
+
+/// Cell by cell, each as one box with as few dimensions as say it.
+Status walkBoxes(std::span<const layout::Cell> cells, const BoxVisitor &visit);
+
 /// One contiguous interval of a member in one operand.
 struct Interval {
   int64_t begin = 0, end = 0; ///< Logical elements.

@@ -45,7 +45,7 @@ public:
     run_.outputs.resize(family_.outputs.size());
   }
 
-  Status expand(uint32_t member, const RunVisitor &visit) {
+  Status expand(uint32_t member, bool boxes, const RunVisitor &visit) {
     if (member >= family_.memberCount())
       return internal(fmt::format("family {} has no member {}", index_, member));
     rows_ = std::span(family_.memberInputs)
@@ -57,7 +57,7 @@ public:
       return {};
     RECAST_TRY(measure());
     PlaceVisitor emit = [&](int64_t logical, int64_t count, std::span<const RunPlace> places) {
-      return emitRun(logical, count, places, visit);
+      return emitRun(logical, count, places, {}, visit);
     };
     if (active_.empty()) // Only values known now: checks of scalars.
       return emit(0, *elementCount(family_.shape), {});
@@ -82,6 +82,11 @@ public:
       RECAST_ASSIGN(cells_, layout::overlay(operands));
       cellsValid_ = true;
     }
+    if (boxes)
+      return walkBoxes(cells_, [&](int64_t logical, int64_t count, std::span<const RunPlace> places,
+                                   std::span<const BoxDim> dims) {
+        return emitRun(logical, count, places, dims, visit);
+      });
     return walkCells(cells_, emit);
   }
 
@@ -126,9 +131,10 @@ private:
   }
 
   Status emitRun(int64_t logical, int64_t count, std::span<const RunPlace> places,
-                 const RunVisitor &visit) {
+                 std::span<const BoxDim> dims, const RunVisitor &visit) {
     run_.logicalOffset = logical;
     run_.count = count;
+    setDims(dims);
     size_t next = 0;
     for (size_t i = 0; i < rows_.size(); ++i) {
       if (rows_[i].store == kNone) {
@@ -140,9 +146,10 @@ private:
       // A layout's own offset counts from the member, except in a group buffer, where it counts
       // from the rank's share.
       int64_t element = place.offset + (sides_[i].grouped ? 0 : rows_[i].start);
+      int64_t span = dims.empty() ? count : layout::spanOfBox(operandDims(run_, i));
       if (place.rank >= store.extentCount ||
-          plan_.extents[store.firstExtent + place.rank].elements - count < element)
-        return outside(i, place.rank, element, count);
+          plan_.extents[store.firstExtent + place.rank].elements - span < element)
+        return outside(i, place.rank, element, span);
       const Extent &extent = plan_.extents[store.firstExtent + place.rank];
       run_.inputs[i] = {extent.file, extent.offset + static_cast<uint64_t>(element) *
                                                          byteWidth(family_.inputs[i].dtype)};
@@ -152,6 +159,18 @@ private:
       run_.outputs[i] = {static_cast<uint64_t>(place.offset) * byteWidth(family_.outputs[i].dtype)};
     }
     return visit(run_);
+  }
+
+  void setDims(std::span<const BoxDim> dims) {
+    run_.dims.resize(dims.size());
+    for (size_t d = 0; d < dims.size(); ++d) {
+      RunDim &dim = run_.dims[d];
+      dim.extent = dims[d].extent;
+      dim.logicalStride = dims[d].logicalStride;
+      dim.strides.assign(sides_.size(), 0);
+      for (size_t side = 0; side < active_.size(); ++side)
+        dim.strides[active_[side]] = dims[d].strides[side];
+    }
   }
 
   /// verify() refuses such plans; said here too, because a wrong read would be silent.
@@ -187,7 +206,17 @@ Result<FamilyExpander> FamilyExpander::create(const Plan &plan, uint32_t family)
 }
 
 Status FamilyExpander::expand(uint32_t member, const RunVisitor &visit) {
-  return impl_->expand(member, visit);
+  return impl_->expand(member, false, visit);
+}
+Status FamilyExpander::expandBoxes(uint32_t member, const RunVisitor &visit) {
+  return impl_->expand(member, true, visit);
+}
+
+std::vector<layout::StridedDim> operandDims(const Run &run, size_t operand) {
+  std::vector<layout::StridedDim> dims;
+  for (const RunDim &dim : run.dims)
+    dims.push_back({dim.extent, dim.strides[operand]});
+  return dims;
 }
 
 Status expandMember(const Plan &plan, uint32_t family, uint32_t member, const RunVisitor &visit) {

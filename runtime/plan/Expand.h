@@ -2,6 +2,7 @@
 // pure function of plan and target places). The static proofs call the same code.
 #pragma once
 
+#include "runtime/layout/Segments.h"
 #include "runtime/plan/Plan.h"
 
 #include <functional>
@@ -19,14 +20,24 @@ struct RunOutput {
   uint64_t tensorByte = 0;
 };
 
-/// Consecutive elements of one member on which every input and output is contiguous.
+/// One axis of a box; strides in elements, of each input, then of each output.
+struct RunDim {
+  int64_t extent = 1, logicalStride = 1;
+  std::vector<int64_t> strides; ///< 0 for inputs that are one value.
+};
+
+/// Elements of one member: consecutive ones on which every input and output is contiguous (no
+/// `dims`), or a strided box, whose first element the offsets name.
 struct Run {
   uint32_t family = 0, member = 0;
   int64_t logicalOffset = 0;
   int64_t count = 0;
   std::vector<RunInput> inputs;
   std::vector<RunOutput> outputs;
+  std::vector<RunDim> dims; ///< Logical order, outer first.
 };
+/// A box as operand `operand` (inputs, then outputs) sees it.
+std::vector<layout::StridedDim> operandDims(const Run &run, size_t operand);
 
 using RunVisitor = std::function<Status(const Run &)>;
 
@@ -40,10 +51,13 @@ public:
   FamilyExpander &operator=(FamilyExpander &&) noexcept;
   ~FamilyExpander();
 
-  /// Calls `visit` for every run of a member, in logical order; stops at its first error. The Run
-  /// is reused between calls. Elements that some input does not hold have no run: compare counts
-  /// where that matters.
+  /// Calls `visit` for every contiguous run of a member, in logical order; stops at its first
+  /// error. The Run is reused between calls. Elements that some input does not hold have no run:
+  /// compare counts where that matters.
   Status expand(uint32_t member, const RunVisitor &visit);
+  /// The same elements in as few runs as there are strided boxes, not in logical order: a
+  /// transposed tensor is one, not one per element.
+  Status expandBoxes(uint32_t member, const RunVisitor &visit);
 
 private:
   class Impl;

@@ -16,9 +16,12 @@ using codegen::Target;
 
 namespace {
 
-/// Every cast between two floating-point types, with every overflow rule.
+/// Every cast between two floating-point types, with every overflow rule; and copies, which are
+/// kernels where elements change their order, one for each width.
 std::vector<recipe::Recipe> builtinRecipes() {
   std::vector<recipe::Recipe> recipes;
+  for (DType type : {DType::U8, DType::U16, DType::U32, DType::U64})
+    recipes.push_back(recipe::copyRecipe(type));
   for (const recipe::FloatFormat &from : recipe::kFloatFormats)
     for (const recipe::FloatFormat &to : recipe::kFloatFormats)
       for (recipe::Overflow rule :
@@ -47,9 +50,14 @@ Status write(const std::filesystem::path &path, std::string_view bytes) {
 class TableText {
 public:
   void add(const recipe::Recipe &recipe, std::string_view level, std::string_view symbol) {
-    declarations_ += fmt::format("void {}(const void *const *, void *const *, int64_t);\n", symbol);
-    entries_ += fmt::format("    {{0x{:016x}, \"{}\", \"{}\", {{{}, \"{}.{}\"}}}},\n",
-                            recipe.hash(), recipe.str(), level, symbol, shortName(recipe), level);
+    declarations_ +=
+        fmt::format("void {0}(const void *const *, void *const *, int64_t);\n"
+                    "void {0}{1}(const void *const *, void *const *, int64_t, int64_t, "
+                    "const int64_t *);\n",
+                    symbol, codegen::kBoxSuffix);
+    entries_ += fmt::format("    {{0x{:016x}, \"{}\", \"{}\", {{{}, {}{}, \"{}.{}\"}}}},\n",
+                            recipe.hash(), recipe.str(), level, symbol, symbol, codegen::kBoxSuffix,
+                            shortName(recipe), level);
     ++count_;
   }
   std::string str() const {

@@ -146,10 +146,14 @@ Result<std::shared_ptr<const KernelPack>> KernelPack::load(std::string_view byte
                     .hint("Compile for this machine: recast compile PLAN -o PACK."));
   RECAST_ASSIGN(void *library, loadLibrary(cursor.rest(), shown));
   for (size_t i = 0; i < pack->entries_.size(); ++i) {
-    auto *function = reinterpret_cast<KernelFn>(::dlsym(library, packSymbol(i).c_str()));
-    if (!function)
+    Kernel kernel;
+    kernel.run = reinterpret_cast<KernelFn>(::dlsym(library, packSymbol(i).c_str()));
+    kernel.runBox = reinterpret_cast<BoxKernelFn>(
+        ::dlsym(library, (packSymbol(i) + std::string(kBoxSuffix)).c_str()));
+    if (!kernel.run || !kernel.runBox)
       return bad(fmt::format("kernel {} is not in the pack's library", i));
-    pack->functions_.push_back(function);
+    kernel.name = pack->entries_[i].name;
+    pack->functions_.push_back(kernel);
   }
   return std::shared_ptr<const KernelPack>(std::move(pack));
 }
@@ -157,7 +161,7 @@ Result<std::shared_ptr<const KernelPack>> KernelPack::load(std::string_view byte
 Kernel KernelPack::find(uint64_t recipeHash, std::string_view recipeText) const {
   for (size_t i = 0; i < entries_.size(); ++i)
     if (entries_[i].recipeHash == recipeHash && entries_[i].recipeText == recipeText)
-      return {functions_[i], entries_[i].name};
+      return functions_[i];
   return {};
 }
 

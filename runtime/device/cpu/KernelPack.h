@@ -31,7 +31,8 @@ struct PackedKernel {
   std::string name; ///< For `explain`, as Kernel::name.
 };
 
-/// Kernel i of a pack is the function `packSymbol(i)` of its library.
+/// Kernel i of a pack is the function `packSymbol(i)` of its library, for boxes the one with
+/// kBoxSuffix behind it.
 std::string packSymbol(size_t index);
 std::string writePack(std::string_view level, std::span<const PackedKernel> kernels,
                       std::string_view library);
@@ -51,7 +52,7 @@ public:
 private:
   std::string level_;
   std::vector<PackedKernel> entries_;
-  std::vector<KernelFn> functions_;
+  std::vector<Kernel> functions_;
 };
 
 } // namespace recast::device::cpu

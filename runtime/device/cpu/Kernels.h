@@ -12,8 +12,19 @@ namespace recast::device::cpu {
 /// MXCSR-dependent behaviour.
 using KernelFn = void (*)(const void *const *in, void *const *out, int64_t count);
 
+/// Processes rows x columns elements (none if either is not positive). `strides` in bytes: of rows
+/// and of columns, of each input, then of each output. Fast where all operands have contiguous
+/// columns, and where outputs have contiguous columns and inputs contiguous rows (a transpose);
+/// right for any strides that keep outputs from overlapping.
+using BoxKernelFn = void (*)(const void *const *in, void *const *out, int64_t rows, int64_t columns,
+                             const int64_t *strides);
+
+/// What the name of a box kernel ends in; the rest is the contiguous one's.
+inline constexpr std::string_view kBoxSuffix = "_box";
+
 struct Kernel {
   KernelFn run = nullptr;
+  BoxKernelFn runBox = nullptr;
   std::string_view name; ///< For `explain`: e.g. "f32_bf16.x86-64-v3".
 };
 

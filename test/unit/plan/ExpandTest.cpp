@@ -115,6 +115,36 @@ size_t expectAsNaive(const Plan &plan) {
       Status status = expander->expand(m, check);
       EXPECT_TRUE(status.has_value()) << status.error().str();
       EXPECT_EQ(seen, *elementCount(family.shape));
+      // Boxes are the same elements at the same places.
+      int64_t inBoxes = 0;
+      Status boxed = expander->expandBoxes(m, [&](const plan::Run &run) -> Status {
+        std::vector<int64_t> index(run.dims.size(), 0);
+        for (int64_t k = 0; k < run.count; ++k, ++inBoxes) {
+          // Contiguous, or the k-th of the box, row-major.
+          int64_t rest = k, logical = run.dims.empty() ? k : 0;
+          for (size_t d = run.dims.size(); d-- > 0; rest /= run.dims[d].extent)
+            logical += (index[d] = rest % run.dims[d].extent) * run.dims[d].logicalStride;
+          auto element = static_cast<size_t>(run.logicalOffset + logical);
+          auto place = [&](size_t operand, unsigned width) {
+            int64_t at = run.dims.empty() ? k : 0;
+            for (size_t d = 0; d < run.dims.size(); ++d)
+              at += index[d] * run.dims[d].strides[operand];
+            return static_cast<uint64_t>(at) * width;
+          };
+          for (size_t i = 0; i < inputs.size(); ++i) {
+            uint64_t step =
+                run.inputs[i].file == kNone ? 0 : place(i, byteWidth(family.inputs[i].dtype));
+            EXPECT_EQ((Byte{run.inputs[i].file, run.inputs[i].offset + step}), inputs[i][element]);
+          }
+          for (size_t i = 0; i < outputs.size(); ++i)
+            EXPECT_EQ(run.outputs[i].tensorByte +
+                          place(inputs.size() + i, byteWidth(family.outputs[i].dtype)),
+                      outputs[i][element]);
+        }
+        return {};
+      });
+      EXPECT_TRUE(boxed.has_value()) << boxed.error().str();
+      EXPECT_EQ(inBoxes, seen);
       // A single member's expansion is the same.
       size_t at = 0;
       status = expandMember(plan, f, m, [&](const plan::Run &run) -> Status {
@@ -227,6 +257,26 @@ TEST(Expand, TransposedOutput) {
   Plan plan = planOf({4, 6}, {"on (tp = 2) chunk 0 by tp"}, "map \"a b -> b a\" {a = 4, b = 6}");
   addMember(plan, "a", {{1, 0}}, 13);
   EXPECT_EQ(expectAsNaive(plan), 24u);
+}
+
+TEST(Expand, BoxesAreFew) {
+  auto boxes = [](const Plan &plan) {
+    size_t count = 0;
+    auto expander = FamilyExpander::create(plan, 0);
+    EXPECT_TRUE(expander->expandBoxes(0, [&](const plan::Run &run) -> Status {
+      EXPECT_EQ(run.dims.size(), 2u);
+      ++count;
+      return {};
+    }));
+    return count;
+  };
+  Plan transposed =
+      planOf({400, 600}, {"on (tp = 2) chunk 0 by tp"}, "map \"a b -> b a\" {a = 400, b = 600}");
+  addMember(transposed, "a", {{0, 0}}, 120'000);
+  EXPECT_EQ(boxes(transposed), 2u);
+  Plan columns = planOf({400, 600}, {"on (tp = 3) chunk 1 by tp"});
+  addMember(columns, "a", {{0, 0}}, 80'000);
+  EXPECT_EQ(boxes(columns), 3u);
 }
 
 TEST(Expand, ZeroElementsAndZeroDims) {
