@@ -22,6 +22,10 @@ struct Kernel {
   std::string symbol;
 };
 
+/// Fails with Usage on a recipe that has checks (a kernel has no verdict to give) or does not
+/// verify.
+Status checkKernels(std::span<const Kernel> kernels);
+
 /// The kernels as one module of func, scf, arith (over vectors) and llvm pointers: each a
 /// vector loop and a scalar loop for the rest; boxes with loops for contiguous columns, for
 /// transposes and for any strides. Fails with Usage on a recipe that has

@@ -1,4 +1,5 @@
 #include "compiler/Codegen/Codegen.h"
+#include "compiler/Codegen/Ptx.h"
 
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -11,6 +12,7 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
+#include <fmt/format.h>
 #include <mutex>
 
 using namespace mlir;
@@ -59,12 +61,15 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
 }
 
-Result<std::string> compile(std::span<const Kernel> kernels, const Target &target,
+using Emitter = Result<OwningOpRef<ModuleOp>> (*)(MLIRContext &, std::span<const Kernel>,
+                                                  const Target &);
+
+Result<std::string> compile(std::span<const Kernel> kernels, const Target &target, Emitter emit,
                             llvm::CodeGenFileType fileType) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
   registerBuiltinDialectTranslation(context);
   registerLLVMDialectTranslation(context);
-  RECAST_ASSIGN(OwningOpRef<ModuleOp> source, emitModule(context, kernels, target));
+  RECAST_ASSIGN(OwningOpRef<ModuleOp> source, emit(context, kernels, target));
   RECAST_TRY(lowerToLLVM(*source));
   RECAST_ASSIGN(std::unique_ptr<llvm::TargetMachine> machine, makeMachine(target));
 
@@ -94,10 +99,22 @@ Result<std::string> compile(std::span<const Kernel> kernels, const Target &targe
 } // namespace
 
 Result<std::string> compileObject(std::span<const Kernel> kernels, const Target &target) {
-  return compile(kernels, target, llvm::CodeGenFileType::ObjectFile);
+  return compile(kernels, target, emitModule, llvm::CodeGenFileType::ObjectFile);
 }
 Result<std::string> compileAssembly(std::span<const Kernel> kernels, const Target &target) {
-  return compile(kernels, target, llvm::CodeGenFileType::AssemblyFile);
+  return compile(kernels, target, emitModule, llvm::CodeGenFileType::AssemblyFile);
+}
+
+Result<std::string> compilePtx(std::span<const Kernel> kernels, const Target &target) {
+  RECAST_ASSIGN(std::string text,
+                compile(kernels, target, emitTiles, llvm::CodeGenFileType::AssemblyFile));
+  std::string legend;
+  for (const Kernel &kernel : kernels)
+    legend += fmt::format("// {}: {}\n", kernel.symbol, kernel.recipe.str());
+  return legend + text;
+}
+Result<std::string> compileTilesForCpu(std::span<const Kernel> kernels, const Target &cpu) {
+  return compile(kernels, cpu, emitTiles, llvm::CodeGenFileType::ObjectFile);
 }
 
 } // namespace recast::codegen

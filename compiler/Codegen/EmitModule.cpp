@@ -1,5 +1,6 @@
 #include "compiler/Codegen/CastLowering.h"
 #include "compiler/Codegen/Codegen.h"
+#include "compiler/Codegen/RecipeBody.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -106,7 +107,7 @@ private:
       }
       loads.push_back(joined(std::move(runs)));
     }
-    std::vector<Value> results = evaluate(lanes, loads);
+    std::vector<Value> results = evaluate(lanes, recipe_, loads, target_);
     for (size_t slot = 0; slot < results.size(); ++slot) {
       std::vector<Value> runs = transposed(results[slot], side);
       for (int64_t i = 0; i < side; ++i) {
@@ -168,8 +169,8 @@ private:
     loop(fromRow, toRow, 1, [&](Value r) {
       loop(fromColumn, toColumn, 1, [&](Value c) {
         Lanes lanes(b_, 1);
-        body(lanes, moved(inputs_, inputStrides_, r, c), moved(outputs_, outputStrides_, r, c),
-             index(0));
+        emitBody(lanes, recipe_, moved(inputs_, inputStrides_, r, c),
+                 moved(outputs_, outputStrides_, r, c), index(0), target_);
       });
     });
   }
@@ -301,49 +302,8 @@ private:
          {std::tuple(index(0), whole, step), std::tuple(whole, count, int64_t{1})})
       loop(from, to, lanesOfStep, [&, count = lanesOfStep](Value i) {
         Lanes lanes(b_, count);
-        body(lanes, inputs, outputs, i);
+        emitBody(lanes, recipe_, inputs, outputs, i, target_);
       });
-  }
-
-  /// Loads, computes and stores the lanes that begin at element `i`.
-  void body(Lanes &lanes, const Bases &inputs, const Bases &outputs, Value i) {
-    std::vector<Value> loads;
-    for (size_t slot = 0; slot < inputs.size(); ++slot)
-      loads.push_back(LLVM::LoadOp::create(b_, lanes.integers(bitWidth(recipe_.inputType(slot))),
-                                           element(inputs[slot], recipe_.inputType(slot), i),
-                                           /*alignment=*/1));
-    std::vector<Value> results = evaluate(lanes, loads);
-    for (size_t slot = 0; slot < outputs.size(); ++slot)
-      LLVM::StoreOp::create(b_, results[slot], element(outputs[slot], recipe_.outputType(slot), i),
-                            /*alignment=*/1);
-  }
-
-  /// What is stored to each output, from what each input holds.
-  std::vector<Value> evaluate(Lanes &lanes, const std::vector<Value> &loads) {
-    std::vector<Value> values(recipe_.nodes.size()), results(recipe_.outputCount());
-    for (size_t i = 0; i < recipe_.nodes.size(); ++i) {
-      const recipe::Node &node = recipe_.nodes[i];
-      switch (node.op) {
-      case Op::Load:
-        values[i] = loads[node.slot];
-        break;
-      case Op::Cast:
-        values[i] = emitCast(lanes, values[node.a], recipe_.nodes[node.a].type, node.type,
-                             node.overflow, target_);
-        break;
-      case Op::Store:
-        results[node.slot] = values[node.a];
-        break;
-      case Op::CheckEqual:
-        llvm_unreachable("refused before");
-      }
-    }
-    return results;
-  }
-
-  Value element(Value base, DType type, Value i) {
-    return LLVM::GEPOp::create(b_, base.getType(), b_.getIntegerType(bitWidth(type)), base,
-                               ArrayRef<LLVM::GEPArg>{i});
   }
 
   ImplicitLocOpBuilder &b_;
@@ -355,8 +315,7 @@ private:
 };
 } // namespace
 
-Result<OwningOpRef<ModuleOp>> emitModule(MLIRContext &context, std::span<const Kernel> kernels,
-                                         const Target &target) {
+Status checkKernels(std::span<const Kernel> kernels) {
   for (const Kernel &kernel : kernels) {
     if (Status status = verify(kernel.recipe); !status)
       return usage(fmt::format("kernel {}: {}", kernel.symbol, status.error().message()));
@@ -364,6 +323,12 @@ Result<OwningOpRef<ModuleOp>> emitModule(MLIRContext &context, std::span<const K
       return fail(Error(Code::Usage, fmt::format("kernel {}: a kernel cannot check", kernel.symbol))
                       .hint("Compile the sides of the check and compare their results."));
   }
+  return {};
+}
+
+Result<OwningOpRef<ModuleOp>> emitModule(MLIRContext &context, std::span<const Kernel> kernels,
+                                         const Target &target) {
+  RECAST_TRY(checkKernels(kernels));
   context.loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, scf::SCFDialect,
                       vector::VectorDialect>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));

@@ -2,6 +2,7 @@
 
 #include "compiler/Codegen/Codegen.h"
 #include "compiler/Codegen/LinkLibrary.h"
+#include "compiler/Codegen/Ptx.h"
 #include "runtime/device/cpu/KernelCache.h"
 #include "runtime/device/cpu/KernelFinder.h"
 
@@ -33,6 +34,16 @@ Result<std::string> makePack(std::span<const recipe::Recipe> recipes, std::strin
   RECAST_ASSIGN(std::string object, compileObject(kernels, target));
   RECAST_ASSIGN(std::string library, linkLibrary(object));
   return device::cpu::writePack(level, entries, library);
+}
+
+Result<std::string> makePtx(std::span<const recipe::Recipe> recipes, std::string_view target) {
+  const Target *found = findPtxTarget(target);
+  if (!found)
+    return findTarget(target).map([](const Target &) { return std::string(); });
+  std::vector<Kernel> kernels;
+  for (const recipe::Recipe &recipe : recipes)
+    kernels.push_back({recipe, "recast_" + recipe::shortName(recipe)});
+  return compilePtx(kernels, *found);
 }
 
 Result<size_t> fillKernelCache(std::span<const recipe::Recipe> recipes) {

@@ -18,6 +18,9 @@ std::vector<recipe::Recipe> kernelsOfPlan(const plan::Plan &plan);
 /// give equal bytes.
 Result<std::string> makePack(std::span<const recipe::Recipe> recipes, std::string_view level);
 
+/// PTX with an entry point for each recipe, `nvptx` or `nvptx-sm_90`, named by recipe::shortName().
+Result<std::string> makePtx(std::span<const recipe::Recipe> recipes, std::string_view target);
+
 /// Compiles what neither the built-in table nor the cache of this user has for this CPU, and puts
 /// it into the cache; says how many kernels that were.
 Result<size_t> fillKernelCache(std::span<const recipe::Recipe> recipes);

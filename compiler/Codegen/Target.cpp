@@ -1,5 +1,7 @@
 #include "compiler/Codegen/Target.h"
 
+#include "compiler/Codegen/Ptx.h"
+
 #include <fmt/format.h>
 
 namespace recast::codegen {
@@ -11,9 +13,23 @@ constexpr Target kTargets[] = {
     {"x86-64-v4", "x86_64-unknown-linux-gnu", "x86-64-v4", 64, true},
     {"aarch64", "aarch64-unknown-linux-gnu", "generic", 16, false},
 };
+
+constexpr Target kPtxTargets[] = {
+    {"nvptx-sm_80", "nvptx64-nvidia-cuda", "sm_80", 16, false},
+    {"nvptx-sm_90", "nvptx64-nvidia-cuda", "sm_90", 16, false},
+    {"nvptx-sm_100", "nvptx64-nvidia-cuda", "sm_100", 16, false},
+};
 } // namespace
 
 std::span<const Target> allTargets() { return kTargets; }
+std::span<const Target> ptxTargets() { return kPtxTargets; }
+
+const Target *findPtxTarget(std::string_view name) {
+  for (const Target &target : kPtxTargets)
+    if (name == "nvptx" || name == target.level)
+      return &target;
+  return nullptr;
+}
 
 Result<Target> findTarget(std::string_view level) {
   std::string known;
@@ -24,7 +40,8 @@ Result<Target> findTarget(std::string_view level) {
     known += target.level;
   }
   return fail(Error(Code::Usage, fmt::format("unknown CPU level '{}'", level))
-                  .hint(fmt::format("Use one of {}.", known)));
+                  .hint(fmt::format("Use one of {}; for a GPU, nvptx or {}.", known,
+                                    kPtxTargets[0].level)));
 }
 
 } // namespace recast::codegen

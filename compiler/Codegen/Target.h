@@ -15,6 +15,8 @@ struct Target {
   std::string_view cpu;    ///< LLVM's name of the least processor of the level.
   unsigned vectorBytes;    ///< Width of a vector register.
   bool convertsF16;        ///< Has x86's F16C instructions.
+
+  bool isGpu() const { return triple.starts_with("nvptx"); }
 };
 
 /// All levels, best last within one architecture.

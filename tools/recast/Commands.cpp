@@ -157,10 +157,17 @@ Result<int> explain(const SpecOptions &options) {
   return 0;
 }
 
-Result<int> compileKernels(const SpecOptions &options, const std::string &cpu) {
+Result<int> compileKernels(const SpecOptions &options, const std::string &target) {
   RECAST_ASSIGN(PlanOrJob loaded, loadPlanOrJob(options.file, options.defines));
-  std::string_view level = cpu.empty() ? device::cpu::bestCpuLevel() : cpu;
   std::vector<recipe::Recipe> kernels = codegen::kernelsOfPlan(loaded.plan);
+  if (target.starts_with("nvptx")) {
+    RECAST_ASSIGN(std::string ptx, codegen::makePtx(kernels, target));
+    RECAST_TRY(replaceFile(options.output, ptx));
+    if (!options.quiet)
+      fmt::print("wrote {} ({} kernels)\n", options.output, kernels.size());
+    return 0;
+  }
+  std::string_view level = target.empty() ? device::cpu::bestCpuLevel() : target;
   RECAST_ASSIGN(std::string pack, codegen::makePack(kernels, level));
   RECAST_TRY(replaceFile(options.output, pack));
   if (!options.quiet)

@@ -43,8 +43,9 @@ Result<int> check(const SpecOptions &options);
 Result<int> makePlan(const SpecOptions &options);
 Result<int> explain(const SpecOptions &options);
 
-/// Writes a kernel pack for a plan; `cpu` is a feature level, empty for this machine's best.
-Result<int> compileKernels(const SpecOptions &options, const std::string &cpu);
+/// Writes the kernels of a plan: a pack for a CPU level (empty: this machine's best), or PTX for
+/// `nvptx` and `nvptx-sm_90`.
+Result<int> compileKernels(const SpecOptions &options, const std::string &target);
 
 Result<int> run(const std::string &plan, const ExecuteOptions &options);
 Result<int> verify(const std::string &path, bool quiet);

@@ -54,7 +54,7 @@ struct CommandLine {
   ExecuteOptions run;
   FormatOptions format;
   InspectOptions inspect;
-  std::string compileCpu;
+  std::string compileTarget;
   std::string inspectPath, planPath, verifyPath, left, right;
   bool diffJson = false, verifyQuiet = false;
   std::function<Result<int>()> action;
@@ -164,11 +164,12 @@ void CommandLine::addPlanning(CLI::App &app) {
                            "compiler.\nExample: recast compile job.rplan -o job.rpack\n"
                            "         recast run job.rplan --kernels job.rpack",
                            compile);
-  command->add_option("-o", compile.output, "The .rpack to write")->required();
-  command->add_option("--cpu", compileCpu,
-                      "Feature level: x86-64-v2, -v3, -v4 or aarch64 (default: this machine's)");
+  command->add_option("-o", compile.output, "The .rpack (or .ptx) to write")->required();
+  command->add_option("--target", compileTarget,
+                      "x86-64-v2, -v3, -v4 or aarch64 (default: this machine's best); nvptx or "
+                      "nvptx-sm_90 for PTX");
   command->add_flag("-q,--quiet", compile.quiet, "Print nothing but errors");
-  command->callback([this] { action = [this] { return compileKernels(compile, compileCpu); }; });
+  command->callback([this] { action = [this] { return compileKernels(compile, compileTarget); }; });
 
   command = addSpecCommand(
       app, "explain",
