@@ -80,6 +80,45 @@ void f16ToF32V4(const uint16_t *in, uint32_t *out, int64_t count) {
 }
 #endif
 
+// Boxes: columns of a wider matrix row by row, and a transpose in blocks that stay in the cache.
+#define RECAST_HAND_BOX(suffix, level)                                                             \
+  RECAST_HAND(level)                                                                               \
+  void columnsToBf16##suffix(const uint32_t *__restrict in, uint16_t *__restrict out,              \
+                             int64_t rows, int64_t columns, int64_t stride) {                      \
+    for (int64_t r = 0; r < rows; ++r)                                                             \
+      for (int64_t c = 0; c < columns; ++c) {                                                      \
+        uint32_t x = in[r * stride + c];                                                           \
+        uint32_t rounded = (x + 0x7fff + ((x >> 16) & 1)) >> 16;                                   \
+        out[r * columns + c] = (x & 0x7fffffff) > 0x7f800000 ? (x >> 16) | 0x40 : rounded;         \
+      }                                                                                            \
+  }                                                                                                \
+  RECAST_HAND(level)                                                                               \
+  void transposeToBf16##suffix(const uint32_t *__restrict in, uint16_t *__restrict out,            \
+                               int64_t rows, int64_t columns, int64_t stride) {                    \
+    for (int64_t r0 = 0; r0 < rows; r0 += 16)                                                      \
+      for (int64_t c0 = 0; c0 < columns; c0 += 16)                                                 \
+        for (int64_t r = r0; r < std::min(r0 + 16, rows); ++r)                                     \
+          for (int64_t c = c0; c < std::min(c0 + 16, columns); ++c) {                              \
+            uint32_t x = in[c * stride + r];                                                       \
+            uint32_t rounded = (x + 0x7fff + ((x >> 16) & 1)) >> 16;                               \
+            out[r * columns + c] = (x & 0x7fffffff) > 0x7f800000 ? (x >> 16) | 0x40 : rounded;     \
+          }                                                                                        \
+  }                                                                                                \
+  RECAST_HAND(level)                                                                               \
+  void transpose##suffix(const uint32_t *__restrict in, uint32_t *__restrict out, int64_t rows,    \
+                         int64_t columns, int64_t stride) {                                        \
+    for (int64_t r0 = 0; r0 < rows; r0 += 16)                                                      \
+      for (int64_t c0 = 0; c0 < columns; c0 += 16)                                                 \
+        for (int64_t r = r0; r < std::min(r0 + 16, rows); ++r)                                     \
+          for (int64_t c = c0; c < std::min(c0 + 16, columns); ++c)                                \
+            out[r * columns + c] = in[c * stride + r];                                             \
+  }
+
+#if defined(__x86_64__)
+RECAST_HAND_BOX(V3, "x86-64-v3")
+RECAST_HAND_BOX(V4, "x86-64-v4")
+#endif
+
 using Run = std::function<void(const void *in, void *out, int64_t count)>;
 template <typename In, typename Out> Run hand(void (*function)(const In *, Out *, int64_t)) {
   return [=](const void *in, void *out, int64_t count) {
@@ -187,6 +226,64 @@ void measure(int64_t count) {
       std::printf("%9s %9.1f %9.1f\n", "-", rate(2), rate(3));
   }
 }
+#if defined(__x86_64__)
+/// Boxes of side x side elements, as the executor cuts them: generated, by hand, and memcpy of as
+/// many bytes.
+void measureBoxes(int64_t side) {
+  struct Box {
+    const char *what;
+    recipe::Recipe recipe;
+    bool transpose;
+    Run v3, v4;
+  };
+  const int64_t stride = side + 16;
+  auto toBf16 = [=](auto *function) -> Run {
+    return [=](const void *in, void *out, int64_t) {
+      function(static_cast<const uint32_t *>(in), static_cast<uint16_t *>(out), side, side, stride);
+    };
+  };
+  auto plain = [=](auto *function) -> Run {
+    return [=](const void *in, void *out, int64_t) {
+      function(static_cast<const uint32_t *>(in), static_cast<uint32_t *>(out), side, side, stride);
+    };
+  };
+  const recipe::Recipe cast = recipe::castRecipe(DType::F32, DType::BF16);
+  const Box boxes[] = {
+      {"columns f32_bf16", cast, false, toBf16(columnsToBf16V3), toBf16(columnsToBf16V4)},
+      {"transpose f32_bf16", cast, true, toBf16(transposeToBf16V3), toBf16(transposeToBf16V4)},
+      {"transpose 4 bytes", recipe::copyRecipe(DType::U32), true, plain(transposeV3),
+       plain(transposeV4)},
+  };
+  const auto bytes = static_cast<size_t>(side * stride) * 4;
+  std::unique_ptr<std::byte[]> in(new std::byte[bytes]), out(new std::byte[bytes]);
+  std::memset(in.get(), 0x3c, bytes);
+  std::memset(out.get(), 1, bytes);
+  std::printf("%lld x %lld elements; GB/s read and written\n", static_cast<long long>(side),
+              static_cast<long long>(side));
+  for (const Box &line : boxes)
+    for (const char *level : {"x86-64-v3", "x86-64-v4"}) {
+      setenv("RECAST_CPU", level, 1);
+      const auto kernel = device::cpu::builtinKernel(line.recipe.hash(), line.recipe.str());
+      if (!kernel.runBox || !device::cpu::cpuSupports(level))
+        continue;
+      const int64_t to = byteWidth(line.recipe.outputType(0)), moved = side * side * (4 + to);
+      const int64_t strides[] = {line.transpose ? 4 : stride * 4, line.transpose ? stride * 4 : 4,
+                                 side * to, to};
+      Run generated = [&](const void *source, void *target, int64_t) {
+        kernel.runBox(&source, &target, side, side, strides);
+      };
+      Run copied = [&](const void *source, void *target, int64_t) {
+        std::memcpy(target, source, static_cast<size_t>(moved / 2));
+      };
+      auto seconds =
+          best({generated, std::string_view(level) == "x86-64-v3" ? line.v3 : line.v4, copied},
+               in.get(), out.get(), side * side);
+      auto rate = [&](size_t i) { return static_cast<double>(moved) / seconds[i] * 1e-9; };
+      std::printf("%-20s %-10s %8.1f %8.1f %8.1f   %.2f\n", line.what, level, rate(0), rate(1),
+                  rate(2), rate(0) / rate(1));
+    }
+}
+#endif
 } // namespace
 
 int main(int argc, char **argv) {
@@ -196,7 +293,12 @@ int main(int argc, char **argv) {
     return 2;
   }
   measure(count);
-  if (argc <= 1)
+  if (argc <= 1) {
     measure(32 << 10);
+#if defined(__x86_64__)
+    measureBoxes(512);
+    measureBoxes(4096);
+#endif
+  }
   return 0;
 }
