@@ -1,7 +1,7 @@
 // Models and views said in C++; part of Builder.h.
 //
 //   auto m = s.model("tiny", {"c"});
-//   m.dim("L", m.param("c")["num_layers"]).dim("h", m.param("c")["hidden"]);
+//   m.dim("L", rl::name("c")["num_layers"]).dim("h", rl::name("c")["hidden"]);
 //   m.group("layer", "l", rl::name("L")).tensor("w", {"h", "h"});
 //   s.view("hf", "tiny").rule("layer[l].w", "layers.{l}.weight");
 #pragma once

@@ -3,7 +3,10 @@
 #include "dialect/Ckpt/CkptDialect.h"
 #include "lang/ucl/Check.h"
 #include "lang/ucl/Format.h"
+#include "lang/ucl/Link.h"
 #include "lang/ucl/Parser.h"
+#include "test/unit/lang/RepositoryTexts.h"
+#include "test/unit/lang/Texts.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -198,6 +201,77 @@ TEST_F(Import, JobZeroComesBackAsItWas) {
   EXPECT_EQ(back->jobs[0].body[0], spec->jobs[0].body[0]);
   EXPECT_EQ(back->jobs[0].body[2], spec->jobs[0].body[2]);
   EXPECT_EQ(back->endpoints[0].args[0].value->text, "runs/z3");
+}
+
+// ---- one to one
+size_t countItems(const std::vector<ModelItem> &items) {
+  size_t out = items.size();
+  for (const ModelItem &item : items)
+    if (auto *group = std::get_if<GroupDecl>(&item.node))
+      out += countItems(group->items);
+  return out;
+}
+size_t countStatements(const std::vector<Statement> &body) {
+  size_t out = 0;
+  for (const Statement &statement : body) {
+    if (auto *block = std::get_if<ForStatement>(&statement.node))
+      out += countStatements(block->body);
+    else if (auto *objects = std::get_if<ObjectsStatement>(&statement.node))
+      out += objects->rules.size();
+    else
+      ++out;
+  }
+  return out;
+}
+size_t countStatements(const Spec &spec) {
+  size_t out = spec.models.size() + spec.views.size() + spec.endpoints.size() + spec.jobs.size();
+  for (const Model &model : spec.models)
+    out += model.dims.size() + countItems(model.items);
+  for (const View &view : spec.views)
+    out += view.rules.size() + view.ignores.size();
+  for (const Job &job : spec.jobs)
+    out += countStatements(job.body);
+  return out;
+}
+size_t countOps(mlir::ModuleOp module) {
+  size_t out = 0;
+  module.walk([&](mlir::Operation *op) {
+    bool isStep = llvm::isa<mlir::ModuleOp, ckpt::YieldOp, ckpt::CastOp>(op);
+    out += isStep ? 0 : 1;
+  });
+  return out;
+}
+
+TEST_F(Import, EveryTextOfTheRepositoryIsOneToOne) {
+  std::vector<std::pair<std::string, std::string>> texts{
+      {"everything", std::string(test::kEverything)}};
+  for (const std::string &name : test::repositoryTexts())
+    texts.emplace_back(name, test::repositoryText(name));
+  EXPECT_GE(texts.size(), 6u);
+  for (const auto &[name, text] : texts) {
+    auto spec = parse(text, name);
+    ASSERT_TRUE(spec) << spec.error().str();
+    auto linked = link(*spec, [](const std::string &) { return std::optional<std::string>(); });
+    ASSERT_TRUE(linked) << linked.error().str();
+    auto module = importSpec(*linked, context_);
+    ASSERT_TRUE(module) << module.error().str();
+    EXPECT_EQ(countOps(**module), countStatements(*linked)) << name;
+    // Through the text of the IR, as `recast fmt --from-mlir` reads it.
+    std::string printed = print(**module);
+    auto parsed = mlir::parseSourceString<mlir::ModuleOp>(printed, &context_);
+    ASSERT_TRUE(parsed) << name;
+    auto back = exportSpec(*parsed);
+    ASSERT_TRUE(back) << back.error().str();
+    if (linked->lets.empty()) {
+      EXPECT_TRUE(*back == *linked) << name << "\n" << format(*back);
+    }
+    auto again = parse(format(*back), name);
+    ASSERT_TRUE(again) << again.error().str();
+    EXPECT_TRUE(*again == *back) << name << "\n" << format(*back);
+    auto second = importSpec(*again, context_);
+    ASSERT_TRUE(second) << second.error().str();
+    EXPECT_EQ(print(**second), printed);
+  }
 }
 
 // ---- what cannot be said

@@ -1,7 +1,9 @@
 // What docs/language.md shows is true: its texts pass, its wrong texts give the errors shown.
+#include "RepositoryTexts.h"
 #include "Texts.h"
 #include "lang/ucl/Check.h"
 #include "lang/ucl/Format.h"
+#include "lang/ucl/Link.h"
 #include "lang/ucl/Parser.h"
 
 #include <fstream>
@@ -36,12 +38,23 @@ constexpr std::string_view kEnds = "source run = deepspeed(\"runs/z3\") as same\
 
 TEST(Docs, TextsAreTrue) {
   std::vector<Fence> all = fences();
-  size_t whole = 0, parts = 0, wrong = 0;
+  size_t whole = 0, parts = 0, wrong = 0, libraries = 0;
   for (size_t i = 0; i < all.size(); ++i) {
     const auto &[kind, text] = all[i];
     if (kind == "ucl" || kind == "ucl part") {
       ++(kind == "ucl" ? whole : parts);
       auto spec = parseAndCheck(kind == "ucl" ? text : std::string(kEnds) + text + "}", "docs");
+      EXPECT_TRUE(spec) << text << spec.error().str();
+    } else if (kind == "ucl library") {
+      // Is laid out, and passes where a job uses it.
+      ++libraries;
+      auto laidOut = formatText(text);
+      ASSERT_TRUE(laidOut) << laidOut.error().str();
+      EXPECT_EQ(*laidOut, text);
+      auto spec = parseAndCheck(text + "source a = safetensors(\"a\") as same\n"
+                                       "target b = safetensors(\"b\") as same\n"
+                                       "convert a -> b { else: keep }\n",
+                                "docs");
       EXPECT_TRUE(spec) << text << spec.error().str();
     } else if (kind == "ucl wrong") {
       ++wrong;
@@ -53,7 +66,21 @@ TEST(Docs, TextsAreTrue) {
   }
   EXPECT_GE(whole, 2u);
   EXPECT_GE(parts, 7u);
+  EXPECT_EQ(libraries, 2u);
   EXPECT_EQ(wrong, 2u);
+}
+
+TEST(Docs, TheStandardLibraryIsListed) {
+  std::string whole = test::repositoryText("docs/language.md");
+  for (const std::string &file : standardFiles()) {
+    EXPECT_NE(whole.find("`" + file + "`"), std::string::npos) << file;
+    auto spec = parse(*standardFile(file), file);
+    ASSERT_TRUE(spec) << spec.error().str();
+    for (const Model &model : spec->models)
+      EXPECT_NE(whole.find("`" + model.name + "(c)`"), std::string::npos) << model.name;
+    for (const View &view : spec->views)
+      EXPECT_NE(whole.find("| `" + view.name + "` |"), std::string::npos) << view.name;
+  }
 }
 
 TEST(Docs, TheFirstJobIsLaidOutAndIsWhatTheBuilderSays) {

@@ -1,4 +1,6 @@
 // parse(format(spec)) == spec for specs that nobody thought of.
+#include "Replay.h"
+#include "RepositoryTexts.h"
 #include "Texts.h"
 #include "lang/ast/Words.h"
 #include "lang/ucl/Format.h"
@@ -263,6 +265,26 @@ TEST(RoundTrip, KnownTexts) {
     auto again = parse(format(*spec));
     ASSERT_TRUE(again) << format(*spec);
     EXPECT_EQ(*spec, *again);
+  }
+}
+
+TEST(RoundTrip, EveryTextOfTheRepositoryCanBeSaidInCpp) {
+  std::vector<std::string> names = test::repositoryTexts();
+  EXPECT_GE(names.size(), test::standardTexts().size() + 1);
+  for (const std::string &name : names) {
+    std::string text = test::repositoryText(name);
+    auto parsed = parse(text, name);
+    ASSERT_TRUE(parsed) << parsed.error().str();
+    SpecBuilder said;
+    test::replay(*parsed, said);
+    EXPECT_TRUE(said.spec() == *parsed) << name << "\n" << format(said.spec());
+    auto again = parse(format(said.spec()));
+    ASSERT_TRUE(again) << name << again.error().str();
+    EXPECT_TRUE(*again == *parsed) << name;
+    // They are laid out as `recast fmt` does it.
+    auto laidOut = formatText(text, name);
+    ASSERT_TRUE(laidOut);
+    EXPECT_EQ(*laidOut, text) << name;
   }
 }
 
