@@ -72,8 +72,10 @@ Status writeManifest(const Program &program, uint32_t index, const StagedRoot &s
   if (!file)
     return ioError("cannot create the manifest", errno, shown);
   Output out(file.get(), shown);
-  RECAST_TRY(out.add("{{\"recast_manifest\": 1,\n\"fingerprint\": \"{:016x}\",\n\"files\": [",
-                     program.fingerprint));
+  // Whether everything in the folder is ours, so that whatever else turns up there is surplus.
+  RECAST_TRY(out.add("{{\"recast_manifest\": 1,\n\"fingerprint\": \"{:016x}\",\n"
+                     "\"whole_folder\": {},\n\"files\": [",
+                     program.fingerprint, !root.manifestDir.empty()));
   bool first = true;
   for (uint32_t t = 0; t < program.targets.size(); ++t)
     if (const TargetFile &target = program.targets[t]; target.root == index)

@@ -5,6 +5,7 @@
 #include "runtime/io/Directory.h"
 #include "runtime/io/OutputFile.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <fcntl.h>
@@ -19,6 +20,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr uint64_t kMaxManifest = uint64_t{1} << 30;
+constexpr char kOwnFolder[] = ".recast";
 constexpr size_t kChunk = size_t{256} << 10;
 
 class Verifier {
@@ -48,6 +50,8 @@ private:
   Status verifyExtent(int fd, const std::string &path, const Json &extent, uint64_t size,
                       uint64_t &position);
   Result<uint64_t> hash(int fd, const std::string &path, uint64_t begin, uint64_t end);
+  Status refuseSurplus(int folder, const std::string &prefix,
+                       const std::map<std::string, const Json *> &files) const;
   Result<io::Descriptor> openSized(const std::string &path, uint64_t size) const;
 
   std::string folder_, manifest_;
@@ -87,8 +91,42 @@ Status Verifier::run() {
       return broken("a file has no usable name");
     RECAST_TRY(verifyFile(path, entry));
   }
-  for (const Json &link : json["links"])
+  for (const Json &link : json["links"]) {
     RECAST_TRY(verifyLink(link, files));
+    files.emplace(link[0].get<std::string>(), nullptr);
+  }
+  if (json.value("whole_folder", Json()) == true)
+    return refuseSurplus(root_.get(), "", files);
+  return {};
+}
+
+/// A loader lists folders: a file that nobody wrote becomes part of the checkpoint.
+Status Verifier::refuseSurplus(int folder, const std::string &prefix,
+                               const std::map<std::string, const Json *> &files) const {
+  std::vector<std::string> folders;
+  std::string surplus;
+  RECAST_TRY(io::listFolder(folder, shown(prefix), [&](const std::string &entry) {
+    std::string path = prefix + entry;
+    struct stat st;
+    bool isFolder =
+        ::fstatat(folder, entry.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+    if (isFolder && path != kOwnFolder)
+      folders.push_back(entry);
+    else if (!isFolder && !files.count(path))
+      surplus = surplus.empty() ? path : std::min(surplus, path);
+    return true;
+  }));
+  if (!surplus.empty())
+    return fail(Error(Code::Negative, "surplus file: it was not written with the others")
+                    .file(shown(surplus))
+                    .hint("Move it out of the checkpoint."));
+  std::sort(folders.begin(), folders.end());
+  for (const std::string &entry : folders) {
+    io::Descriptor sub = io::openBeneath(folder, entry, O_RDONLY | O_DIRECTORY);
+    if (!sub)
+      return ioError("cannot open", errno, shown(prefix + entry));
+    RECAST_TRY(refuseSurplus(sub.get(), prefix + entry + "/", files));
+  }
   return {};
 }
 

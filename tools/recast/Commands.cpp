@@ -5,7 +5,6 @@
 #include "runtime/base/Text.h"
 #include "runtime/capi/Instantiate.h"
 #include "runtime/device/cpu/Kernels.h"
-#include "runtime/exec/Manifest.h"
 #include "runtime/io/File.h"
 #include "runtime/plan/Plan.h"
 #include "tools/recast/Driver.h"
@@ -178,26 +177,6 @@ Result<int> compileKernels(const SpecOptions &options, const std::string &target
 
 Result<int> run(const std::string &plan, const ExecuteOptions &options) {
   RECAST_TRY(executePlanFile(plan, options.arguments()));
-  return 0;
-}
-
-Result<int> verify(const std::string &path, bool quiet) {
-  std::string folder = path;
-  // A parent folder stands for the tag that its pointer names.
-  for (const char *pointer : {"latest_universal", "latest"}) {
-    std::error_code ignored;
-    if (fs::exists(fs::path(folder) / ".recast", ignored) ||
-        !fs::exists(fs::path(folder) / pointer, ignored))
-      continue;
-    RECAST_ASSIGN(std::string tag, io::readWhole((fs::path(folder) / pointer).string(), 4096));
-    if (tag.find('/') != std::string::npos || tag == "..")
-      return fail(Error(Code::BadInput, "the pointer names no folder beside it")
-                      .file((fs::path(folder) / pointer).string()));
-    folder = (fs::path(folder) / tag).string();
-  }
-  RECAST_TRY(exec::verifyManifest(folder));
-  if (!quiet)
-    fmt::print("{}: every file is there, every extent has its hash\n", folder);
   return 0;
 }
 

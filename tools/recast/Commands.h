@@ -48,7 +48,6 @@ Result<int> explain(const SpecOptions &options);
 Result<int> compileKernels(const SpecOptions &options, const std::string &target);
 
 Result<int> run(const std::string &plan, const ExecuteOptions &options);
-Result<int> verify(const std::string &path, bool quiet);
 
 struct FormatOptions {
   std::vector<std::string> files;

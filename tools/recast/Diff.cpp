@@ -47,7 +47,7 @@ public:
   bool equal() const { return findings.empty() && compared > 0; }
 
   std::vector<Finding> findings;
-  std::vector<std::string> remarks;
+  std::vector<std::string> remarks; ///< Differences of kind, not of value: roles and dtypes.
   uint64_t compared = 0;
 
 private:
@@ -58,8 +58,19 @@ private:
   const format::Inventory &left_, &right_;
   capi::TensorReader leftReader_, rightReader_;
   std::set<std::string> leftRoles_, rightRoles_;
-  std::set<std::string> widened_;
+
+  struct Kind { ///< Tensors whose values were compared although their dtypes differ.
+    uint64_t count = 0;
+    std::string first;
+  };
+  std::map<std::string, Kind> kinds_;
 };
+
+/// Index of the first element whose bits differ, or -1: NaNs of other payloads are other values.
+int64_t firstOtherBits(const std::string &a, const std::string &b, unsigned width) {
+  auto [at, ignored] = std::mismatch(a.begin(), a.end(), b.begin());
+  return at == a.end() ? -1 : (at - a.begin()) / static_cast<int64_t>(width);
+}
 
 /// What a format that knows nothing but weights holds under a name: the model's value. Weights of
 /// another dtype than `other` were rounded from the master, if there is one, not from the weight.
@@ -105,15 +116,20 @@ Status Comparison::compareTensors(const format::Tensor &a, const format::Tensor 
   if (a.dtype != b.dtype) {
     bool masterToWeight = a.role == role::kMaster && b.role != role::kMaster;
     type = masterToWeight || recipe::castExact(a.dtype, b.dtype) ? b.dtype : a.dtype;
-    widened_.insert(
-        fmt::format("{} {} was compared with {} {}", name(a.dtype), a.role, name(b.dtype), b.role));
+    Kind &kind = kinds_[fmt::format("{} {} in the first, {} {} in the second; compared as {}",
+                                    name(a.dtype), a.role, name(b.dtype), b.role, name(type))];
+    if (kind.count++ == 0)
+      kind.first = a.name;
   }
   RECAST_ASSIGN(left, castTo(std::move(left), a.dtype, type));
   RECAST_ASSIGN(right, castTo(std::move(right), b.dtype, type));
   unsigned width = byteWidth(type);
-  auto at = recipe::firstDifference(reinterpret_cast<const std::byte *>(left.data()),
-                                    reinterpret_cast<const std::byte *>(right.data()), type,
-                                    static_cast<int64_t>(left.size() / width));
+  // What two programs round to when a NaN loses its low bits differs, so a cast NaN equals any.
+  auto at = a.dtype == b.dtype
+                ? firstOtherBits(left, right, width)
+                : recipe::firstDifference(reinterpret_cast<const std::byte *>(left.data()),
+                                          reinterpret_cast<const std::byte *>(right.data()), type,
+                                          static_cast<int64_t>(left.size() / width));
   if (at < 0)
     return {};
   uint64_t x = 0, y = 0;
@@ -163,26 +179,32 @@ Status Comparison::run() {
   for (const std::string &which : rightRoles_)
     if (!leftRoles_.count(which))
       remarks.push_back(fmt::format("role {} is in the second only", which));
-  remarks.insert(remarks.end(), widened_.begin(), widened_.end());
+  for (const auto &[what, kind] : kinds_)
+    remarks.push_back(kind.count == 1 ? fmt::format("{}: {}", kind.first, what)
+                                      : fmt::format("{} tensors, {} the first of them: {}",
+                                                    kind.count, kind.first, what));
   return {};
 }
 
 } // namespace
 
-Result<bool> diff(const std::string &leftPath, const std::string &rightPath, bool json) {
+Result<bool> diff(const std::string &leftPath, const std::string &rightPath,
+                  const DiffOptions &options) {
   RECAST_ASSIGN(format::Inventory left, format::readSoundInventory(leftPath, {}));
   RECAST_ASSIGN(format::Inventory right, format::readSoundInventory(rightPath, {}));
   Comparison comparison(left, right);
   RECAST_TRY(comparison.run());
-  if (json) {
-    nlohmann::json out{{"equal", comparison.equal()},
+  bool same = comparison.equal() && !(options.strict && !comparison.remarks.empty());
+  if (options.json) {
+    nlohmann::json out{{"equal", same},
+                       {"findings", nlohmann::json::array()},
                        {"compared", comparison.compared},
                        {"remarks", comparison.remarks}};
     for (const Finding &finding : comparison.findings)
       out["findings"].push_back(
           {{"name", finding.name}, {"role", finding.role}, {"what", finding.what}});
     fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
-    return comparison.equal();
+    return same;
   }
   constexpr size_t kShown = 20;
   for (size_t i = 0; i < std::min(kShown, comparison.findings.size()); ++i) {
@@ -192,15 +214,17 @@ Result<bool> diff(const std::string &leftPath, const std::string &rightPath, boo
   if (comparison.findings.size() > kShown)
     fmt::print("  ... and {} more\n", comparison.findings.size() - kShown);
   for (const std::string &remark : comparison.remarks)
-    fmt::print("  note: {}\n", remark);
+    fmt::print("  {}: {}\n", options.strict ? "differs" : "note", remark);
   if (comparison.compared == 0)
     fmt::print("nothing in common to compare\n");
-  else if (comparison.findings.empty())
+  else if (same)
     fmt::print("equal: {} tensors, bit for bit\n", comparison.compared);
+  else if (comparison.findings.empty())
+    fmt::print("the {} compared tensors are equal, but not all else is\n", comparison.compared);
   else
     fmt::print("they differ: {} findings among {} compared tensors\n", comparison.findings.size(),
                comparison.compared);
-  return comparison.equal();
+  return same;
 }
 
 } // namespace recast::tools

@@ -7,7 +7,12 @@
 
 namespace recast::tools {
 
+struct DiffOptions {
+  bool json = false;
+  bool strict = false; ///< Other dtypes and roles of one side only are differences, not notes.
+};
+
 /// Prints what differs; Code::Negative is not used: the result says whether they are equal.
-Result<bool> diff(const std::string &left, const std::string &right, bool json);
+Result<bool> diff(const std::string &left, const std::string &right, const DiffOptions &options);
 
 } // namespace recast::tools

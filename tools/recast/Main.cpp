@@ -2,6 +2,7 @@
 #include "tools/recast/Commands.h"
 #include "tools/recast/Diff.h"
 #include "tools/recast/Inspect.h"
+#include "tools/recast/Verify.h"
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
@@ -56,7 +57,8 @@ struct CommandLine {
   InspectOptions inspect;
   std::string compileTarget;
   std::string inspectPath, planPath, verifyPath, left, right;
-  bool diffJson = false, verifyQuiet = false;
+  DiffOptions diff;
+  bool verifyQuiet = false;
   std::function<Result<int>()> action;
 
   void addReading(CLI::App &app);
@@ -80,9 +82,12 @@ void CommandLine::addReading(CLI::App &app) {
   });
 
   command = app.add_subcommand(
-      "verify", "Check an output of Recast against its manifest: every file, every hash.\n"
-                "Example: recast verify runs/universal");
-  command->add_option("path", verifyPath, "The output folder")->required();
+      "verify",
+      "Check that a checkpoint is complete and that no byte changed: an output of Recast\n"
+      "against its manifest, any other against the checksums in its own files.\n"
+      "Example: recast verify runs/universal");
+  command->add_option("path", verifyPath, "The folder that a loader is given, or a tag")
+      ->required();
   command->add_flag("-q,--quiet", verifyQuiet, "Print nothing but errors");
   command->callback([this] { action = [this] { return verify(verifyPath, verifyQuiet); }; });
 
@@ -91,10 +96,12 @@ void CommandLine::addReading(CLI::App &app) {
               "Example: recast diff runs/z3 runs/universal");
   command->add_option("left", left)->required();
   command->add_option("right", right)->required();
-  command->add_flag("--json", diffJson, "Print for machines");
+  command->add_flag("--json", diff.json, "Print for machines");
+  command->add_flag("--strict", diff.strict,
+                    "Other dtypes, and roles of one side only, are differences too, not notes");
   command->callback([this] {
     action = [this]() -> Result<int> {
-      RECAST_ASSIGN(bool equal, diff(left, right, diffJson));
+      RECAST_ASSIGN(bool equal, tools::diff(left, right, diff));
       return equal ? 0 : static_cast<int>(Code::Negative);
     };
   });
