@@ -145,13 +145,6 @@ Status moveAll(const StagedRoots &roots, const std::vector<std::vector<Move>> &m
   return status;
 }
 
-/// Markers go before anything else in the staging folder does: one without is garbage. Should it
-/// fail, the next run finds a commit with nothing left to do.
-void dropMarkers(const StagedRoots &roots) {
-  for (const auto &root : roots)
-    ::unlinkat(root->staging(), CommitMarker::kName, 0);
-}
-
 Status writeMarkers(const StagedRoots &roots, bool overwrite, bool sync) {
   for (const auto &root : roots) {
     CommitMarker marker{bootId(), sync, {}};
@@ -179,6 +172,13 @@ std::optional<CommitMarker> readMarker(int staging) {
 
 } // namespace
 
+/// Markers go before anything else in the staging folder does: one without is garbage. Should it
+/// fail, the next run finds a commit with nothing left to do.
+void dropMarkers(const StagedRoots &roots) {
+  for (const auto &root : roots)
+    ::unlinkat(root->staging(), CommitMarker::kName, 0);
+}
+
 std::string stagedPointer(const std::string &name) {
   return std::string(kPointerFolder) + "/" + name;
 }
@@ -187,6 +187,7 @@ Status stageRest(const StagedRoots &roots) {
   for (const auto &root : roots) {
     for (const auto &[name, existing] : root->root().links) {
       RECAST_TRY(io::makeParents(root->staging(), name, root->root().folder));
+      ::unlinkat(root->staging(), name.c_str(), 0); // Of a run that this one goes on with.
       RECAST_TRY(io::linkOrCopy(root->staging(), existing, name, root->shown(name)));
     }
     for (const auto &[name, content] : root->root().pointers) {
@@ -234,9 +235,11 @@ Result<bool> rollForward(const StagedRoots &roots) {
       const MarkedMove &marked = marker->moves[i];
       if (marked.move.from != moves[i].from || marked.move.to != moves[i].to)
         return false;
-      if (inodeOf(roots[r]->staging(), moves[i].from) == marked.inode)
+      if (inodeOf(roots[r]->staging(), moves[i].from) == marked.inode) {
         left[r].push_back(marked.move);
-      else if (inodeOf(roots[r]->folder(), moves[i].to) == marked.inode)
+        // Killed between moving the old one aside and moving the new one in.
+        began |= inodeOf(roots[r]->staging(), asideOf(moves[i])).has_value();
+      } else if (inodeOf(roots[r]->folder(), moves[i].to) == marked.inode)
         began = true;
       else
         return false; // Somebody removed or replaced it since.

@@ -26,6 +26,9 @@ Status commit(const StagedRoots &roots, bool overwrite, bool sync);
 /// it left cannot be trusted (the machine went down before it was flushed).
 Result<bool> rollForward(const StagedRoots &roots);
 
+/// Takes back that a commit was about to begin; see rollForward().
+void dropMarkers(const StagedRoots &roots);
+
 /// Fails if `staging`, left by a run of another plan, holds a commit that was begun and not
 /// finished: removing it would lose half of an output.
 Status refuseHalfCommitted(const StagedRoot &root, const std::string &staging);

@@ -141,6 +141,10 @@ struct Report {
   /// An earlier run of this plan was killed while its output became visible: that commit was
   /// finished, and nothing was read or written again.
   bool resumed = false;
+  /// Bytes that an earlier, interrupted run of this plan had written and that were used.
+  uint64_t bytesKept = 0;
+  /// Staging folders that runs of other plans left: their next run goes on with them.
+  std::vector<std::string> leftovers;
   double seconds = 0, flushSeconds = 0;
   std::vector<std::string> kernels; ///< Names of the kernels used, "interpreter" among them.
 };
@@ -153,7 +157,8 @@ struct MemoryForecast {
 Result<MemoryForecast> forecastMemory(const Program &program, unsigned threads = 0);
 
 /// Runs the program: stage, write, patch, flush, commit. On error nothing is visible in any root
-/// and nothing that was there before is touched.
+/// and nothing that was there before is touched. What is staged goes away, but for a run that was
+/// killed or interrupted: the next run of the same plan goes on where that one stopped.
 Result<Report> execute(const Program &program, const Options &options);
 
 } // namespace recast::exec

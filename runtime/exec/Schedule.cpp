@@ -122,6 +122,20 @@ Result<Schedule> makeSchedule(const Program &program) {
   return out;
 }
 
+uint64_t bytesRead(const Program &program, const Schedule &schedule, const Unit &unit) {
+  uint64_t bytes = 0;
+  for (uint32_t i = unit.begin; i < unit.end; ++i) {
+    const Task &task = program.tasks[schedule.order[i]];
+    int64_t elements = unit.count < 0 ? task.count : unit.count;
+    if (!task.dims.empty())
+      elements = unitsOf(program, task).part(unit.first).count();
+    auto count = static_cast<uint64_t>(elements);
+    for (const TaskInput &input : task.inputs)
+      bytes += input.isConstant() ? 0 : count * byteWidth(input.dtype);
+  }
+  return bytes;
+}
+
 uint64_t Schedule::memory() const {
   return order.size() * sizeof(uint32_t) + units.size() * sizeof(Unit) +
          literalFiles.size() * sizeof(uint32_t) + taskBytes.size() * sizeof(uint64_t);

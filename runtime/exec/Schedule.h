@@ -40,4 +40,7 @@ struct Schedule {
 
 Result<Schedule> makeSchedule(const Program &program);
 
+/// Bytes that a unit reads.
+uint64_t bytesRead(const Program &program, const Schedule &schedule, const Unit &unit);
+
 } // namespace recast::exec

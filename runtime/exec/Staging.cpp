@@ -1,8 +1,10 @@
 #include "runtime/exec/Staging.h"
 
 #include "runtime/exec/Commit.h"
+#include "runtime/exec/Journal.h"
 #include "runtime/io/Directory.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -120,23 +122,32 @@ Status StagedRoot::adopt() {
   staging_ = io::openBeneath(folder(), stagingName_, O_RDONLY | O_DIRECTORY);
   if (!staging_ && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
     return ioError("cannot open what an earlier run left", errno, shown(stagingName_));
+  // Somebody else may have put it there, with a journal that says all is done.
+  struct stat st;
+  if (staging_ && (::fstat(staging_.get(), &st) != 0 || st.st_uid != ::geteuid() ||
+                   (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
+    staging_ = {};
   return {};
 }
 
 Status StagedRoot::removeStale() {
   staging_ = {};
-  std::vector<std::string> stale;
+  return io::removeTree(folder(), stagingName_, root_->folder);
+}
+
+Result<std::vector<std::string>> StagedRoot::otherStaging() const {
+  std::vector<std::string> others;
   RECAST_TRY(io::listFolder(folder(), root_->folder, [&](const std::string &name) {
-    if (name.starts_with(kStagingPrefix))
-      stale.push_back(name);
+    if (name.starts_with(kStagingPrefix) && name != stagingName_)
+      others.push_back(name);
     return true;
   }));
-  for (const std::string &name : stale) {
-    if (name != stagingName_)
-      RECAST_TRY(refuseHalfCommitted(*this, name));
-    RECAST_TRY(io::removeTree(folder(), name, root_->folder));
+  std::sort(others.begin(), others.end());
+  for (std::string &name : others) {
+    RECAST_TRY(refuseHalfCommitted(*this, name));
+    name = shown(name);
   }
-  return {};
+  return others;
 }
 
 Status StagedRoot::openStaging() {
@@ -155,7 +166,7 @@ void StagedRoot::abandon() {
 }
 
 Status checkRoom(const Program &program, const std::vector<std::unique_ptr<StagedRoot>> &roots,
-                 bool overwrite) {
+                 bool overwrite, std::span<const FinishedUnit> staged) {
   for (const auto &root : roots)
     for (const Move &move : root->moves(overwrite)) {
       struct stat st;
@@ -174,6 +185,16 @@ Status checkRoom(const Program &program, const std::vector<std::unique_ptr<Stage
     if (__builtin_add_overflow(bytes, file.size, &bytes))
       return fail(Error(Code::Io, "the output is larger than any file system"));
   }
+  auto isThere = [&](uint32_t target, uint64_t bytes) {
+    need[roots[program.targets[target].root]->identity().first].first -= bytes;
+  };
+  for (const FinishedUnit &unit : staged) {
+    for (const PlacedExtent &placed : unit.extents)
+      isThere(placed.target, placed.extent.length);
+    for (const UnhashedBytes &bytes : unit.unhashed)
+      isThere(bytes.target, bytes.bytes);
+  }
+  // What --overwrite replaces stays until the exchange: its space does not count as free.
   for (const auto &[device, entry] : need) {
     struct statvfs fs;
     if (::fstatvfs(roots[entry.second]->folder(), &fs) != 0 || fs.f_blocks == 0)

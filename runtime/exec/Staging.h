@@ -5,8 +5,11 @@
 #include "runtime/io/Descriptor.h"
 
 #include <memory>
+#include <span>
 
 namespace recast::exec {
+
+struct FinishedUnit;
 
 /// Something in the staging folder and the name it will have in the root.
 struct Move {
@@ -14,7 +17,7 @@ struct Move {
   bool overwrite = false; ///< Replacing what is there is allowed (always, for pointers).
 };
 
-/// One root. Everything it created goes away with it, unless it was moved out before.
+/// One root. Everything it created goes away with it, unless it was moved out or abandoned before.
 class StagedRoot {
 public:
   static constexpr std::string_view kLockName = ".recast-lock";
@@ -46,8 +49,11 @@ public:
 
   /// Takes over the staging folder that a dead run of the same plan left, if there is one.
   Status adopt();
-  /// Removes what dead runs left. Call once it is known that there is nothing to roll forward.
+  /// Removes what a dead run of this plan left; call once it is known to be of no use.
   Status removeStale();
+  /// Paths of what dead runs of other plans left, for messages. Code::Usage if one of them was
+  /// killed while its output became visible: writing now would mix two outputs.
+  Result<std::vector<std::string>> otherStaging() const;
   /// Makes the staging folder, which must not exist.
   Status openStaging();
   /// What was moved out stays, and so does the folder. The destructor removes the rest.
@@ -65,7 +71,8 @@ private:
 };
 
 /// Refuses outputs that exist already (unless `overwrite`) and file systems without room for all.
+/// `staged`: extents that lie there already.
 Status checkRoom(const Program &program, const std::vector<std::unique_ptr<StagedRoot>> &roots,
-                 bool overwrite);
+                 bool overwrite, std::span<const FinishedUnit> staged);
 
 } // namespace recast::exec

@@ -14,7 +14,7 @@ void clearStop() { stop.store(false, std::memory_order_relaxed); }
 
 tl::unexpected<Error> interrupted() {
   return fail(Error(Code::Interrupted, "interrupted: nothing was made visible")
-                  .hint("Run the same command again."));
+                  .hint("Run the same command again: it goes on where this one stopped."));
 }
 
 } // namespace recast::exec

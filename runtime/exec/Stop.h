@@ -5,7 +5,8 @@
 
 namespace recast::exec {
 
-/// Async-signal-safe. Runs stop at the next tile, clean up and fail with Code::Interrupted; a
+/// Async-signal-safe. Runs stop at the next tile and fail with Code::Interrupted; what they have
+/// staged stays for the next run of the same plan. A
 /// commit that has begun is carried to its end.
 void requestStop();
 bool stopRequested();

@@ -27,17 +27,17 @@ Worker::Worker(Job &job, std::byte *slots)
       openPiece_(job.schedule.maxInputs, SIZE_MAX) {}
 
 Status Worker::run(size_t item) {
-  const auto &units = job_.schedule.units;
-  if (item >= units.size())
-    return finishFile(job_.schedule.literalFiles[item - units.size()]);
-  RECAST_TRY(runUnit(units[item]));
+  if (item >= job_.units.size())
+    return finishFile(job_.files[item - job_.units.size()]);
+  uint32_t unit = job_.units[item];
+  RECAST_TRY(runUnit(job_.schedule.units[unit]));
 
   for (size_t i = 0; i < openExtents_.size(); ++i)
     closeExtent(i);
   std::fill(openPiece_.begin(), openPiece_.end(), SIZE_MAX);
-  Status records = job_.records.add(pieces_);
+  RECAST_TRY(job_.records.add(pieces_));
+  RECAST_TRY(job_.journal.add(unit, closedExtents_, unhashed_, pieces_));
   pieces_.clear();
-  RECAST_TRY(std::move(records));
   std::vector<uint32_t> complete;
   job_.extents.add(closedExtents_, unhashed_, complete);
   closedExtents_.clear();

@@ -5,6 +5,7 @@
 #include "runtime/codec/Xxh3.h"
 #include "runtime/exec/Box.h"
 #include "runtime/exec/FileCache.h"
+#include "runtime/exec/Journal.h"
 #include "runtime/exec/Slots.h"
 #include "runtime/exec/SourceRecords.h"
 #include "runtime/exec/Staging.h"
@@ -24,9 +25,13 @@ struct Job {
   const std::vector<std::unique_ptr<StagedRoot>> &roots;
   SourceRecords &records;
   TargetExtents &extents;
+  Journal &journal;
+  std::vector<uint32_t> units = {}; ///< Of the schedule, that are still to do.
+  std::vector<uint32_t> files = {}; ///< Targets that no unit will complete: to be finished.
   size_t slotBytes = 0;
   size_t openFiles = 1; ///< Descriptors a worker may hold for sources, and as many for targets.
 
+  uint64_t bytesSkipped = 0; ///< That units of an earlier run read.
   std::atomic<uint64_t> bytesRead{0}, bytesWritten{0}, elementsChecked{0};
   std::atomic<bool> failed{false}; ///< Somebody has an error: stop at the next tile.
 };
@@ -36,7 +41,7 @@ public:
   /// `slots`: Job::slotBytes for each input a task has at most, and one more for results.
   Worker(Job &job, std::byte *slots);
 
-  /// Work item: a unit, or (beyond the units) a file of literals only.
+  /// Work item: one of Job::units, or (beyond those) one of Job::files.
   Status run(size_t item);
   /// Closes what is open.
   Status close();

@@ -71,7 +71,7 @@ void Pool::report(Status status) {
 
 void Pool::work(unsigned index) {
   Worker worker(job_, memory_ + index * slots_.slotsPerThread * slots_.slotBytes);
-  size_t items = job_.schedule.units.size() + job_.schedule.literalFiles.size();
+  size_t items = job_.units.size() + job_.files.size();
   while (!job_.failed) {
     size_t item = next_.fetch_add(1, std::memory_order_relaxed);
     if (item >= items)
@@ -111,7 +111,7 @@ Status Pool::run(const std::function<void(uint64_t, uint64_t)> &progress) {
       if (!progress)
         continue;
       lock.unlock();
-      progress(job_.bytesRead, job_.schedule.bytesToRead);
+      progress(job_.bytesSkipped + job_.bytesRead, job_.schedule.bytesToRead);
       lock.lock();
     }
   }
@@ -119,6 +119,8 @@ Status Pool::run(const std::function<void(uint64_t, uint64_t)> &progress) {
     ::pthread_join(thread, nullptr);
   if (error_)
     return fail(std::move(*error_));
+  if (progress)
+    progress(job_.bytesSkipped + job_.bytesRead, job_.schedule.bytesToRead);
   return {};
 }
 

@@ -1,5 +1,6 @@
 // Commits that were killed between any two of their steps, and the manifest.
 #include "Sandbox.h"
+#include "Tracer.h"
 
 #include "runtime/exec/Manifest.h"
 
@@ -11,7 +12,6 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,58 +45,9 @@ struct TwoRoots : Sandbox {
   }
 };
 
-/// Runs `body` in a child and kills it at its n-th system call that changes names (rename, unlink,
-/// mkdir, link) or flushes. False once it makes fewer.
+/// Kills a child at its n-th system call that changes names or flushes. False once it makes fewer.
 bool killedAtCall(int n, const std::function<void()> &body) {
-  pid_t child = ::fork();
-  if (child == 0) {
-    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0)
-      ::_exit(1);
-    ::raise(SIGSTOP);
-    body();
-    ::_exit(0);
-  }
-  int status;
-  ::waitpid(child, &status, 0);
-  if (WIFEXITED(status))
-    return false;
-  ::ptrace(PTRACE_SETOPTIONS, child, nullptr,
-           PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL);
-  ::ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
-  int seen = 0;
-  while (true) {
-    pid_t thread = ::waitpid(-1, &status, __WALL);
-    if (thread < 0)
-      return false;
-    if (WIFEXITED(status) || WIFSIGNALED(status)) {
-      if (thread == child)
-        return false;
-      continue;
-    }
-    int signal = WSTOPSIG(status);
-    if (signal == (SIGTRAP | 0x80)) {
-      __ptrace_syscall_info info = {};
-      ::ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info);
-      if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
-        auto call = static_cast<long>(info.entry.nr);
-        bool counts = call == SYS_renameat || call == SYS_renameat2 || call == SYS_unlinkat ||
-                      call == SYS_mkdirat || call == SYS_linkat || call == SYS_fsync ||
-                      call == SYS_syncfs || call == SYS_flock
-#ifdef SYS_mkdir
-                      || call == SYS_mkdir || call == SYS_rmdir
-#endif
-            ;
-        if (counts && seen++ == n) {
-          ::kill(child, SIGKILL);
-          while (::waitpid(-1, &status, __WALL) >= 0) {
-          }
-          return true;
-        }
-      }
-    }
-    bool ours = signal == (SIGTRAP | 0x80) || signal == SIGTRAP || signal == SIGSTOP;
-    ::ptrace(PTRACE_SYSCALL, thread, nullptr, ours ? 0 : signal);
-  }
+  return faultAtCall(n, Fault::Kill, isNamingCall, body).happened;
 }
 
 bool canTrace() {

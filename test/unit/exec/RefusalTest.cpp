@@ -168,7 +168,7 @@ TEST(Refuse, HalfOfACommit) {
   };
   Error error = refused(job.program, Code::Usage);
   EXPECT_EQ(error.fileName(), job.path("other/tag"));
-  EXPECT_FALSE(exists(job.path("out")));
+  EXPECT_FALSE(exists(job.path("out/tag")) || exists(job.path("out/latest")));
   std::filesystem::remove_all(job.path("other"));
 
   std::filesystem::create_directories(job.path("out/tag"));
@@ -221,7 +221,17 @@ TEST(Refuse, StopRequest) {
   };
   (void)refused(job.program, Code::Interrupted, {.threads = 1, .sync = false});
   clearStop();
-  EXPECT_FALSE(exists(job.path("out")));
+  EXPECT_FALSE(exists(job.path("out/tag")) || exists(job.path("out/latest")));
+  job.program.literals = literals;
+  auto report = execute(job.program, kFast);
+  ASSERT_TRUE(report) << report.error().str();
+  EXPECT_TRUE(job.complete());
+
+  CopyJob early; // Nothing is staged yet: nothing stays.
+  requestStop();
+  (void)refused(early.program, Code::Interrupted, {.threads = 1, .sync = false});
+  clearStop();
+  EXPECT_FALSE(exists(early.path("out")));
 }
 
 TEST(Refuse, UnsafeNames) {
@@ -353,13 +363,22 @@ TEST(Kill, AtRandomMoments) {
   RecordProperty("resumed", resumed);
 }
 
-TEST(Kill, StaleStagingOfAnotherPlanIsRemoved) {
+TEST(Kill, StaleStagingGoesWithTheNextRunOfItsPlan) {
   CopyJob job;
   std::filesystem::create_directories(job.path("out/.recast-tmp-0000000000000007/deep/folder"));
   writeAll(job.path("out/.recast-tmp-0000000000000007/deep/file"), "left over");
   std::filesystem::create_symlink(job.path("in"),
                                   job.path("out/.recast-tmp-0000000000000007/deep/link"));
-  auto report = execute(job.program, kFast);
+  Program other = job.program;
+  other.fingerprint = 8;
+  auto report = execute(other, kFast);
+  ASSERT_TRUE(report) << report.error().str();
+  EXPECT_EQ(report->leftovers,
+            std::vector<std::string>{job.path("out/.recast-tmp-0000000000000007")});
+  EXPECT_TRUE(exists(job.path("out/.recast-tmp-0000000000000007/deep/file")));
+
+  other.fingerprint = 7;
+  report = execute(other, {.threads = 1, .sync = false, .overwrite = true});
   ASSERT_TRUE(report) << report.error().str();
   EXPECT_TRUE(job.complete());
   EXPECT_TRUE(exists(job.path("in")));
