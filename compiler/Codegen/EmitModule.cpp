@@ -319,6 +319,9 @@ Status checkKernels(std::span<const Kernel> kernels) {
   for (const Kernel &kernel : kernels) {
     if (Status status = verify(kernel.recipe); !status)
       return usage(fmt::format("kernel {}: {}", kernel.symbol, status.error().message()));
+    for (const recipe::Node &node : kernel.recipe.nodes)
+      if (node.op == Op::Add || node.op == Op::Divide)
+        return usage(fmt::format("kernel {}: arithmetic is the interpreter's", kernel.symbol));
     if (kernel.recipe.checkCount() != 0)
       return fail(Error(Code::Usage, fmt::format("kernel {}: a kernel cannot check", kernel.symbol))
                       .hint("Compile the sides of the check and compare their results."));

@@ -47,14 +47,16 @@ private:
     return true;
   }
 
-  /// What stays of a value once addressing is taken away: an argument or a cast that changes the
-  /// type. Null after an error.
+  /// What stays of a value once addressing is taken away: an argument, a cast that changes the
+  /// type, or a mean. Null after an error.
   Value withoutAddressing(Value value) {
     while (Operation *op = value.getDefiningOp()) {
       if (auto reshard = dyn_cast<ckpt::ReshardOp>(op)) {
         value = reshard.getInput();
         continue;
       }
+      if (isa<ckpt::MeanOp>(op))
+        return value;
       auto cast = dyn_cast<ckpt::CastOp>(op);
       if (!cast) {
         op->emitOpError("stands between a load and a store; a recipe works on the elements of one "
@@ -81,8 +83,8 @@ private:
         return failure();
       if (!seen.insert(value.getAsOpaquePointer()).second)
         continue;
-      if (auto cast = value.getDefiningOp<ckpt::CastOp>())
-        open.push_back(cast.getInput());
+      if (Operation *op = value.getDefiningOp())
+        llvm::append_range(open, op->getOperands());
       else
         needed.insert(value.getAsOpaquePointer());
     }
@@ -99,31 +101,81 @@ private:
     return success();
   }
 
+  /// The node of a value, after those of what it is computed from. Chains are as long as their
+  /// text: a stack, not recursion.
   FailureOr<uint16_t> nodeOf(Value value) {
-    // Chains are as long as their text; a stack of casts, not recursion.
-    SmallVector<ckpt::CastOp> casts;
-    Value source = withoutAddressing(value);
-    while (source && !nodes_.count(source)) {
-      auto cast = source.getDefiningOp<ckpt::CastOp>();
-      casts.push_back(cast);
-      source = withoutAddressing(cast.getInput());
-    }
-    if (!source)
+    SmallVector<Value> open{withoutAddressing(value)};
+    if (!open.back())
       return failure();
-    uint16_t node = nodes_.at(source);
-    for (ckpt::CastOp cast : llvm::reverse(casts)) {
-      recipe::Node wanted{
-          recipe::Op::Cast, cast.getTargetDType(), cast.getRecipeOverflow(), node, 0, 0};
-      auto known = llvm::find(out_.recipe.nodes, wanted);
-      if (known == out_.recipe.nodes.end()) {
-        if (!add(wanted))
-          return tooLong();
-        known = std::prev(out_.recipe.nodes.end());
+    Value wanted = open.back();
+    while (!open.empty()) {
+      Operation *op = nodes_.count(open.back()) ? nullptr : open.back().getDefiningOp();
+      if (!op) { // known, as all loads are
+        open.pop_back();
+        continue;
       }
-      node = static_cast<uint16_t>(known - out_.recipe.nodes.begin());
-      nodes_[cast.getResult()] = node;
+      SmallVector<uint16_t> operands;
+      SmallVector<Value> missing;
+      for (Value operand : op->getOperands()) {
+        Value source = withoutAddressing(operand);
+        if (!source)
+          return failure();
+        if (auto known = nodes_.find(source); known != nodes_.end())
+          operands.push_back(known->second);
+        else
+          missing.push_back(source);
+      }
+      if (!missing.empty()) {
+        open.append(missing.rbegin(), missing.rend());
+        continue;
+      }
+      std::optional<uint16_t> node = computed(op, operands);
+      if (!node)
+        return tooLong();
+      nodes_[open.pop_back_val()] = *node;
     }
-    return node;
+    return nodes_.at(wanted);
+  }
+
+  /// Nothing if the recipe becomes too long.
+  std::optional<uint16_t> computed(Operation *op, ArrayRef<uint16_t> operands) {
+    if (auto cast = dyn_cast<ckpt::CastOp>(op))
+      return equalNode({recipe::Op::Cast, cast.getTargetDType(), cast.getRecipeOverflow(),
+                        operands.front(), 0, 0});
+    std::optional<uint16_t> sum;
+    for (uint16_t operand : operands) {
+      auto wide = castNode(operand, DType::F64, recipe::Overflow::Ieee);
+      sum = !sum ? wide
+            : wide
+                ? equalNode({recipe::Op::Add, DType::F64, recipe::Overflow::Ieee, *sum, *wide, 0})
+                : std::nullopt;
+      if (!sum)
+        return std::nullopt;
+    }
+    auto mean = equalNode({recipe::Op::Divide, DType::F64, recipe::Overflow::Ieee, *sum, 0,
+                           static_cast<uint16_t>(operands.size())});
+    DType type = llvm::cast<ckpt::ValueType>(op->getResult(0).getType()).getDType();
+    // The mean of finite values is no larger than the largest of them: nothing overflows.
+    recipe::Overflow overflow =
+        type == DType::F8E4M3FN ? recipe::Overflow::Nan : recipe::Overflow::Ieee;
+    return mean ? castNode(*mean, type, overflow) : std::nullopt;
+  }
+
+  std::optional<uint16_t> castNode(uint16_t from, DType to, recipe::Overflow overflow) {
+    if (out_.recipe.nodes[from].type == to)
+      return from;
+    return equalNode({recipe::Op::Cast, to, overflow, from, 0, 0});
+  }
+
+  /// The node that computes this already, or a new one.
+  std::optional<uint16_t> equalNode(const recipe::Node &wanted) {
+    auto known = llvm::find(out_.recipe.nodes, wanted);
+    if (known == out_.recipe.nodes.end()) {
+      if (!add(wanted))
+        return std::nullopt;
+      known = std::prev(out_.recipe.nodes.end());
+    }
+    return static_cast<uint16_t>(known - out_.recipe.nodes.begin());
   }
 
   LogicalResult addCheck(ckpt::CheckEqualOp check) {

@@ -17,11 +17,30 @@ namespace {
 
 using namespace recast::ir;
 
-/// A logical tensor, one word of bits per element.
+/// A logical tensor, one word of bits per element; where values differ between ranks, in several
+/// versions.
 struct Tensor {
   DType dtype = DType::F32;
-  std::vector<uint64_t> elements;
+  /// Mesh axes along which it differs with their sizes, in rank order; versions are row-major.
+  std::vector<std::pair<std::string, int64_t>> axes;
+  std::vector<std::vector<uint64_t>> versions = {{}};
 };
+
+/// The f64 mean in the order of `values`, rounded once to `dtype`.
+uint64_t meanBits(const std::vector<uint64_t> &values, DType dtype) {
+  auto wide = [&](uint64_t bits) {
+    return dtype == DType::F64 ? bits
+                               : recipe::castBits(bits, dtype, DType::F64, recipe::Overflow::Ieee);
+  };
+  uint64_t sum = wide(values.front());
+  for (size_t i = 1; i < values.size(); ++i)
+    sum = recipe::addBits(sum, wide(values[i]));
+  uint64_t mean = recipe::divideBits(sum, static_cast<uint16_t>(values.size()));
+  return dtype == DType::F64 ? mean
+                             : recipe::castBits(mean, DType::F64, dtype,
+                                                dtype == DType::F8E4M3FN ? recipe::Overflow::Nan
+                                                                         : recipe::Overflow::Ieee);
+}
 
 bool isNaN(uint64_t bits, DType dtype) {
   switch (dtype) {
@@ -80,13 +99,19 @@ Result<std::string_view> Interpreter::fileBytes(uint32_t file) {
 
 Result<Tensor> Interpreter::load(ckpt::ValueType type, llvm::ArrayRef<int64_t> row, size_t input,
                                  const ckpt::MemberColumns &columns) {
-  Tensor tensor{type.getDType(), {}};
+  Tensor tensor{type.getDType(), {}, {}};
   int64_t storeId = row[columns.store(input)], start = row[columns.start(input)];
   std::vector<int64_t> shape = type.getShape().vec();
-  tensor.elements.assign(static_cast<size_t>(*elementCount(shape)), static_cast<uint64_t>(start));
+  layout::Layout layout = type.getLayout();
+  size_t versions = 1;
+  for (const std::string &axis : ckpt::varyingAxes(type)) {
+    tensor.axes.emplace_back(axis, layout.mesh.sizes[layout.mesh.axisIndex(axis)]);
+    versions *= static_cast<size_t>(tensor.axes.back().second);
+  }
+  tensor.versions.assign(versions, std::vector<uint64_t>(static_cast<size_t>(*elementCount(shape)),
+                                                         static_cast<uint64_t>(start)));
   if (storeId < 0) // One value for all elements.
     return tensor;
-  layout::Layout layout = type.getLayout();
   auto part = static_cast<int32_t>(row[columns.inputPart(input)]);
   bool perGroup = layout::groupStep(layout) != nullptr;
   const plan::Store &store = plan_.stores[static_cast<size_t>(storeId)];
@@ -96,6 +121,13 @@ Result<Tensor> Interpreter::load(ckpt::ValueType type, llvm::ArrayRef<int64_t> r
     RECAST_ASSIGN(std::vector<layout::Slot> slots,
                   layout::elementMap(layout, plan::partShapes(layout, shape), rank,
                                      {start, row[columns.total(input)]}));
+    if (slots.empty()) // other stages have no buffer
+      continue;
+    std::vector<int64_t> coordinates = layout.mesh.coordinates(rank);
+    size_t version = 0;
+    for (const auto &[axis, size] : tensor.axes)
+      version = version * static_cast<size_t>(size) +
+                static_cast<size_t>(coordinates[layout.mesh.axisIndex(axis)]);
     const plan::Extent &extent = plan_.extents[store.firstExtent + static_cast<uint32_t>(rank)];
     RECAST_ASSIGN(std::string_view bytes, fileBytes(extent.file));
     for (size_t k = 0; k < slots.size(); ++k) {
@@ -104,7 +136,7 @@ Result<Tensor> Interpreter::load(ckpt::ValueType type, llvm::ArrayRef<int64_t> r
       uint64_t element = k + (perGroup ? 0 : static_cast<uint64_t>(start));
       uint64_t bits = 0;
       std::memcpy(&bits, bytes.data() + extent.offset + element * width, width);
-      tensor.elements[static_cast<size_t>(slots[k].index)] = bits;
+      tensor.versions[version][static_cast<size_t>(slots[k].index)] = bits;
     }
   }
   return tensor;
@@ -123,19 +155,41 @@ Status Interpreter::store(ckpt::ValueType type, const Tensor &tensor, int32_t pa
   for (size_t k = 0; k < slots.size(); ++k)
     if (slots[k].part == part)
       std::memcpy(out.bytes.data() + k * width,
-                  &tensor.elements[static_cast<size_t>(slots[k].index)], width);
+                  &tensor.versions.front()[static_cast<size_t>(slots[k].index)], width);
   return {};
 }
 
 Status Interpreter::check(ckpt::CheckEqualOp op, const Tensor &a, const Tensor &b,
                           const std::string &name) {
-  for (size_t i = 0; i < a.elements.size(); ++i)
-    if (a.elements[i] != b.elements[i] &&
-        !(isNaN(a.elements[i], a.dtype) && isNaN(b.elements[i], b.dtype)))
-      return fail(Error(Code::Negative, fmt::format("element {}: {:#x} is not {:#x}", i,
-                                                    a.elements[i], b.elements[i]))
-                      .tensor(name));
+  for (size_t v = 0; v < a.versions.size(); ++v)
+    for (size_t i = 0; i < a.versions[v].size(); ++i) {
+      uint64_t left = a.versions[v][i], right = b.versions[v][i];
+      if (left != right && !(isNaN(left, a.dtype) && isNaN(right, b.dtype)))
+        return fail(
+            Error(Code::Negative, fmt::format("element {}: {:#x} is not {:#x}", i, left, right))
+                .tensor(name));
+    }
   return {};
+}
+
+/// The versions of `tensor` at one coordinate of an axis.
+static Tensor version(const Tensor &tensor, const std::string &axis, uint64_t at) {
+  Tensor out{tensor.dtype, {}, {}};
+  size_t inner = tensor.versions.size(), size = 1;
+  for (const auto &[name, extent] : tensor.axes) {
+    if (name != axis)
+      out.axes.emplace_back(name, extent);
+  }
+  for (const auto &[name, extent] : tensor.axes) {
+    inner /= static_cast<size_t>(extent);
+    size = static_cast<size_t>(extent);
+    if (name == axis)
+      break;
+  }
+  for (size_t v = 0; v < tensor.versions.size(); ++v)
+    if (v / inner % size == at)
+      out.versions.push_back(tensor.versions[v]);
+  return out;
 }
 
 Status Interpreter::member(ckpt::FamilyOp family, llvm::ArrayRef<int64_t> row) {
@@ -152,11 +206,34 @@ Status Interpreter::member(ckpt::FamilyOp family, llvm::ArrayRef<int64_t> row) {
       values[reshard.getResult()] = Tensor(values[reshard.getInput()]);
     } else if (auto cast = llvm::dyn_cast<ckpt::CastOp>(op)) {
       const Tensor &from = values[cast.getInput()];
-      Tensor to{cast.getTargetDType(), {}};
-      for (uint64_t bits : from.elements)
-        to.elements.push_back(
-            recipe::castBits(bits, from.dtype, to.dtype, cast.getRecipeOverflow()));
+      Tensor to{cast.getTargetDType(), from.axes, from.versions};
+      for (auto &version : to.versions)
+        for (uint64_t &bits : version)
+          bits = recipe::castBits(bits, from.dtype, to.dtype, cast.getRecipeOverflow());
       values[cast.getResult()] = std::move(to);
+    } else if (auto select = llvm::dyn_cast<ckpt::SelectOp>(op)) {
+      values[select.getResult()] =
+          version(values[select.getInput()], select.getAxis().str(), select.getCoordinate());
+    } else if (auto average = llvm::dyn_cast<ckpt::AverageOp>(op)) {
+      const Tensor &from = values[average.getInput()];
+      Tensor to{from.dtype, {}, {{}}};
+      for (size_t i = 0; i < from.versions.front().size(); ++i) {
+        std::vector<uint64_t> all;
+        for (const auto &version : from.versions)
+          all.push_back(version[i]);
+        to.versions.front().push_back(meanBits(all, to.dtype));
+      }
+      values[average.getResult()] = std::move(to);
+    } else if (auto mean = llvm::dyn_cast<ckpt::MeanOp>(op)) {
+      Tensor to = values[mean.getValues().front()];
+      for (size_t v = 0; v < to.versions.size(); ++v)
+        for (size_t i = 0; i < to.versions[v].size(); ++i) {
+          std::vector<uint64_t> all;
+          for (mlir::Value value : mean.getValues())
+            all.push_back(values[value].versions[v][i]);
+          to.versions[v][i] = meanBits(all, to.dtype);
+        }
+      values[mean.getResult()] = std::move(to);
     } else if (auto equal = llvm::dyn_cast<ckpt::CheckEqualOp>(op)) {
       RECAST_TRY(check(equal, values[equal.getLhs()], values[equal.getRhs()], name));
     } else if (auto yield = llvm::dyn_cast<ckpt::YieldOp>(op)) {

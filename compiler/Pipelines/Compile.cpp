@@ -22,7 +22,7 @@ std::string print(mlir::ModuleOp module) {
 }
 
 /// Runs the pipeline; what passes complain about becomes the error's text.
-Status lower(mlir::ModuleOp module) {
+Status lower(mlir::ModuleOp module, bool fuse) {
   std::string complaints;
   mlir::ScopedDiagnosticHandler handler(module.getContext(), [&](mlir::Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
@@ -30,7 +30,7 @@ Status lower(mlir::ModuleOp module) {
     return mlir::success();
   });
   mlir::PassManager manager(module.getContext());
-  buildPlanPipeline(manager);
+  buildPlanPipeline(manager, fuse);
   if (mlir::failed(manager.run(module)))
     return internal(fmt::format("lowering to a plan failed: {}", complaints));
   return {};
@@ -38,11 +38,14 @@ Status lower(mlir::ModuleOp module) {
 
 } // namespace
 
-void buildPlanPipeline(mlir::OpPassManager &manager) {
-  manager.addPass(createCkptNormalize());
-  manager.addPass(createCkptMergeFamilies());
-  manager.addPass(mlir::createCanonicalizerPass());
-  manager.addPass(mlir::createCSEPass());
+void buildPlanPipeline(mlir::OpPassManager &manager, bool fuse) {
+  manager.addNestedPass<ir::ckpt::FamilyOp>(createCkptExpandVarying());
+  if (fuse) {
+    manager.addPass(createCkptNormalize());
+    manager.addPass(createCkptMergeFamilies());
+    manager.addPass(mlir::createCanonicalizerPass());
+    manager.addPass(mlir::createCSEPass());
+  }
   manager.addPass(createConvertCkptToPlan());
 }
 
@@ -54,7 +57,7 @@ Result<Compiled> compile(mlir::ModuleOp declared, const CompileOptions &options)
     out.declaredIr = print(declared);
     out.boundIr = print(*bound.module);
   }
-  RECAST_TRY(lower(*bound.module));
+  RECAST_TRY(lower(*bound.module, options.fuse));
   if (options.keepIr)
     out.planIr = print(*bound.module);
   RECAST_ASSIGN(out.plan, exportPlan(*bound.module));

@@ -24,12 +24,13 @@ struct Compiled {
 struct CompileOptions {
   std::string specText;
   bool keepIr = false;
+  bool fuse = true; ///< false: each target is a pass of its own over the source.
 };
 
 /// Registers nothing globally; loads the dialects it needs into the module's context.
 Result<Compiled> compile(mlir::ModuleOp declared, const CompileOptions &options);
 
 /// The passes between bound IR and the plan dialect, in order.
-void buildPlanPipeline(mlir::OpPassManager &manager);
+void buildPlanPipeline(mlir::OpPassManager &manager, bool fuse = true);
 
 } // namespace recast::compiler

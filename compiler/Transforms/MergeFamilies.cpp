@@ -1,5 +1,7 @@
 #include "compiler/Transforms/Passes.h"
 #include "dialect/Ckpt/MemberTable.h"
+#include "runtime/layout/NormalForm.h"
+#include "runtime/layout/PackedShapes.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/OperationSupport.h"
@@ -50,10 +52,27 @@ std::optional<Candidate> candidate(ckpt::FamilyOp op) {
   return out;
 }
 
+/// Whether values of both types have the same elements in the same places, however that is written.
+bool sameLoad(ckpt::ValueType a, ckpt::ValueType b) {
+  if (a == b)
+    return true;
+  if (a.getTensor() != b.getTensor() || !ckpt::varyingAxes(a).empty())
+    return false;
+  auto form = [](ckpt::ValueType type) {
+    layout::Layout layout = type.getLayout();
+    std::vector<std::vector<int64_t>> shapes{type.getShape().vec()};
+    if (layout.axes.partCount() > 1)
+      shapes = layout::partShapes(layout.axes);
+    return layout::normalForm(layout, shapes);
+  };
+  return form(a) == form(b);
+}
+
 /// Whether both read the same bytes there: role, type, and columns of every member.
 bool sameInput(const Candidate &a, size_t inputA, const Candidate &b, size_t inputB) {
   ckpt::FamilyOp opA = a.op, opB = b.op;
-  if (opA.getInputs()[inputA].getType() != opB.getInputs()[inputB].getType() ||
+  if (!sameLoad(cast<ckpt::ValueType>(opA.getInputs()[inputA].getType()),
+                cast<ckpt::ValueType>(opB.getInputs()[inputB].getType())) ||
       opA.getRoles()[inputA] != opB.getRoles()[inputB])
     return false;
   for (size_t k = 0; k < a.order.size(); ++k)
@@ -152,10 +171,14 @@ private:
 
   void addBody() {
     IRMapping mapping;
-    for (auto [b, argument] : llvm::enumerate(from_.op.getInputs()))
-      mapping.map(argument, into_.op.getInputs()[position_[b]]);
     ckpt::YieldOp yield = into_.op.getYield();
     OpBuilder builder(yield);
+    for (auto [b, argument] : llvm::enumerate(from_.op.getInputs())) {
+      Value value = into_.op.getInputs()[position_[b]];
+      if (value.getType() != argument.getType()) // the same layout in other words
+        value = ckpt::ReshardOp::create(builder, argument.getLoc(), argument.getType(), value);
+      mapping.map(argument, value);
+    }
     for (Operation &op : from_.op.getBlock().without_terminator()) {
       Operation *clone = builder.clone(op, mapping);
       if (Operation *known = equivalentBefore(clone)) {

@@ -43,6 +43,23 @@ struct SinkCastBelowReshard : OpRewritePattern<ckpt::ReshardOp> {
   }
 };
 
+/// reshard(mean(a, b)) -> mean(reshard(a), reshard(b))
+struct SinkMeanBelowReshard : OpRewritePattern<ckpt::ReshardOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ckpt::ReshardOp op, PatternRewriter &rewriter) const override {
+    auto mean = op.getInput().getDefiningOp<ckpt::MeanOp>();
+    if (!mean)
+      return failure();
+    applied(op, "SinkMeanBelowReshard") << "a mean sinks below a reshard";
+    SmallVector<Value> moved;
+    for (Value value : mean.getValues())
+      moved.push_back(
+          ckpt::ReshardOp::create(rewriter, op.getLoc(), op.getResult().getType(), value));
+    rewriter.replaceOpWithNewOp<ckpt::MeanOp>(op, op.getResult().getType(), moved);
+    return success();
+  }
+};
+
 /// map(cast(a), cast(b)) -> cast(map(a, b)), where all casts are the same
 struct SinkCastsBelowMap : OpRewritePattern<ckpt::MapOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -113,10 +130,12 @@ template <typename Op> struct DropReshardBeforeMap : OpRewritePattern<Op> {
 class CkptNormalize : public impl::CkptNormalizeBase<CkptNormalize> {
   LogicalResult initialize(MLIRContext *context) override {
     RewritePatternSet patterns(context);
-    patterns.add<SinkCastBelowReshard, SinkCastsBelowMap, SinkCastBelowUnmap,
+    patterns.add<SinkCastBelowReshard, SinkMeanBelowReshard, SinkCastsBelowMap, SinkCastBelowUnmap,
                  DropReshardBeforeMap<ckpt::MapOp>, DropReshardBeforeMap<ckpt::UnmapOp>>(context);
     ckpt::ReshardOp::getCanonicalizationPatterns(patterns, context);
     ckpt::UnmapOp::getCanonicalizationPatterns(patterns, context);
+    ckpt::MapOp::getCanonicalizationPatterns(patterns, context);
+    ckpt::CastOp::getCanonicalizationPatterns(patterns, context);
     patterns_ = std::move(patterns);
     return success();
   }

@@ -27,6 +27,28 @@ def CkptNormalize : Pass<"ckpt-normalize"> {
   let dependentDialects = ["::recast::ir::ckpt::CkptDialect"];
 }
 
+def CkptExpandVarying : Pass<"ckpt-expand-varying", "::recast::ir::ckpt::FamilyOp"> {
+  let summary = "Load each version of a varying value by itself";
+  let description = [{
+    An average becomes the mean of its versions in rank order; a select of an input becomes an input
+    that lies on the ranks of that version only, with the same columns of the member table.
+
+    Before (`#varying` has the step `varying "tp"` over two ranks):
+    ```mlir
+    ^bb0(%m: !ckpt.value<tensor<8xf32>, on = #varying>):
+      %0 = ckpt.average %m : !ckpt.value<tensor<8xf32>, on = #varying>
+    ```
+    After (`#stage0` and `#stage1` have `stage "tp" at [0]` and `at [1]` instead):
+    ```mlir
+    ^bb0(%m: .., %a: !ckpt.value<tensor<8xf32>, on = #stage0>, %b: .. on = #stage1>):
+      %0 = ckpt.reshard %a : .. to !ckpt.value<tensor<8xf32>, on = #replicated>
+      %1 = ckpt.reshard %b : .. to !ckpt.value<tensor<8xf32>, on = #replicated>
+      %2 = ckpt.mean %0, %1 : !ckpt.value<tensor<8xf32>, on = #replicated>
+    ```
+  }];
+  let dependentDialects = ["::recast::ir::ckpt::CkptDialect"];
+}
+
 def CkptMergeFamilies : Pass<"ckpt-merge-families", "::mlir::ModuleOp"> {
   let summary = "Let one read feed every target";
   let description = [{

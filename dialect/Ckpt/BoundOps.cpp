@@ -103,6 +103,15 @@ LogicalResult FamilyOp::verifyRegions() {
   return success();
 }
 
+/// Where values differ between ranks there is no one tensor to move.
+static LogicalResult verifySame(Operation *op, ValueType type) {
+  std::vector<std::string> axes = varyingAxes(type);
+  if (axes.empty())
+    return success();
+  return op->emitOpError() << "the values differ along `" << axes.front()
+                           << "`; ckpt.average or ckpt.select says which are meant";
+}
+
 // ---- ckpt.map, ckpt.unmap
 /// `parts` packed by `axes` give `packed`.
 static LogicalResult verifyPacking(Operation *op, AxesAttr axes, TypeRange parts,
@@ -132,6 +141,9 @@ static LogicalResult verifyPacking(Operation *op, AxesAttr axes, TypeRange parts
 LogicalResult MapOp::verify() {
   if (getResult().getType().getOn())
     return emitOpError("the result has no `on`; ckpt.reshard says where it lies");
+  for (Type part : getParts().getTypes())
+    if (failed(verifySame(*this, cast<ValueType>(part))))
+      return failure();
   return verifyPacking(*this, getAxes(), getParts().getTypes(), getResult().getType());
 }
 
@@ -139,11 +151,16 @@ LogicalResult UnmapOp::verify() {
   for (Type part : getParts().getTypes())
     if (cast<ValueType>(part).getOn())
       return emitOpError("the results have no `on`; ckpt.reshard says where they lie");
+  if (failed(verifySame(*this, getInput().getType())))
+    return failure();
   return verifyPacking(*this, getAxes(), getParts().getTypes(), getInput().getType());
 }
 
 // ---- ckpt.reshard
 LogicalResult ReshardOp::verify() {
+  for (ValueType type : {getInput().getType(), getResult().getType()})
+    if (failed(verifySame(*this, type)))
+      return failure();
   RankedTensorType from = getInput().getType().getTensor(), to = getResult().getType().getTensor();
   if (from != to)
     return emitOpError() << "changes only where a value lies, not " << from << " to " << to;

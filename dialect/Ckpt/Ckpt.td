@@ -4,5 +4,7 @@
 #define RECAST_DIALECT_CKPT_TD
 
 include "dialect/Ckpt/CkptDeclaredOps.td"
+include "dialect/Ckpt/CkptInteropOps.td"
+include "dialect/Ckpt/CkptVaryingOps.td"
 
 #endif // RECAST_DIALECT_CKPT_TD

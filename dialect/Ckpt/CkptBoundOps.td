@@ -103,6 +103,7 @@ def Ckpt_MapOp : Ckpt_Op<"map", [Pure]> {
     $parts attr-dict `:` type($parts) `to` qualified(type($result)) `by` qualified($axes)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Ckpt_UnmapOp : Ckpt_Op<"unmap", [Pure]> {
@@ -128,7 +129,8 @@ def Ckpt_UnmapOp : Ckpt_Op<"unmap", [Pure]> {
 def Ckpt_ReshardOp : Ckpt_Op<"reshard", [Pure]> {
   let summary = "The same values on another layout";
   let description = [{
-    **Constraints:** the tensor types are equal; only `on` may differ.
+    **Constraints:** the tensor types are equal; only `on` may differ; the values are the same on all
+    ranks (no `varying` step).
 
     ```mlir
     %1 = ckpt.reshard %0 : !ckpt.value<tensor<8xf32>, on = #ckpt.layout<mesh = <["dp"], [2]>,
@@ -151,8 +153,9 @@ def Ckpt_CastOp : Ckpt_Op<"cast", [Pure, DeclareOpInterfaceMethods<InferTypeOpIn
     target becomes: `ieee` (infinity; the default where the target has infinities), `saturate`
     (largest finite value) or `nan`.
 
-    Only a cast to the operand's own type folds away: a cast that rounds never does, and one to a
-    wider type and back makes signalling NaNs quiet.
+    A cast to the operand's own type folds away, and one that rounds nothing does before another
+    cast; a cast that rounds never does, and one to a wider type and back makes signalling NaNs
+    quiet.
 
     **Constraints:** a cast to a type of 8 bits or fewer says what overflow does, and one to a type
     without infinities does not say `ieee`; the pair of types has a cast.
@@ -184,6 +187,7 @@ def Ckpt_CastOp : Ckpt_Op<"cast", [Pure, DeclareOpInterfaceMethods<InferTypeOpIn
   }];
   let hasVerifier = 1;
   let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Ckpt_CheckEqualOp : Ckpt_Op<"check_equal", [SameTypeOperands,

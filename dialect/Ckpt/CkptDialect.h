@@ -43,6 +43,10 @@ bool isStep(mlir::Attribute attr);
 mlir::Attribute stepAttr(mlir::MLIRContext *context, const layout::Step &step);
 layout::Step stepOf(mlir::Attribute attr);
 
+/// The type `!shard.sharding` of MLIR's own shard dialect, which this header does not need.
+mlir::Type shardingType(mlir::MLIRContext *context);
+bool isSharding(mlir::Type type);
+
 /// Whether an attribute is an expression of the language: i64, f64, bool, string, an array of
 /// expressions and `#ckpt.arg`s, or one of #ckpt.{size, word, call, member, binary}.
 bool isExpr(mlir::Attribute attr);
@@ -59,3 +63,10 @@ bool isArg(mlir::Attribute attr);
 #include "dialect/Ckpt/CkptTypes.h.inc"
 #define GET_OP_CLASSES
 #include "dialect/Ckpt/CkptOps.h.inc"
+
+namespace recast::ir::ckpt {
+
+/// Mesh axes along which a value differs, in rank order.
+std::vector<std::string> varyingAxes(ValueType type);
+
+} // namespace recast::ir::ckpt

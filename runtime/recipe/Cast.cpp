@@ -180,6 +180,12 @@ bool castExact(DType from, DType to) {
                 : formatContainsIntegers(*target, integerValueBits(from));
 }
 
+bool castsAsOne(DType from, DType between, DType to) {
+  // The way there and back is not the identity: it makes signalling NaNs quiet.
+  return from != between && between != to && from != to && castExact(from, between) &&
+         castSupported(between, to) && castSupported(from, to);
+}
+
 bool overflowAllowed(DType to, Overflow overflow) {
   switch (overflow) {
   case Overflow::Ieee:

@@ -1,4 +1,4 @@
-// Casts over arrays, as the interpreter runs them.
+// Casts and arithmetic over arrays, as the interpreter runs them.
 #pragma once
 
 #include "runtime/recipe/Recipe.h"
@@ -13,5 +13,10 @@ using CastLoop = void (*)(const std::byte *in, std::byte *out, int64_t count, Ov
 
 /// The loop for a pair of different dtypes, or null if the pair is not supported.
 CastLoop castLoop(DType from, DType to);
+
+/// The sums or quotients that an Add or Divide node means; arrays in any alignment. A division does
+/// not read `b`.
+void arithmeticLoop(const Node &node, const std::byte *a, const std::byte *b, std::byte *out,
+                    int64_t count);
 
 } // namespace recast::recipe

@@ -17,7 +17,7 @@ int64_t interpret(const Recipe &recipe, std::span<const std::byte *const> inputs
   const int64_t block = std::min(kBlock, count);
   size_t scratchBytes = 0;
   for (const Node &node : nodes)
-    if (node.op == Op::Cast)
+    if (node.op == Op::Cast || node.op == Op::Add || node.op == Op::Divide)
       scratchBytes += static_cast<size_t>(block) * byteWidth(node.type);
   std::vector<std::byte> scratch(scratchBytes);
 
@@ -35,6 +35,12 @@ int64_t interpret(const Recipe &recipe, std::span<const std::byte *const> inputs
         break;
       case Op::Cast:
         castLoop(nodes[node.a].type, node.type)(values[node.a], free, size, node.overflow);
+        values[i] = free;
+        free += block * width;
+        break;
+      case Op::Add:
+      case Op::Divide:
+        arithmeticLoop(node, values[node.a], values[node.b], free, size);
         values[i] = free;
         free += block * width;
         break;

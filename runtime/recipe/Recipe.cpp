@@ -6,6 +6,21 @@
 #include <xxhash.h>
 
 namespace recast::recipe {
+
+unsigned operandCount(Op op) {
+  switch (op) {
+  case Op::Load:
+    return 0;
+  case Op::Cast:
+  case Op::Store:
+  case Op::Divide:
+    return 1;
+  case Op::CheckEqual:
+  case Op::Add:
+    return 2;
+  }
+  return 0;
+}
 namespace {
 constexpr uint8_t kEncodingVersion = 1;
 

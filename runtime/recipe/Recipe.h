@@ -19,6 +19,8 @@ enum class Op : uint8_t {
   Cast = 1,       ///< Operand `a` converted to `type` by round-to-nearest-even.
   Store = 2,      ///< Operand `a`, of dtype `type`, goes to output `slot`.
   CheckEqual = 3, ///< Operands `a` and `b` must have equal bits; two NaNs of any payload are equal.
+  Add = 4,        ///< Operands `a` and `b`, all f64.
+  Divide = 5,     ///< Operand `a` by the number `slot` (at least 1), f64.
 };
 
 /// What a cast does with a value too large for the target, judged after rounding.
@@ -29,7 +31,8 @@ enum class Op : uint8_t {
 enum class Overflow : uint8_t { Ieee = 0, Saturate = 1, Nan = 2 };
 
 /// One node. `a`, `b` index earlier nodes; fields an op does not use are zero (Ieee for
-/// `overflow`). Store and CheckEqual carry the dtype of their operands.
+/// `overflow`). Store and CheckEqual carry the dtype of their operands. Ask operandCount() how many
+/// of `a` and `b` an op reads.
 struct Node {
   Op op = Op::Load;
   DType type = DType::F32;
@@ -38,6 +41,9 @@ struct Node {
   uint16_t slot = 0;
   bool operator==(const Node &) const = default;
 };
+
+/// Operands of an operation: none, `a`, or `a` and `b`.
+unsigned operandCount(Op op);
 
 inline constexpr size_t kMaxNodes = 256;
 /// Longest text that parse() looks at, in bytes.
@@ -56,8 +62,9 @@ struct Recipe {
   DType inputType(size_t slot) const;
   DType outputType(size_t slot) const;
 
-  /// `load 0 f32; cast %0 bf16; store %1 0`. `%n` is node n, counting every node; a cast that does
-  /// not follow Ieee ends in `saturate` or `nan`; a check is `check %0 %1`.
+  /// `load 0 f32; cast %0 bf16; store %1 0`; arithmetic is `add %0 %1` and `divide %2 3`. `%n` is
+  /// node n, counting every node; a cast that does not follow Ieee ends in `saturate` or `nan`; a
+  /// check is `check %0 %1`.
   std::string str() const;
   /// The inverse of str(): statements between ';' or line ends, the result verified. Fails with
   /// BadInput, naming the statement.
@@ -91,7 +98,7 @@ Recipe sliceForCheckSide(const Recipe &recipe, size_t check, unsigned side,
                          std::vector<uint16_t> &inputs);
 
 /// The slices that run as kernels when a recipe is executed, each once: for outputs and for the
-/// sides of checks, as far as they compute something.
+/// sides of checks, as far as they compute something; arithmetic is left to the interpreter.
 std::vector<Recipe> kernelSlices(const Recipe &recipe);
 /// For people: `f32_bf16`, `f32_f8e4m3fn_saturate`; a hash where the recipe is no chain of casts.
 std::string shortName(const Recipe &recipe);
@@ -106,6 +113,12 @@ bool isCopy(const Recipe &recipe);
 int64_t interpret(const Recipe &recipe, std::span<const std::byte *const> inputs,
                   std::span<std::byte *const> outputs, int64_t count);
 
+/// The sum of two f64 and the quotient of one and a number, as bits, to nearest even: the same on
+/// every machine, whatever its MXCSR. A NaN operand (of two, `a`) comes out quiet with its sign and
+/// payload; what has no value otherwise (infinities of two signs) is the NaN 0x7ff8000000000000.
+uint64_t addBits(uint64_t a, uint64_t b);
+uint64_t divideBits(uint64_t a, uint16_t divisor);
+
 /// One value, as bits, from one dtype to another: D10's float rules (one integer round to nearest
 /// even, NaNs quiet with sign and top bits kept, denormals exact, no dependence on MXCSR).
 /// Asks for a supported pair; bits above the source's width are ignored.
@@ -118,6 +131,9 @@ uint64_t castBits(uint64_t bits, DType from, DType to, Overflow overflow);
 bool castSupported(DType from, DType to);
 /// Whether no value is rounded: for floats, the way there and back keeps it (a NaN as some NaN).
 bool castExact(DType from, DType to);
+/// Whether a cast from `from` to `to` over `between` gives what the direct one does, bit for bit: the
+/// first rounds nothing and the direct one exists.
+bool castsAsOne(DType from, DType between, DType to);
 /// Whether casts to `to` may ask for this rule.
 bool overflowAllowed(DType to, Overflow overflow);
 

@@ -24,8 +24,10 @@ public:
     Node node = recipe_.nodes[old];
     if (node.op == Op::Load)
       node.slot = input(node.slot);
-    else
+    if (operandCount(node.op) > 0)
       node.a = value(node.a);
+    if (operandCount(node.op) > 1)
+      node.b = value(node.b);
     auto &nodes = slice_.nodes;
     auto found = std::find(nodes.begin(), nodes.end(), node);
     placed_[old] = static_cast<uint16_t>(found - nodes.begin());
@@ -94,7 +96,10 @@ Recipe sliceForCheckSide(const Recipe &recipe, size_t check, unsigned side,
 std::vector<Recipe> kernelSlices(const Recipe &recipe) {
   std::vector<Recipe> out;
   auto add = [&out](Recipe slice) {
-    if (!isCopy(slice) && std::find(out.begin(), out.end(), slice) == out.end())
+    bool computable = std::ranges::none_of(slice.nodes, [](const Node &node) {
+      return node.op == Op::Add || node.op == Op::Divide; // the interpreter's
+    });
+    if (computable && !isCopy(slice) && std::find(out.begin(), out.end(), slice) == out.end())
       out.push_back(std::move(slice));
   };
   std::vector<uint16_t> inputs;

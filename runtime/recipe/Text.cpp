@@ -81,8 +81,18 @@ private:
       RECAST_TRY(value(node.a));
       RECAST_TRY(value(node.b));
       node.type = before_[node.a].type;
+    } else if (op == "add") {
+      node.op = Op::Add;
+      RECAST_TRY(value(node.a));
+      RECAST_TRY(value(node.b));
+      node.type = before_[node.a].type;
+    } else if (op == "divide") {
+      node.op = Op::Divide;
+      RECAST_TRY(value(node.a));
+      RECAST_TRY(slot(node.slot));
+      node.type = before_[node.a].type;
     } else {
-      return wrong("expected load, cast, store or check");
+      return wrong("expected load, cast, add, divide, store or check");
     }
     return node;
   }
@@ -168,6 +178,12 @@ std::string Recipe::str() const {
       break;
     case Op::CheckEqual:
       fmt::format_to(out, "check %{} %{}", node.a, node.b);
+      break;
+    case Op::Add:
+      fmt::format_to(out, "add %{} %{}", node.a, node.b);
+      break;
+    case Op::Divide:
+      fmt::format_to(out, "divide %{} {}", node.a, node.slot);
       break;
     }
   }

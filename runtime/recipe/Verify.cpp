@@ -7,7 +7,7 @@
 namespace recast::recipe {
 namespace {
 
-bool producesValue(Op op) { return op == Op::Load || op == Op::Cast; }
+bool producesValue(Op op) { return op != Op::Store && op != Op::CheckEqual; }
 
 class Verifier {
 public:
@@ -48,6 +48,10 @@ private:
       return store(node);
     case Op::CheckEqual:
       return check(node);
+    case Op::Add:
+      return add(node);
+    case Op::Divide:
+      return divide(node);
     }
     return wrong(fmt::format("unknown operation code {}", static_cast<unsigned>(node.op)));
   }
@@ -114,6 +118,29 @@ private:
     RECAST_TRY(sameType(node, node.b));
     hasEffect_ = true;
     return {};
+  }
+
+  Status add(const Node &node) {
+    RECAST_TRY(unused(node.slot, "slot"));
+    RECAST_TRY(operand(node.b));
+    RECAST_TRY(sameType(node, node.b));
+    return arithmetic(node);
+  }
+
+  Status divide(const Node &node) {
+    RECAST_TRY(unused(node.b, "operand b"));
+    if (node.slot == 0)
+      return wrong("a division by 0");
+    return arithmetic(node);
+  }
+
+  Status arithmetic(const Node &node) {
+    RECAST_TRY(operand(node.a));
+    RECAST_TRY(noOverflow(node));
+    if (node.type != DType::F64)
+      return wrong(
+          fmt::format("arithmetic in {}; cast to f64 before and back after", name(node.type)));
+    return sameType(node, node.a);
   }
 
   Status operand(uint16_t index) {

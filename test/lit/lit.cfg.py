@@ -15,4 +15,7 @@ config.environment["PATH"] = os.pathsep.join(
     [config.recast_tools_dir, config.llvm_tools_dir, config.environment.get("PATH", "")]
 )
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope --allow-unused-prefixes=false"
+config.substitutions.append(("%mlir_opt", os.path.join(config.llvm_tools_dir, "mlir-opt")))
+config.substitutions.append(("%recast_plugin", config.recast_plugin))
+config.substitutions.append(("%recast_source", config.recast_source_dir))
 config.substitutions.append(("%recast_test_data", config.recast_test_data))

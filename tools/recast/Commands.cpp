@@ -76,7 +76,7 @@ std::vector<std::string> ExecuteOptions::arguments() const {
 
 Result<int> convert(const ConvertOptions &options) {
   RECAST_ASSIGN(lang::Spec spec, specFor(options));
-  RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec));
+  RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, false, !options.noFuse));
   if (options.dryRun) {
     PlanOrJob loaded{std::move(compiled.plan),
                      std::move(compiled.proofs),
@@ -139,7 +139,7 @@ Result<int> check(const SpecOptions &options) {
 
 Result<int> makePlan(const SpecOptions &options) {
   RECAST_ASSIGN(lang::Spec spec, loadSpec(options.file, options.defines));
-  RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec));
+  RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, false, !options.noFuse));
   std::string bytes = plan::writeArtifact(compiled.plan);
   RECAST_TRY(replaceFile(options.output, bytes));
   prepareKernels(compiled.plan, options.quiet);

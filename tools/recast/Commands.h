@@ -22,6 +22,7 @@ struct ConvertOptions {
   std::string source, output, format, dtype, tag;
   std::vector<std::string> defines;
   bool dryRun = false;
+  bool noFuse = false;              ///< Each target reads the source by itself.
   bool allowForeignObjects = false; ///< Re-emit classes outside the allow-list.
   ExecuteOptions execute;
 };
@@ -37,7 +38,7 @@ Result<int> init(const InitOptions &options);
 struct SpecOptions {
   std::string file, output;
   std::vector<std::string> defines;
-  bool json = false, ir = false, quiet = false;
+  bool json = false, ir = false, quiet = false, noFuse = false;
 };
 Result<int> check(const SpecOptions &options);
 Result<int> makePlan(const SpecOptions &options);

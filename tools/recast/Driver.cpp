@@ -74,10 +74,10 @@ Result<lang::Spec> specFromMlir(const std::string &path) {
   return lang::exportSpec(*module);
 }
 
-Result<compiler::Compiled> compileSpec(const lang::Spec &spec, bool keepIr) {
+Result<compiler::Compiled> compileSpec(const lang::Spec &spec, bool keepIr, bool fuse) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   RECAST_ASSIGN(mlir::OwningOpRef<mlir::ModuleOp> declared, lang::importSpec(spec, context));
-  return compiler::compile(*declared, {lang::format(spec), keepIr});
+  return compiler::compile(*declared, {lang::format(spec), keepIr, fuse});
 }
 
 Result<PlanOrJob> loadPlanOrJob(const std::string &path, const std::vector<std::string> &defines,

@@ -16,8 +16,9 @@ Result<lang::Spec> loadSpec(const std::string &path, const std::vector<std::stri
 /// The spec that declared IR in `path` says.
 Result<lang::Spec> specFromMlir(const std::string &path);
 
-/// Compiles a checked spec; keeps IR text if asked.
-Result<compiler::Compiled> compileSpec(const lang::Spec &spec, bool keepIr = false);
+/// Compiles a checked spec; keeps IR text if asked. Without `fuse` each target reads by itself.
+Result<compiler::Compiled> compileSpec(const lang::Spec &spec, bool keepIr = false,
+                                       bool fuse = true);
 
 /// `path` as a plan: an .rplan is loaded, a .ucl compiled.
 struct PlanOrJob {

@@ -102,3 +102,55 @@ func.func @checks(%x: !whole, %y: !whole) {
   ckpt.check_equal %x, %y : !whole
   return
 }
+
+// CHECK-LABEL: func.func @map_of_unmap
+// CHECK-SAME:    (%[[F:.+]]: !ckpt.value<tensor<8x4xf32>>)
+// CHECK-NEXT:    return %[[F]]
+func.func @map_of_unmap(%f: !ckpt.value<tensor<8x4xf32>>) -> !ckpt.value<tensor<8x4xf32>> {
+  %0:2 = ckpt.unmap %f : !ckpt.value<tensor<8x4xf32>>
+      to !ckpt.value<tensor<6x4xf32>>, !ckpt.value<tensor<2x4xf32>> by #axes
+  %1 = ckpt.map %0#0, %0#1 : !ckpt.value<tensor<6x4xf32>>, !ckpt.value<tensor<2x4xf32>>
+      to !ckpt.value<tensor<8x4xf32>> by #axes
+  return %1 : !ckpt.value<tensor<8x4xf32>>
+}
+
+// In another order, or with parts of others, it is another tensor.
+// CHECK-LABEL: func.func @map_of_other_parts
+// CHECK-NEXT:    ckpt.unmap
+// CHECK-NEXT:    ckpt.map
+// CHECK-NEXT:    return
+#pair = #ckpt.axes<"(f + f) h", {f = 2, h = 4}>
+func.func @map_of_other_parts(%f: !ckpt.value<tensor<4x4xf32>>) -> !ckpt.value<tensor<4x4xf32>> {
+  %0:2 = ckpt.unmap %f : !ckpt.value<tensor<4x4xf32>>
+      to !ckpt.value<tensor<2x4xf32>>, !ckpt.value<tensor<2x4xf32>> by #pair
+  %1 = ckpt.map %0#1, %0#0 : !ckpt.value<tensor<2x4xf32>>, !ckpt.value<tensor<2x4xf32>>
+      to !ckpt.value<tensor<4x4xf32>> by #pair
+  return %1 : !ckpt.value<tensor<4x4xf32>>
+}
+
+// Axes that leave every element where it is are no map; a transposition is one.
+// CHECK-LABEL: func.func @identity_maps
+// CHECK-SAME:    (%[[X:.+]]: !ckpt.value<tensor<6x4xf32>>)
+// CHECK-NEXT:    %[[T:.+]] = ckpt.map %[[X]]
+// CHECK-NEXT:    return %[[X]], %[[X]], %[[T]]
+func.func @identity_maps(%x: !ckpt.value<tensor<6x4xf32>>)
+    -> (!ckpt.value<tensor<6x4xf32>>, !ckpt.value<tensor<6x4xf32>>, !ckpt.value<tensor<4x6xf32>>) {
+  %0 = ckpt.map %x : !ckpt.value<tensor<6x4xf32>> to !ckpt.value<tensor<6x4xf32>>
+      by #ckpt.axes<"(g d) h", {g = 2, d = 3, h = 4}>
+  %1 = ckpt.unmap %x : !ckpt.value<tensor<6x4xf32>> to !ckpt.value<tensor<6x4xf32>>
+      by #ckpt.axes<"(g d) h -> (g d) h", {g = 2, d = 3, h = 4}>
+  %2 = ckpt.map %x : !ckpt.value<tensor<6x4xf32>> to !ckpt.value<tensor<4x6xf32>>
+      by #ckpt.axes<"g h -> h g", {g = 6, h = 4}>
+  return %0, %1, %2 : !ckpt.value<tensor<6x4xf32>>, !ckpt.value<tensor<6x4xf32>>, !ckpt.value<tensor<4x6xf32>>
+}
+
+// A cast that rounds nothing does not show in the next one.
+// CHECK-LABEL: func.func @cast_of_exact_cast
+// CHECK-SAME:    (%[[X:.+]]: !ckpt.value<tensor<8xbf16>>)
+// CHECK-NEXT:    %[[C:.+]] = ckpt.cast %[[X]] to f16 : !ckpt.value<tensor<8xbf16>>
+// CHECK-NEXT:    return %[[C]]
+func.func @cast_of_exact_cast(%x: !ckpt.value<tensor<8xbf16>>) -> !ckpt.value<tensor<8xf16>> {
+  %0 = ckpt.cast %x to f32 : !ckpt.value<tensor<8xbf16>>
+  %1 = ckpt.cast %0 to f16 : !whole
+  return %1 : !ckpt.value<tensor<8xf16>>
+}

@@ -3,31 +3,12 @@
 #include "compiler/Bind/Bind.h"
 #include "compiler/Pipelines/Compile.h"
 #include "runtime/capi/Instantiate.h"
-#include "runtime/io/File.h"
 #include "test/unit/compiler/Jobs.h"
+#include "test/unit/compiler/Written.h"
 
 using namespace recast;
 
 namespace {
-
-/// Bytes of every tensor that the run wrote, read back from where the file images put them.
-std::map<compiler::OracleKey, std::string> writtenTensors(const plan::Plan &plan) {
-  std::map<compiler::OracleKey, std::string> out;
-  for (uint32_t t = 0; t < plan.targets.size(); ++t) {
-    auto images = format::makeImages(plan, t);
-    EXPECT_TRUE(images) << images.error().str();
-    for (const format::FileImage &image : images->writer->images()) {
-      auto bytes = io::readWhole(plan.targets[t].path + "/" + image.path, uint64_t{1} << 30);
-      EXPECT_TRUE(bytes) << bytes.error().str();
-      for (const format::TensorSlot &slot : image.tensors) {
-        const format::TargetTensor &tensor = images->tensors[slot.tensor];
-        out[{plan.targets[t].name, tensor.role, tensor.name}] =
-            bytes->substr(slot.offset, slot.bytes);
-      }
-    }
-  }
-  return out;
-}
 
 class Oracle : public ::testing::TestWithParam<const char *> {};
 
@@ -44,9 +25,13 @@ TEST_P(Oracle, ExecutedPlansWriteWhatBoundIrMeans) {
   auto expected = compiler::interpretBound(*bound->module);
   ASSERT_TRUE(expected) << expected.error().str();
 
-  auto compiled = compiler::compile(**declared, {});
-  ASSERT_TRUE(compiled) << compiled.error().str();
-  for (bool kernels : {true, false}) {
+  // Fused with kernels, fused with the interpreter, and each target by itself.
+  std::vector<uint64_t> bytesRead;
+  for (auto [fuse, kernels] : {std::pair{true, true}, {true, false}, {false, true}}) {
+    compiler::CompileOptions how;
+    how.fuse = fuse;
+    auto compiled = compiler::compile(**declared, how);
+    ASSERT_TRUE(compiled) << compiled.error().str();
     auto instance = capi::instantiate(compiled->plan);
     ASSERT_TRUE(instance) << instance.error().str();
     EXPECT_EQ(instance->forecast.readBytes,
@@ -58,7 +43,8 @@ TEST_P(Oracle, ExecutedPlansWriteWhatBoundIrMeans) {
     auto report = exec::execute(instance->program, options);
     ASSERT_TRUE(report) << report.error().str();
     EXPECT_EQ(report->bytesRead, instance->forecast.readBytes);
-    auto written = writtenTensors(compiled->plan);
+    bytesRead.push_back(report->bytesRead);
+    auto written = fixtures::writtenTensors(compiled->plan);
     size_t compared = 0;
     for (const auto &[key, tensor] : *expected) {
       auto found = written.find(key);
@@ -74,6 +60,8 @@ TEST_P(Oracle, ExecutedPlansWriteWhatBoundIrMeans) {
     EXPECT_EQ(compared, written.size());
     EXPECT_GT(compared, 50u);
   }
+  EXPECT_EQ(bytesRead[0], bytesRead[1]);
+  EXPECT_GT(bytesRead[2], bytesRead[0]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, Oracle,

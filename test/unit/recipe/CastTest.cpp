@@ -314,6 +314,36 @@ TEST(Cast, KnowsWhichIntegersAreExact) {
     }
 }
 
+TEST(Cast, ExactCastsDoNotShowInTheNextOne) {
+  size_t chains = 0;
+  std::vector<DType> types(std::begin(kIntegerTypes), std::end(kIntegerTypes));
+  for (const FloatFormat &format : kFloatFormats)
+    types.push_back(format.type);
+  auto bitsOf = [](DType type) {
+    for (const FloatFormat &format : kFloatFormats)
+      if (format.type == type)
+        return samples(format, 1000);
+    return integerSamples(type, 1000);
+  };
+  for (DType from : types)
+    for (DType between : types)
+      for (DType to : types) {
+        if (!castsAsOne(from, between, to))
+          continue;
+        ++chains;
+        for (Overflow first : overflowRules(between))
+          for (Overflow last : overflowRules(to))
+            for (uint64_t bits : bitsOf(from))
+              ASSERT_EQ(castBits(castBits(bits, from, between, first), between, to, last),
+                        castBits(bits, from, to, last))
+                  << name(from) << " " << name(between) << " " << name(to) << " " << bits;
+      }
+  EXPECT_GT(chains, 100u);
+  EXPECT_TRUE(castsAsOne(DType::BF16, DType::F32, DType::F16));
+  EXPECT_FALSE(castsAsOne(DType::F32, DType::BF16, DType::F8E5M2));
+  EXPECT_FALSE(castsAsOne(DType::BF16, DType::F32, DType::BF16));
+}
+
 TEST(Cast, IgnoresTheFloatingPointEnvironment) {
   for (const FloatFormat &from : kFloatFormats)
     for (const FloatFormat &to : kFloatFormats) {

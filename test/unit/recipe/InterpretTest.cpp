@@ -2,7 +2,12 @@
 #include "runtime/recipe/Recipe.h"
 #include "test/unit/recipe/CastSamples.h"
 
+#include <bit>
+#include <cmath>
 #include <gtest/gtest.h>
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
 
 namespace recast::recipe::test {
 namespace {
@@ -65,6 +70,53 @@ TEST(Interpret, SeveralOutputsAndChecks) {
   f32[0] = 0x80000000; // Zeros of other sign are other bits.
   EXPECT_EQ(interpret(recipe, inputs, outputs, count), 0);
   EXPECT_EQ(interpret(recipe, inputs, outputs, 0), -1);
+}
+
+TEST(Interpret, MeansInDoublePrecision) {
+  auto recipe = *Recipe::parse("load 0 f32; load 1 f32; load 2 f32; cast %0 f64; cast %1 f64; "
+                               "cast %2 f64; add %3 %4; add %6 %5; divide %7 3; cast %8 f32; "
+                               "store %9 0");
+  EXPECT_EQ(Recipe::parse(recipe.str())->str(), recipe.str());
+  std::vector<uint16_t> used;
+  EXPECT_EQ(sliceForOutput(recipe, 0, used).nodes.size(), recipe.nodes.size());
+  EXPECT_EQ(used, (std::vector<uint16_t>{0, 1, 2}));
+  constexpr int64_t count = 2500;
+  std::vector<float> in[3], out(count);
+  for (int k = 0; k < 3; ++k)
+    for (int64_t i = 0; i < count; ++i)
+      in[k].push_back(std::ldexp(static_cast<float>(i * (k + 1) % 1009 - 500), i % 250 - 130));
+  const std::byte *inputs[] = {reinterpret_cast<std::byte *>(in[0].data()),
+                               reinterpret_cast<std::byte *>(in[1].data()),
+                               reinterpret_cast<std::byte *>(in[2].data())};
+  std::byte *outputs[] = {reinterpret_cast<std::byte *>(out.data())};
+  ASSERT_EQ(interpret(recipe, inputs, outputs, count), -1);
+  for (int64_t i = 0; i < count; ++i)
+    ASSERT_EQ(out[i],
+              static_cast<float>((static_cast<double>(in[0][i]) + in[1][i] + in[2][i]) / 3.0));
+}
+
+TEST(Interpret, ArithmeticDoesNotDependOnTheMachine) {
+  auto bits = [](double value) { return std::bit_cast<uint64_t>(value); };
+  constexpr uint64_t infinity = 0x7ff0000000000000, minus = uint64_t{1} << 63;
+  EXPECT_EQ(addBits(infinity, infinity | minus), 0x7ff8000000000000);
+  EXPECT_EQ(addBits(infinity, infinity), infinity);
+  EXPECT_EQ(addBits(0x7ff0000000000123, 0xfff8000000000456), 0x7ff8000000000123);
+  EXPECT_EQ(addBits(bits(1), 0xfff0000000000456), 0xfff8000000000456);
+  EXPECT_EQ(divideBits(0xfff0000000000001, 3), 0xfff8000000000001);
+  EXPECT_EQ(divideBits(bits(1), 3), bits(1.0 / 3));
+  EXPECT_EQ(addBits(minus, minus), minus);
+#if defined(__SSE2__)
+  // A process may run with denormals flushed and rounding towards zero.
+  unsigned saved = _mm_getcsr();
+  _mm_setcsr(saved | 0x8040 | 0x6000);
+  uint64_t sum = addBits(1, 2), half = divideBits(4, 2), third = divideBits(bits(2), 3);
+  unsigned after = _mm_getcsr();
+  _mm_setcsr(saved);
+  EXPECT_EQ(sum, 3u);
+  EXPECT_EQ(half, 2u);
+  EXPECT_EQ(third, bits(2.0 / 3));
+  EXPECT_EQ(after & 0xe040, 0xe040u) << "the caller's environment is kept";
+#endif
 }
 
 TEST(Interpret, LongestRecipe) {
