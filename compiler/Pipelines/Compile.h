@@ -24,7 +24,7 @@ struct Compiled {
 struct CompileOptions {
   std::string specText;
   bool keepIr = false;
-  bool fuse = true; ///< false: each target is a pass of its own over the source.
+  bool fuse = true; ///< false: what bind made is not normalised, merged or simplified.
 };
 
 /// Registers nothing globally; loads the dialects it needs into the module's context.

@@ -25,12 +25,12 @@ enum class SplitRule : uint8_t { Even, Ceil, Balanced, Widths };
 
 /// Cuts named axes in every part that has them; a part without them is replicated. With several
 /// axes, `g r by tp`: tp = tp_g * tp_r with tp_g = gcd(g, tp), tp_g major; g is cut tp_g ways and
-/// r tp_r ways, and a part without r is replicated over tp_r.
+/// r tp_r ways (by the rule), and a part without r is replicated over tp_r.
 struct Split {
   std::vector<std::string> axes;
   std::vector<std::string> by; ///< Mesh axes, major to minor.
   SplitRule rule = SplitRule::Even;
-  std::vector<int64_t> widths; ///< For Widths: one per rank along `by`.
+  std::vector<int64_t> widths; ///< For Widths: one per share of the last axis.
   bool operator==(const Split &) const = default;
 };
 

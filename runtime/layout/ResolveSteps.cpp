@@ -127,15 +127,20 @@ Status StepChecker::cutWith(const AxisSplit &split, const std::vector<int64_t> &
                                           last, extent, ways))
             .hint("Name a rule: (ceil), (balanced) or (widths ...), or pad the axis first."));
   if (split.rule == SplitRule::Widths) {
+    if (static_cast<int64_t>(split.bounds.size()) != ways + 1)
+      return badInput(fmt::format("{} widths are given for {} shares of axis {}",
+                                  split.bounds.size() - 1, ways, last));
     if (split.bounds.back() != extent)
       return badInput(fmt::format("the widths add up to {}, but axis {} has {} elements",
                                   split.bounds.back(), last, extent));
+  }
+  for (size_t i = 0; i + 1 < local.size(); ++i)
+    after[i].push_back(local[i] / factors[i]);
+  if (split.rule == SplitRule::Widths) {
     for (int64_t q = 0; q < ways; ++q)
       after.back().push_back(split.bounds[q + 1] - split.bounds[q]);
     return {};
   }
-  for (size_t i = 0; i + 1 < local.size(); ++i)
-    after[i].push_back(local[i] / factors[i]);
   // Ceil and balanced have at most three widths: those of the first rank, of the last one, and of
   // the rank where the long shares end.
   int64_t turn = split.rule == SplitRule::Balanced
@@ -209,11 +214,6 @@ Status StepChecker::add(const Split &split) {
   if (out.rule != SplitRule::Widths && !split.widths.empty())
     return badInput("only the rule `widths` takes widths");
   if (out.rule == SplitRule::Widths) {
-    if (out.axes.size() != 1)
-      return badInput("widths cut one axis only");
-    if (static_cast<int64_t>(split.widths.size()) != out.ways)
-      return badInput(
-          fmt::format("{} widths are given for {} ranks", split.widths.size(), out.ways));
     out.bounds = {0};
     for (int64_t width : split.widths) {
       auto next = checkedAdd(out.bounds.back(), width);

@@ -131,8 +131,8 @@ uint64_t castBits(uint64_t bits, DType from, DType to, Overflow overflow);
 bool castSupported(DType from, DType to);
 /// Whether no value is rounded: for floats, the way there and back keeps it (a NaN as some NaN).
 bool castExact(DType from, DType to);
-/// Whether a cast from `from` to `to` over `between` gives what the direct one does, bit for bit: the
-/// first rounds nothing and the direct one exists.
+/// Whether a cast from `from` to `to` over `between` gives what the direct one does, bit for bit:
+/// the first rounds nothing and the direct one exists.
 bool castsAsOne(DType from, DType between, DType to);
 /// Whether casts to `to` may ask for this rule.
 bool overflowAllowed(DType to, Overflow overflow);

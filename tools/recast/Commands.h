@@ -22,7 +22,7 @@ struct ConvertOptions {
   std::string source, output, format, dtype, tag;
   std::vector<std::string> defines;
   bool dryRun = false;
-  bool noFuse = false;              ///< Each target reads the source by itself.
+  bool noFuse = false;              ///< Families stay as bind made them.
   bool allowForeignObjects = false; ///< Re-emit classes outside the allow-list.
   ExecuteOptions execute;
 };

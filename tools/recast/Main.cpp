@@ -124,7 +124,7 @@ void CommandLine::addConverting(CLI::App &app) {
                       "Give a `let` of the specification another value: -D name=value");
   command->add_flag("--dry-run", convert.dryRun, "Bind, prove and explain; write nothing");
   command->add_flag("--no-fuse", convert.noFuse,
-                    "Let each target read the source by itself: the same result, slower");
+                    "Neither normalise nor merge what bind made: the same result, for comparison");
   command->add_flag(
       "--allow-foreign-objects", convert.allowForeignObjects,
       "Universal: write classes outside the allow-list again (see recast inspect --objects)");
@@ -166,7 +166,7 @@ void CommandLine::addPlanning(CLI::App &app) {
       app, "plan", "Compile a job into a plan.\nExample: recast plan job.ucl -o job.rplan", plan);
   command->add_option("-o", plan.output, "The .rplan to write")->required();
   command->add_flag("--no-fuse", plan.noFuse,
-                    "Let each target read the source by itself: the same result, slower");
+                    "Neither normalise nor merge what bind made: the same result, for comparison");
   command->add_flag("-q,--quiet", plan.quiet, "Print nothing but errors");
   command->callback([this] { action = [this] { return makePlan(plan); }; });
 

@@ -25,8 +25,7 @@ TEST_P(Oracle, ExecutedPlansWriteWhatBoundIrMeans) {
   auto expected = compiler::interpretBound(*bound->module);
   ASSERT_TRUE(expected) << expected.error().str();
 
-  // Fused with kernels, fused with the interpreter, and each target by itself.
-  std::vector<uint64_t> bytesRead;
+  // Fused with kernels, fused with the interpreter, and the families as bind made them.
   for (auto [fuse, kernels] : {std::pair{true, true}, {true, false}, {false, true}}) {
     compiler::CompileOptions how;
     how.fuse = fuse;
@@ -43,7 +42,6 @@ TEST_P(Oracle, ExecutedPlansWriteWhatBoundIrMeans) {
     auto report = exec::execute(instance->program, options);
     ASSERT_TRUE(report) << report.error().str();
     EXPECT_EQ(report->bytesRead, instance->forecast.readBytes);
-    bytesRead.push_back(report->bytesRead);
     auto written = fixtures::writtenTensors(compiled->plan);
     size_t compared = 0;
     for (const auto &[key, tensor] : *expected) {
@@ -60,8 +58,6 @@ TEST_P(Oracle, ExecutedPlansWriteWhatBoundIrMeans) {
     EXPECT_EQ(compared, written.size());
     EXPECT_GT(compared, 50u);
   }
-  EXPECT_EQ(bytesRead[0], bytesRead[1]);
-  EXPECT_GT(bytesRead[2], bytesRead[0]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, Oracle,

@@ -15,7 +15,7 @@
 #include <fstream>
 
 using namespace recast;
-using namespace recast::ir;
+namespace ckpt = recast::ir::ckpt;
 
 namespace {
 
@@ -43,7 +43,9 @@ plan::Plan tablesOf(const fixtures::TemporaryFolder &folder) {
         .write(reinterpret_cast<const char *>(content.data()),
                static_cast<std::streamsize>(content.size() * 4));
     auto file = static_cast<uint32_t>(plan.files.size());
-    plan.files.push_back({0, name, content.size() * 4, 0});
+    auto info = io::statFile(folder / name);
+    EXPECT_TRUE(info);
+    plan.files.push_back({0, name, info->size, info->mtimeNs});
     plan.extents.push_back({file, 0, static_cast<int64_t>(content.size())});
   }
   plan.stores = {{0, kDp * kTp}};
@@ -58,7 +60,7 @@ plan::Plan tablesOf(const fixtures::TemporaryFolder &folder) {
 
 /// The family: mean in f32 and, rounded after it, in bf16; the version of tp = 1 beside them.
 mlir::OwningOpRef<mlir::ModuleOp> boundModule(mlir::MLIRContext &context, const plan::Plan &plan) {
-  context.loadDialect<ckpt::CkptDialect, plan::PlanDialect>();
+  context.loadDialect<ckpt::CkptDialect, ir::plan::PlanDialect>();
   auto loc = mlir::UnknownLoc::get(&context);
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(loc);
   mlir::OpBuilder builder(module->getBodyRegion());

@@ -37,11 +37,12 @@ TEST(Verify, NamesTheStepAndTheNumbers) {
   EXPECT_THAT(problem("on (a = 2, b = 2) flat a per param chunk 0 by b", {{6, 2}}),
               HasSubstr("nothing may follow `flat`"));
   EXPECT_THAT(problem("on (a = 2) split d0 by a (widths 1 2 3)", {{6}}),
-              HasSubstr("3 widths are given for 2 ranks"));
+              HasSubstr("3 widths are given for 2 shares of axis d0"));
   EXPECT_THAT(problem("on (a = 2) split d0 by a (widths 1 2)", {{6}}),
               HasSubstr("add up to 3, but axis d0 has 6"));
-  EXPECT_THAT(problem("on (a = 2) split d0 d1 by a (widths 1 2)", {{3, 3}}),
-              HasSubstr("one axis only"));
+  EXPECT_EQ(problem("on (a = 2) split d0 d1 by a (widths 1 2)", {{3, 3}}), "");
+  EXPECT_THAT(problem("on (a = 4) split d0 d1 by a (widths 0 1 2 0)", {{6, 3}}),
+              HasSubstr("4 widths are given for 2 shares of axis d1"));
   EXPECT_THAT(problem("on (a = 2) split d0 d0 by a", {{4}}), HasSubstr("listed twice"));
   EXPECT_THAT(problem("on (a = 2) split d0 by a, a", {{4}}), HasSubstr("listed twice"));
   EXPECT_THAT(problem("pad d0 to multiple of 0", {{4}}), HasSubstr("no multiple"));

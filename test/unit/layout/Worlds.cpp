@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <numeric>
 
 namespace recast::layout::test {
 
@@ -95,9 +96,15 @@ std::vector<Step> stepsFor(const AxisMap &map, const Mesh &mesh) {
   }
   for (size_t i = 0; i < axes.size() && !mesh.axes.empty(); ++i)
     for (size_t k = 0; k < axes.size(); ++k)
-      if (i != k)
-        for (SplitRule rule : {SplitRule::Even, SplitRule::Balanced})
+      if (i != k) {
+        for (SplitRule rule : {SplitRule::Even, SplitRule::Balanced, SplitRule::Ceil})
           out.push_back(Split{{axes[i], axes[k]}, {mesh.axes.back()}, rule, {}});
+        int64_t ways = mesh.sizes.back() / std::gcd(map.sizes.at(axes[i]), mesh.sizes.back());
+        std::vector<int64_t> widths(ways, 0);
+        widths.back() = map.sizes.at(axes[k]) - map.sizes.at(axes[k]) / 3;
+        widths.front() += map.sizes.at(axes[k]) / 3;
+        out.push_back(Split{{axes[i], axes[k]}, {mesh.axes.back()}, SplitRule::Widths, widths});
+      }
   for (const std::string &by : mesh.axes) {
     for (size_t dim = 0; dim < map.stored.size(); ++dim)
       out.push_back(Chunk{static_cast<int64_t>(dim), by});
