@@ -37,6 +37,13 @@ LogicalResult PathAttr::verify(EmitError emitError, ArrayRef<SegmentAttr> segmen
   auto isPack = [](SegmentAttr segment) { return segment.getMembers() && !segment.getIndex(); };
   if (llvm::count_if(segments, isPack) > 1)
     return emitError() << "a path with two packs";
+  // What a path stands for is listed when it is bound: no more of it than anyone writes.
+  constexpr size_t kMost = 4096;
+  size_t count = 1;
+  for (SegmentAttr segment : segments)
+    if (ArrayAttr members = segment.getMembers())
+      if ((count *= std::min(members.size(), kMost + 1)) > kMost)
+        return emitError() << "a path that stands for more than " << kMost << " tensors";
   return success();
 }
 

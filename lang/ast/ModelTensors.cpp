@@ -1,5 +1,7 @@
 #include "lang/ast/ModelTensors.h"
 
+#include <algorithm>
+
 namespace recast::lang {
 namespace {
 
@@ -41,6 +43,14 @@ std::vector<ModelTensor> tensorsOf(const Model &model) {
   std::vector<ModelTensor> out;
   std::vector<const GroupDecl *> groups;
   collect(model.items, groups, out);
+  return out;
+}
+
+size_t pathCount(const Path &path) {
+  size_t out = 1;
+  for (const PathSegment &segment : path.segments)
+    if (!segment.members.empty())
+      out = std::min(out * std::min(segment.members.size(), kMaxPathCount + 1), kMaxPathCount + 1);
   return out;
 }
 

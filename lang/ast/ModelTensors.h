@@ -19,8 +19,17 @@ struct ModelTensor {
 /// In the order of the model.
 std::vector<ModelTensor> tensorsOf(const Model &model);
 
+/// Bounds on what texts may ask for, far above what models need.
+inline constexpr size_t kMaxTensorDecls = 10000; ///< Of a model.
+inline constexpr size_t kMaxPathCount = 4096;    ///< That one path stands for.
+inline constexpr size_t kMaxViewPaths = 100000;  ///< That all rules of a view stand for.
+
+/// How many paths a path with choices and packs stands for; at most kMaxPathCount + 1.
+size_t pathCount(const Path &path);
+
 /// The paths that a path with choices and packs stands for: one list per alternative of its
-/// choices, in it one path per member of its pack (one without a pack).
+/// choices, in it one path per member of its pack (one without a pack). A path
+/// of more than kMaxPathCount must not be expanded.
 std::vector<std::vector<Path>> expand(const Path &path);
 
 } // namespace recast::lang

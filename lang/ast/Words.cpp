@@ -38,6 +38,9 @@ std::span<const KnownWord> initWords() { return kInits; }
 std::span<const KnownWord> objectPolicyWords() { return kPolicies; }
 std::span<const KnownWord> formatWords() { return kFormats; }
 std::span<const KnownWord> statementWords() { return kStatements; }
+bool isStatementWord(std::string_view word) {
+  return findWord(kStatements, word) || word == "otherwise" || word == "and";
+}
 std::span<const KnownWord> stepWords() { return kSteps; }
 std::span<const KnownWord> itemWords() { return kItems; }
 

@@ -25,6 +25,8 @@ std::span<const KnownWord> formatWords();
 /// Words that begin a statement of a job.
 std::span<const KnownWord> statementWords();
 /// Words that begin a layout step.
+/// Whether the word begins a statement of a job, or continues one.
+bool isStatementWord(std::string_view word);
 std::span<const KnownWord> stepWords();
 /// Words that begin an item of a file.
 std::span<const KnownWord> itemWords();

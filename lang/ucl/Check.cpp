@@ -98,6 +98,11 @@ Status Checker::run() {
   if (!spec_.uses.empty())
     report(spec_.uses.front().loc, "files that are used must be linked before a spec is checked");
   checkModels();
+  for (const View &view : spec_.views)
+    if (const View *other = spec_.view(view.name); !view.file.empty() && other != &view)
+      report({}, fmt::format("there are two views `{}`, of `{}` and of `{}`; write the jobs of one "
+                             "of them to a file of their own",
+                             view.name, other->model, view.model));
   checkLets();
   for (const Endpoint &endpoint : spec_.endpoints)
     checkEndpoint(endpoint);
@@ -262,34 +267,39 @@ void Checker::checkHow(const Endpoint &endpoint) {
 void Checker::checkPaths(const Job &job, const std::vector<Path> &paths, Location at) {
   if (paths.empty())
     return;
-  std::vector<const Model *> models;
+  std::set<const Model *> models;
   std::vector<std::string> ends = job.targets;
   ends.push_back(job.source);
   for (const std::string &name : ends)
     if (const Endpoint *endpoint = spec_.endpoint(name))
       if (const View *view = spec_.view(endpoint->view))
         if (const Model *model = spec_.model(view->model))
-          models.push_back(model);
+          models.insert(model);
+  if (models.empty())
+    return report(paths[0].loc.line ? paths[0].loc : at,
+                  "paths need a model: this job's ends are `as same`; write a name pattern in "
+                  "quotes");
+  std::vector<ModelTensor> tensors;
+  std::vector<std::string> known;
+  for (const Model *model : models)
+    for (const ModelTensor &tensor : tensorsOf(*model)) {
+      tensors.push_back(tensor);
+      known.push_back(tensor.str());
+    }
+  size_t count = 0;
   for (const Path &path : paths) {
     Location loc = path.loc.line ? path.loc : at;
-    if (models.empty()) {
-      report(loc, "paths need a model: this job's ends are `as same`; write a name pattern in "
-                  "quotes");
-      continue;
-    }
-    std::vector<std::string> known;
+    if (isFull() || !checkPathCount(path, loc))
+      return;
+    if ((count += pathCount(path)) > kMaxPathCount)
+      return report(loc, fmt::format("more than {} tensors in one list", kMaxPathCount));
     for (const std::vector<Path> &pack : expand(path))
-      for (const Path &one : pack) {
-        bool found = false;
-        for (const Model *model : models)
-          for (const ModelTensor &tensor : tensorsOf(*model)) {
-            found |= tensor.matches(one);
-            known.push_back(tensor.str());
-          }
-        if (!found)
+      for (const Path &one : pack)
+        if (!isFull() &&
+            std::none_of(tensors.begin(), tensors.end(),
+                         [&](const ModelTensor &tensor) { return tensor.matches(one); }))
           report(loc, fmt::format("no model of this job has a tensor `{}`{}", one.str(),
                                   didYouMean(one.str(), known)));
-      }
   }
 }
 

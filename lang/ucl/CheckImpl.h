@@ -72,7 +72,7 @@ private:
   // ---- models (CheckModel.cpp)
   void checkModels();
   void checkModel(const Model &model);
-  void checkModelItems(const Model &model, const std::vector<ModelItem> &items,
+  void checkModelItems(const std::vector<ModelTensor> &tensors, const std::vector<ModelItem> &items,
                        std::vector<std::string> &known, const std::vector<std::string> &dims);
   void checkModelExpr(const ExprPtr &expr, Location at, bool isCondition,
                       const std::vector<std::string> &known);
@@ -84,9 +84,19 @@ private:
     size_t count = 0;
     bool conditional = true;
   };
+  /// What the rules of one view are held against.
+  struct ViewState {
+    std::vector<ModelTensor> tensors;
+    std::vector<std::string> known;       ///< Their names, for "did you mean".
+    std::map<std::string, size_t> byName; ///< Names of groups and tensor joined by '.'.
+    std::vector<Claim> claims;            ///< Parallel to tensors.
+    size_t paths = 0;                     ///< That the rules so far stand for.
+  };
   void checkView(const View &view);
-  void checkViewRule(const View &view, const ViewRule &rule,
-                     const std::vector<ModelTensor> &tensors, std::vector<Claim> &claims);
+  void checkViewRule(const View &view, const ViewRule &rule, ViewState &state);
+  void checkClaim(const View &view, const ViewRule &rule, const Path &path, ViewState &state);
+  /// Reports a path that stands for more tensors than may be.
+  bool checkPathCount(const Path &path, Location at);
   void checkStoredName(const ViewRule &rule, Location loc);
   /// Paths of a selection, against the models of the endpoints.
   void checkPaths(const Job &job, const std::vector<Path> &paths, Location at);

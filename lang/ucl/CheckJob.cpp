@@ -116,6 +116,11 @@ void Checker::checkSelection(JobState &state, const Selection &selection,
     if (checkName(loc, role, "a role") && role == "else")
       report(loc, "`else` cannot name a role");
   checkTwice(loc, selection.roles, "in this statement");
+  if (selection.roles.size() == 1 && selection.in.empty() && !selection.paths.empty() &&
+      isStatementWord(selection.roles[0]))
+    report(loc, fmt::format("the role `{}` is called like a statement: name its tensors by a "
+                            "pattern in quotes",
+                            selection.roles[0]));
   for (const Glob &glob : selection.in)
     checkGlob(glob, loc);
   checkPaths(*state.job, selection.paths, loc);

@@ -41,6 +41,11 @@ void Checker::checkModel(const Model &model) {
       model.name == "config")
     reportWord(model.loc, model.name,
                fmt::format("there is something called `{}` already", model.name));
+  constexpr size_t kMaxNames = 1000;
+  if (model.params.size() + model.dims.size() > kMaxNames)
+    return report(model.loc,
+                  fmt::format("the model `{}` has more than {} parameters and dimensions",
+                              model.name, kMaxNames));
   std::vector<std::string> names = model.params;
   for (const Dim &dim : model.dims)
     names.push_back(dim.name);
@@ -52,13 +57,18 @@ void Checker::checkModel(const Model &model) {
   std::vector<std::string> dims;
   for (const Dim &dim : model.dims)
     dims.push_back(dim.name);
+  std::vector<ModelTensor> tensors = tensorsOf(model);
+  if (tensors.size() > kMaxTensorDecls)
+    return report(model.loc, fmt::format("the model `{}` declares more than {} tensors; write "
+                                         "groups, as in `layer[l < L] {{ .. }}`",
+                                         model.name, kMaxTensorDecls));
   if (model.items.empty())
     report(model.loc, fmt::format("the model `{}` has no tensors", model.name));
-  checkModelItems(model, model.items, names, dims);
+  checkModelItems(tensors, model.items, names, dims);
 }
 
-void Checker::checkModelItems(const Model &model, const std::vector<ModelItem> &items,
-                              std::vector<std::string> &known,
+void Checker::checkModelItems(const std::vector<ModelTensor> &tensors,
+                              const std::vector<ModelItem> &items, std::vector<std::string> &known,
                               const std::vector<std::string> &dims) {
   std::set<std::string> seen;
   for (const ModelItem &item : items) {
@@ -66,7 +76,11 @@ void Checker::checkModelItems(const Model &model, const std::vector<ModelItem> &
     const auto *tensor = std::get_if<TensorDecl>(&item.node);
     const std::string &name = group ? group->name : tensor->name;
     Location loc = group ? group->loc : tensor->loc;
-    checkName(loc, name, "a tensor or group");
+    if (checkName(loc, name, "a tensor or group") &&
+        (name == "if" || name == "when" || name == "and" || name == "in"))
+      report(loc, fmt::format("`{}` cannot name a tensor or group: it is a word of what may stand "
+                              "before it",
+                              name));
     if (!seen.insert(name).second)
       report(loc, fmt::format("`{}` stands twice in this model", name));
     if (group) {
@@ -80,7 +94,7 @@ void Checker::checkModelItems(const Model &model, const std::vector<ModelItem> &
       if (group->items.empty())
         report(loc, fmt::format("the group `{}` has no tensors", name));
       known.push_back(group->index);
-      checkModelItems(model, group->items, known, dims);
+      checkModelItems(tensors, group->items, known, dims);
       known.pop_back();
       continue;
     }
@@ -100,7 +114,7 @@ void Checker::checkModelItems(const Model &model, const std::vector<ModelItem> &
       }
     if (tensor->tied) {
       size_t matches = 0;
-      for (const ModelTensor &other : tensorsOf(model))
+      for (const ModelTensor &other : tensors)
         matches += other.matches(*tensor->tied) && other.decl != tensor;
       if (matches != 1)
         report(tensor->tied->loc.line ? tensor->tied->loc : loc,

@@ -16,7 +16,8 @@ std::optional<std::vector<std::string>> capturesOf(std::string_view stored) {
     if (stored[at] != '{')
       continue;
     size_t end = stored.find('}', at);
-    if (end == std::string_view::npos)
+    if (end == std::string_view::npos ||
+        stored.substr(at + 1, end - at - 1).find('{') != stored.npos)
       return std::nullopt;
     out.emplace_back(stored.substr(at + 1, end - at - 1));
     at = end;
@@ -36,6 +37,20 @@ bool mapNames(std::string_view map, std::string_view word) {
   return false;
 }
 
+/// What a tensor and a path that names it have in common.
+std::string keyOf(const ModelTensor &tensor) {
+  std::string out;
+  for (const GroupDecl *group : tensor.groups)
+    out += group->name + ".";
+  return out + tensor.decl->name;
+}
+std::string keyOf(const Path &path) {
+  std::string out;
+  for (const PathSegment &segment : path.segments)
+    out += (out.empty() ? "" : ".") + segment.name;
+  return out;
+}
+
 } // namespace
 
 void Checker::checkView(const View &view) {
@@ -52,24 +67,64 @@ void Checker::checkView(const View &view) {
         view.loc, view.model,
         fmt::format("there is no model `{}`{}", view.model, didYouMean(view.model, known)));
   }
-  std::vector<ModelTensor> tensors = tensorsOf(*model);
-  std::vector<Claim> claims(tensors.size());
-  for (const ViewRule &rule : view.rules)
-    checkViewRule(view, rule, tensors, claims);
-  for (size_t i = 0; i < tensors.size(); ++i)
-    if (claims[i].count == 0)
+  ViewState state;
+  state.tensors = tensorsOf(*model);
+  if (state.tensors.size() > kMaxTensorDecls)
+    return; // Said of the model.
+  for (const ModelTensor &tensor : state.tensors) {
+    state.known.push_back(tensor.str());
+    state.byName.emplace(keyOf(tensor), state.known.size() - 1);
+  }
+  state.claims.resize(state.tensors.size());
+  for (const ViewRule &rule : view.rules) {
+    if (isFull())
+      return;
+    checkViewRule(view, rule, state);
+    if (state.paths > kMaxViewPaths)
+      return report(rule.loc,
+                    fmt::format("the rules of the view `{}` stand for more than {} tensors",
+                                view.name, kMaxViewPaths));
+  }
+  for (size_t i = 0; i < state.tensors.size(); ++i)
+    if (state.claims[i].count == 0)
       report(view.loc,
-             fmt::format("the view `{}` has no rule for `{}`", view.name, tensors[i].str()));
+             fmt::format("the view `{}` has no rule for `{}`", view.name, state.known[i]));
   for (const Glob &glob : view.ignores)
     checkGlob(glob, view.loc);
 }
 
-void Checker::checkViewRule(const View &view, const ViewRule &rule,
-                            const std::vector<ModelTensor> &tensors, std::vector<Claim> &claims) {
+bool Checker::checkPathCount(const Path &path, Location at) {
+  if (pathCount(path) <= kMaxPathCount)
+    return true;
+  report(at, fmt::format("this path stands for more than {} tensors", kMaxPathCount));
+  return false;
+}
+
+/// One tensor that the path of a rule names.
+void Checker::checkClaim(const View &view, const ViewRule &rule, const Path &path,
+                         ViewState &state) {
   Location loc = rule.path.loc.line ? rule.path.loc : rule.loc;
-  std::vector<std::string> known;
-  for (const ModelTensor &tensor : tensors)
-    known.push_back(tensor.str());
+  auto found = state.byName.find(keyOf(path));
+  if (found == state.byName.end() || !path.segments.back().index.empty()) {
+    if (!isFull())
+      report(loc, fmt::format("the model `{}` has no tensor `{}`{}", view.model, path.str(),
+                              didYouMean(path.str(), state.known)));
+    return;
+  }
+  const ModelTensor &tensor = state.tensors[found->second];
+  Claim &claim = state.claims[found->second];
+  // Two rules for one tensor are told apart by their conditions when a job is bound.
+  if (claim.count++ && (!claim.conditional || !rule.condition))
+    report(loc, fmt::format("`{}` has a rule already; two need an `if` each", tensor.str()));
+  claim.conditional = rule.condition != nullptr;
+  for (size_t g = 0; g < tensor.groups.size(); ++g)
+    if (path.segments[g].index.empty())
+      report(loc, fmt::format("`{}` needs an index: `{}[{}]`", path.segments[g].name,
+                              path.segments[g].name, tensor.groups[g]->index));
+}
+
+void Checker::checkViewRule(const View &view, const ViewRule &rule, ViewState &state) {
+  Location loc = rule.path.loc.line ? rule.path.loc : rule.loc;
   size_t packs = 0;
   for (const PathSegment &segment : rule.path.segments)
     packs += segment.isPack();
@@ -77,27 +132,12 @@ void Checker::checkViewRule(const View &view, const ViewRule &rule,
     return report(loc, "a rule packs the tensors of one list; write one `[..]`");
   if (packs == 1 && rule.map.empty())
     report(loc, "a pack needs a map that says how its tensors lie in the stored one");
+  if (!checkPathCount(rule.path, loc))
+    return;
+  state.paths += pathCount(rule.path);
   for (const std::vector<Path> &pack : expand(rule.path))
-    for (const Path &path : pack) {
-      size_t found = tensors.size();
-      for (size_t i = 0; i < tensors.size(); ++i)
-        if (tensors[i].matches(path))
-          found = i;
-      if (found == tensors.size()) {
-        report(loc, fmt::format("the model `{}` has no tensor `{}`{}", view.model, path.str(),
-                                didYouMean(path.str(), known)));
-        continue;
-      }
-      // Two rules for one tensor are told apart by their conditions when a job is bound.
-      if (claims[found].count++ && (!claims[found].conditional || !rule.condition))
-        report(loc,
-               fmt::format("`{}` has a rule already; two need an `if` each", tensors[found].str()));
-      claims[found].conditional = rule.condition != nullptr;
-      for (size_t g = 0; g < tensors[found].groups.size(); ++g)
-        if (path.segments[g].index.empty())
-          report(loc, fmt::format("`{}` needs an index: `{}[{}]`", path.segments[g].name,
-                                  path.segments[g].name, tensors[found].groups[g]->index));
-    }
+    for (const Path &path : pack)
+      checkClaim(view, rule, path, state);
   checkStoredName(rule, loc);
   auto use = [&](const std::string &axis, Location at) {
     if (std::find(view.over.begin(), view.over.end(), axis) == view.over.end())

@@ -3,6 +3,7 @@
 #include "lang/ucl/CheckImpl.h"
 #include "lang/ucl/Parser.h"
 
+#include <filesystem>
 #include <fmt/format.h>
 #include <set>
 
@@ -17,6 +18,17 @@ std::string folderOf(const std::string &file) {
   return slash == std::string::npos ? "" : file.substr(0, slash + 1);
 }
 
+/// The model that `expr` applies, through `let`s; empty if it is none.
+std::string modelNamed(const Spec &spec, ExprPtr expr) {
+  for (unsigned depth = 0; expr && depth < 64; ++depth) {
+    if (expr->kind == Expr::Kind::Call)
+      return expr->text;
+    const ExprPtr *value = expr->kind == Expr::Kind::Name ? spec.let(expr->text) : nullptr;
+    expr = value ? *value : nullptr;
+  }
+  return {};
+}
+
 class Linker {
 public:
   explicit Linker(const FileReader &read) : read_(read) {}
@@ -27,7 +39,10 @@ public:
     };
     if (use.path.empty() || use.path.find('\0') != std::string::npos)
       return failHere("`use` needs the name of a file");
-    std::string path = use.path.front() == '/' ? use.path : folderOf(from) + use.path, text;
+    // In one spelling, so that a file that is reached twice is read once.
+    std::string path =
+        (std::filesystem::path(folderOf(from)) / use.path).lexically_normal().string();
+    std::string text;
     RECAST_ASSIGN(std::optional<std::string> found, read_(path));
     if (found) {
       text = std::move(*found);
@@ -67,13 +82,16 @@ public:
     return {};
   }
 
-  /// Adds what `spec` needs.
+  /// Adds what `spec` needs. Every standard file has a view `hf`: the model of an endpoint says
+  /// which one it means.
   void addTo(Spec &spec) const {
-    std::set<std::string> views, models;
+    std::set<std::pair<std::string, std::string>> views; ///< View and model, "" if unknown.
+    std::set<std::string> models;
     for (const Endpoint &endpoint : spec.endpoints)
-      views.insert(endpoint.view);
+      views.emplace(endpoint.view, modelNamed(spec, endpoint.model));
     for (const View &view : views_)
-      if (views.contains(view.name) || spec.endpoints.empty()) {
+      if (views.contains({view.name, view.model}) || views.contains({view.name, ""}) ||
+          spec.endpoints.empty()) {
         models.insert(view.model);
         spec.views.push_back(view);
       }

@@ -46,15 +46,9 @@ bool Parser::isRole(size_t ahead) const {
     return false;
   if (atKind(Kind::String, ahead + 2))
     return true;
-  // These may be followed by a name of their own, `in` for one, and then by the next statement.
-  bool isStatement = findWord(statementWords(), spelling(peek(ahead))) ||
-                     atWord("otherwise", ahead) || atWord("and", ahead);
-  if (isStatement && findWord(statementWords(), spelling(peek(ahead + 2))))
-    return false;  // `drop in` and the next statement.
-  if (isStatement) // `for in {` opens a block for the target `in`.
-    return atPath(ahead + 2) && !atPunct("{", ahead + 2) && !atWord("in", ahead + 2) &&
-           !isRole(ahead + 2);
-  return atPath(ahead + 2);
+  // Words that begin or continue a statement may be followed by a name `in` of their own, and then
+  // by the next statement: with paths, they are no roles (`check` says so of built specs).
+  return !isStatementWord(spelling(peek(ahead))) && atPath(ahead + 2);
 }
 
 Result<Statement> Parser::statement() {

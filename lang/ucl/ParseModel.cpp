@@ -94,17 +94,16 @@ Result<TensorDecl> Parser::tensor() {
     } while (takePunct(","));
   }
   RECAST_TRY(expectPunct(")", "or `,` after an axis"));
-  // A tensor may be called `tied` or `if`: then its axes follow.
+  // A tensor may be called `tied`: then its axes follow. None is called `when`, `if` or `and`
+  // (`check` says so): a condition may begin with a parenthesis.
   if (atWord("tied") && !atPunct("(", 1)) {
     advance();
     RECAST_ASSIGN(out.tied, path());
-    if (atWord("when") && !atPunct("(", 1) && !atPunct("[", 1)) {
-      advance();
+    if (takeWord("when")) {
       RECAST_ASSIGN(out.when, condition());
     }
   }
-  if (atWord("if") && !atPunct("(", 1) && !atPunct("[", 1)) {
-    advance();
+  if (takeWord("if")) {
     RECAST_ASSIGN(out.condition, condition());
   }
   return out;

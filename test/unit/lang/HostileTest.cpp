@@ -64,19 +64,22 @@ TEST(Hostile, RandomBytes) {
 
 TEST(Hostile, RandomTokens) {
   static const char *const kTokens[] = {
-      "let ",   "source ",  "target ", "convert ", "a ",     "b ",      "= ",         "-> ",
-      "{ ",     "} ",       "( ",      ") ",       ": ",     ", ",      "| ",         ". ",
-      "\"s\" ", "1 ",       "2.5 ",    "1MiB ",    "as ",    "same ",   "on ",        "for ",
-      "drop ",  "objects ", "files ",  "copy ",    "from ",  "expect ", "check ",     "budget ",
-      "else ",  "in ",      "and ",    "keep ",    "cast ",  "# c\n",   "== ",        "?? ",
-      "+ ",     "* ",       "true ",   "\n",       "split ", "by ",     "replicated "};
+      "let ",   "source ",  "target ", "convert ", "a ",     "b ",      "= ",          "-> ",
+      "{ ",     "} ",       "( ",      ") ",       ": ",     ", ",      "| ",          ". ",
+      "\"s\" ", "1 ",       "2.5 ",    "1MiB ",    "as ",    "same ",   "on ",         "for ",
+      "drop ",  "objects ", "files ",  "copy ",    "from ",  "expect ", "check ",      "budget ",
+      "else ",  "in ",      "and ",    "keep ",    "cast ",  "# c\n",   "== ",         "?? ",
+      "+ ",     "* ",       "true ",   "\n",       "split ", "by ",     "replicated ", "if ",
+      "tied ",  "when ",    "ignore ", "[ ",       "] ",     "< ",      "dims ",       "of ",
+      "over ",  "model ",   "view ",   "only ",    "init ",  "use "};
   std::mt19937 random(3);
   int good = 0;
   for (int round = 0; round < 20000; ++round) {
-    std::string text = round % 2 ? "convert a -> b { " : "";
+    static const char *const kOpen[] = {"", "convert a -> b { ", "model m(a) { ", "view v of m { "};
+    std::string text = kOpen[round % 4];
     for (unsigned i = random() % 12; i > 0; --i)
       text += kTokens[random() % std::size(kTokens)];
-    good += digest(text + (round % 2 ? "}" : ""));
+    good += digest(text + (round % 4 ? "}" : ""));
   }
   EXPECT_GT(good, 100); // Not all of them die at the first token.
 }
@@ -107,6 +110,45 @@ TEST(Hostile, DeepAndLong) {
   EXPECT_FALSE(digest("let " + times(kMany, "a") + " 1"));
   EXPECT_FALSE(digest("let a = " + times(kMany, "9")));
   EXPECT_FALSE(digest(times(kMany, "x") + " = 1"));
+}
+
+TEST(Hostile, ModelsAndViewsThatAskForTooMuch) {
+  constexpr size_t kMany = 100000;
+  auto findings = [](const std::string &text) {
+    auto spec = parseAndCheck(text, "x");
+    return spec ? std::string("fine") : spec.error().message();
+  };
+  auto says = [&](const std::string &text, std::string_view what) {
+    EXPECT_NE(findings(text).find(what), std::string::npos) << findings(text).substr(0, 300);
+  };
+  EXPECT_FALSE(digest("model m(c) {" + times(kMany, "g[l < 1] {")));
+  EXPECT_TRUE(digest("model m(c) {" + times(40, "g[l < 1] {") + "a ()" + times(40, "}") + "}"));
+  std::string tensors;
+  for (size_t i = 0; i < 20000; ++i)
+    tensors += "t" + std::to_string(i) + " (h) ";
+  says("model m(c) { dims h = 1 " + tensors + "}", "declares more than 10000 tensors");
+  says("model m(c) { dims h = 1 " + times(20000, ", h = 1") + " a (h) }",
+       "has more than 1000 parameters and dimensions");
+  // Paths that multiply.
+  std::string model = "model m(c) { dims h = 1 a (h) b (h) } ", doubling = times(60, "{n: a b}.");
+  says(model + "view v of m { " + doubling + "a = \"x\" }", "stands for more than 4096 tensors");
+  says(model +
+           "view v of m { a = \"a\" b = \"b\" } source s = safetensors(\"s\") as v(m(1)) "
+           "target t = safetensors(\"t\") as v(m(1)) convert s -> t { weight in " +
+           doubling + "a : keep }",
+       "stands for more than 4096 tensors");
+  // As many tensors as there may be, each of them misspelt, then each with a rule too many.
+  std::string good, misspelt, twice;
+  for (size_t i = 0; i < 9000; ++i) {
+    std::string name = "t" + std::to_string(i);
+    good += name + " (h) ";
+    misspelt += "x" + name + " = \"" + name + "\" ";
+    twice += times(2, name + " = \"" + name + "\" if h == 1 ");
+  }
+  std::string many = "model m(c) { dims h = 1 " + good + "} view v of m { ";
+  says(many + misspelt + "}", "the model `m` has no tensor `xt0`");
+  says(many + times(8, twice) + "}", "stand for more than 100000 tensors");
+  says(many + twice + "}", "there is no job");
 }
 
 TEST(Hostile, TextsThatAreTooLong) {

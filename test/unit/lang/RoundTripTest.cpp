@@ -20,6 +20,12 @@ public:
   void fill(SpecBuilder &s) {
     for (unsigned i = upTo(4); i > 0; --i)
       s.let(name(), value(3));
+    for (unsigned i = upTo(2); i > 0; --i)
+      s.use(text());
+    for (unsigned i = upTo(2); i > 0; --i)
+      model(s);
+    for (unsigned i = upTo(2); i > 0; --i)
+      view(s);
     std::vector<EndpointRef> ends;
     for (unsigned i = 1 + upTo(3); i > 0; --i)
       ends.push_back(endpoint(s));
@@ -39,12 +45,18 @@ private:
   std::string name() {
     // Words of the grammar are names too, wherever a name may stand.
     static const char *const kNames[] = {
-        "let",  "source", "target", "convert", "as",     "same",  "on",        "replicated",
-        "for",  "drop",   "files",  "objects", "expect", "check", "budget",    "init",
-        "only", "keep",   "cast",   "role",    "and",    "in",    "otherwise", "copy",
-        "from", "by",     "to",     "pad",     "split",  "of",    "x",         "weight",
-        "_",    "Ab9_z",  "stages", "base"};
+        "let",    "source", "target", "convert", "as",     "same",  "on",        "replicated",
+        "for",    "drop",   "files",  "objects", "expect", "check", "budget",    "init",
+        "only",   "keep",   "cast",   "role",    "and",    "in",    "otherwise", "copy",
+        "from",   "by",     "to",     "pad",     "split",  "of",    "x",         "weight",
+        "_",      "Ab9_z",  "stages", "base",    "dims",   "tied",  "if",        "when",
+        "ignore", "over",   "model",  "view",    "use"};
     return kNames[upTo(std::size(kNames) - 1)];
+  }
+  /// `as same` speaks of no view.
+  std::string viewName() {
+    std::string out = name();
+    return out == "same" ? "x" : out;
   }
   std::vector<std::string> names() {
     std::vector<std::string> out;
@@ -164,15 +176,96 @@ private:
     }
   }
 
+  std::string joined(const std::vector<std::string> &parts, const char *separator) {
+    std::string out;
+    for (const std::string &part : parts)
+      out += (out.empty() ? "" : separator) + part;
+    return out;
+  }
+  /// What `check` lets a tensor or group be called.
+  std::string itemName() {
+    std::string out = name();
+    return out == "if" || out == "when" || out == "and" || out == "in" ? "q" : out;
+  }
+  std::string segment() {
+    switch (upTo(4)) {
+    case 0:
+      return "{" + name() + ": " + joined(names(), " ") + "}";
+    case 1:
+      return "[" + joined(names(), ", ") + "]";
+    case 2:
+      return itemName() + "[" + name() + "]";
+    default:
+      return itemName();
+    }
+  }
+  std::string path() {
+    std::string out = segment();
+    for (unsigned i = upTo(2); i > 0; --i)
+      out += "." + segment();
+    return out;
+  }
+  std::vector<std::string> paths() {
+    std::vector<std::string> out;
+    for (unsigned i = 1 + upTo(1); i > 0; --i)
+      out.push_back(path());
+    return out;
+  }
+
+  void items(ModelScope &scope, unsigned depth) {
+    for (unsigned i = upTo(3); i > 0; --i) {
+      if (depth > 0 && upTo(3) == 0) {
+        ModelScope inner = scope.group(itemName(), name(), value(1));
+        items(inner, depth - 1);
+        continue;
+      }
+      std::vector<std::string> axes;
+      for (unsigned n = upTo(3); n > 0; --n)
+        axes.push_back(joined(names(), " "));
+      auto tensor = scope.tensor(itemName(), axes);
+      if (upTo(2) == 0)
+        tensor.tied(path());
+      else if (upTo(2) == 0)
+        tensor.tiedWhen(path(), condition());
+      if (upTo(2) == 0)
+        tensor.onlyIf(condition());
+    }
+  }
+  void model(SpecBuilder &s) {
+    ModelRef made = s.model(name(), upTo(1) ? names() : std::vector<std::string>());
+    for (unsigned i = upTo(3); i > 0; --i)
+      made.dim(name(), value(2));
+    items(made, 3);
+  }
+  void view(SpecBuilder &s) {
+    ViewRef made = s.view(name(), name());
+    if (upTo(1))
+      made.over(names());
+    for (unsigned i = upTo(3); i > 0; --i) {
+      RuleRef rule = made.rule(path(), text());
+      if (upTo(1))
+        rule.map(text());
+      for (unsigned n = upTo(2); n > 0; --n)
+        rule.step(step());
+      if (upTo(2) == 0)
+        rule.onlyIf(condition());
+    }
+    for (unsigned i = upTo(2); i > 0; --i)
+      made.ignore(text());
+  }
+
   EndpointRef endpoint(SpecBuilder &s) {
     Format format{name(), args(2, 0)};
     EndpointRef end = upTo(1) ? s.target(name(), format) : s.source(name(), format);
-    for (unsigned i = upTo(2); i > 0; --i) {
-      std::vector<LayoutStep> steps;
-      for (unsigned n = 1 + upTo(2); n > 0; --n)
-        steps.push_back(step());
-      end.same(text(), steps);
-    }
+    if (upTo(2) == 0)
+      end.as(viewName(), upTo(1) ? lang::name(name()) : callOf(name(), args(2, 0)));
+    else
+      for (unsigned i = upTo(2); i > 0; --i) {
+        std::vector<LayoutStep> steps;
+        for (unsigned n = 1 + upTo(2); n > 0; --n)
+          steps.push_back(step());
+        end.same(text(), steps);
+      }
     if (upTo(1)) {
       end.on({{name(), upTo(8)}, {name(), INT64_MAX}});
       if (upTo(1))
@@ -189,7 +282,7 @@ private:
   }
 
   void common(Scope &scope) {
-    switch (upTo(8)) {
+    switch (upTo(11)) {
     case 0:
       scope.roles(names()) = chain();
       break;
@@ -218,6 +311,22 @@ private:
       break;
     case 7:
       scope.expect(condition());
+      break;
+    case 8: {
+      // A role that is called like a statement takes patterns only.
+      std::vector<std::string> roles = names(),
+                               globs = upTo(1) ? texts() : std::vector<std::string>();
+      if (roles.size() == 1 && globs.empty() && isStatementWord(roles[0]))
+        roles[0] = "weight";
+      scope.roles(roles).in(globs).at(paths()) = chain();
+      break;
+    }
+    case 9:
+      scope.only(texts(), upTo(1) ? paths() : std::vector<std::string>());
+      break;
+    case 10:
+      scope.init(names(), operation(name(), args(2, 0)), texts(),
+                 upTo(1) ? paths() : std::vector<std::string>());
       break;
     default:
       scope.check(condition(), upTo(1) ? name() : "");
@@ -255,6 +364,9 @@ TEST(RoundTrip, RandomSpecs) {
     auto laidOut = formatText(text);
     ASSERT_TRUE(laidOut);
     ASSERT_EQ(*laidOut, text) << "seed " << seed;
+    SpecBuilder said;
+    test::replay(*again, said);
+    ASSERT_TRUE(said.spec() == *again) << "seed " << seed << "\n" << text;
   }
 }
 
