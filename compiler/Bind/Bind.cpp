@@ -7,6 +7,7 @@
 #include "compiler/Bind/SourceText.h"
 #include "compiler/Bind/Tables.h"
 #include "compiler/Target/PlanIO.h"
+#include "runtime/format/PlanSource.h"
 
 #include "mlir/IR/Verifier.h"
 
@@ -51,7 +52,7 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
   plan.spec = specText;
   plan.budget = job.budget;
   Strings strings;
-  addSourceTables(plan, job, source);
+  format::addSource(plan, job.source.name, source);
   RECAST_TRY(addTargetTables(plan, job, source, strings));
   std::vector<FamilyDraft> drafts = draftFamilies(source, resolution, armed, strings);
   plan.strings = strings.take();

@@ -3,41 +3,27 @@
 #include "compiler/Bind/Objects.h"
 #include "compiler/Bind/SideFiles.h"
 #include "compiler/Bind/SourceText.h"
+#include "runtime/io/Inside.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 namespace recast::compiler {
 namespace {
 
-namespace fs = std::filesystem;
-
-fs::path canonical(const std::string &path) {
-  std::error_code ignored;
-  fs::path out = fs::weakly_canonical(fs::absolute(path, ignored), ignored);
-  return out.has_filename() ? out : out.parent_path(); // "a/b/" names the same folder as "a/b".
-}
-
-bool isInside(const fs::path &inner, const fs::path &outer) {
-  auto [end, ignored] = std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
-  return end == outer.end();
-}
-
 /// Reading from where we write would let a half-made output pass for source.
 Status refuseOverlap(const Job &job, const format::Inventory &source) {
-  fs::path from = canonical(source.root);
   for (size_t t = 0; t < job.targets.size(); ++t) {
-    fs::path to = canonical(job.targets[t].path);
-    if (isInside(to, from) || isInside(to, canonical(job.source.path))) {
+    const std::string &to = job.targets[t].path;
+    if (io::isInside(to, source.root) || io::isInside(to, job.source.path)) {
       Error error = specError(job.targets[t].loc, fmt::format("target '{}' lies inside its source",
                                                               job.targets[t].name));
       return fail(
           std::move(error).file(job.targets[t].path).hint("Choose a folder beside the source."));
     }
     for (size_t other = 0; other < t; ++other)
-      if (canonical(job.targets[other].path) == to)
+      if (io::isSameFolder(job.targets[other].path, to))
         return fail(specError(job.targets[t].loc,
                               fmt::format("targets '{}' and '{}' have the same folder",
                                           job.targets[other].name, job.targets[t].name)));
@@ -57,21 +43,6 @@ Status checkSourceFormat(const EndpointDecl &target, const format::Inventory &so
 }
 
 } // namespace
-
-void addSourceTables(plan::Plan &plan, const Job &job, const format::Inventory &source) {
-  plan.sources.push_back({job.source.name, source.format, source.root, source.tag});
-  for (const format::File &file : source.files)
-    plan.files.push_back({0, file.path, file.size, file.mtimeNs});
-  for (const format::Record &record : source.records)
-    plan.records.push_back({record.file, record.offset, record.length, record.crc32});
-  for (const format::Store &store : source.stores) {
-    plan.stores.push_back(
-        {static_cast<uint32_t>(plan.extents.size()), static_cast<uint32_t>(store.extents.size())});
-    for (const format::Extent &extent : store.extents)
-      plan.extents.push_back({extent.file, extent.offset, extent.elements});
-  }
-  plan.layouts = source.layouts;
-}
 
 Status addTargetTables(plan::Plan &plan, const Job &job, const format::Inventory &source,
                        Strings &strings) {

@@ -9,9 +9,6 @@
 
 namespace recast::compiler {
 
-/// Files, checksummed records, buffers and layouts of the source.
-void addSourceTables(plan::Plan &plan, const Job &job, const format::Inventory &source);
-
 /// Target endpoints with their groups, aliases, kept objects, kept files and side files. Errors:
 /// objects nobody mentions, policies a format cannot follow, side files that do not exist, an
 /// output inside its source.

@@ -15,4 +15,26 @@ std::string bytesText(uint64_t bytes) {
   return fmt::format("{:.2f} {}", value, kUnits[unit]);
 }
 
+namespace {
+
+std::string shellQuoted(const std::string &word) {
+  constexpr const char *kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                 "-_./=:,+@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == word.npos)
+    return word;
+  std::string out = "'";
+  for (char c : word)
+    out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+} // namespace
+
+std::string commandText(int count, const char *const *words) {
+  std::string out;
+  for (int i = 0; i < count; ++i)
+    out += (i ? " " : "") + shellQuoted(words[i]);
+  return out;
+}
+
 } // namespace recast

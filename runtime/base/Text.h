@@ -1,4 +1,4 @@
-// Numbers as people read them.
+// Numbers and commands as people read them.
 #pragma once
 
 #include <cstdint>
@@ -8,5 +8,8 @@ namespace recast {
 
 /// "512 B", "1.50 MiB": binary units, two decimals from a KiB on.
 std::string bytesText(uint64_t bytes);
+
+/// What a user typed, ready to be pasted into a shell again.
+std::string commandText(int count, const char *const *words);
 
 } // namespace recast

@@ -1,7 +1,9 @@
 // Executes a plan. Links no LLVM: what people wait for is small and starts at once.
+#include "runtime/base/Text.h"
 #include "runtime/capi/Instantiate.h"
 #include "runtime/exec/Stop.h"
 #include "runtime/io/TrustedFile.h"
+#include "tools/recast-run/Progress.h"
 #include "tools/recast-run/Report.h"
 
 #include <CLI/CLI.hpp>
@@ -27,18 +29,16 @@ int report(const Error &error, bool json) {
   return error.exitCode();
 }
 
-/// One line that rewrites itself, only where somebody looks at it.
-void showProgress(uint64_t done, uint64_t all) {
-  int percent =
-      all == 0 ? 100
-               : static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(all));
-  fmt::print(stderr, "\r  {:3d} %  {:.1f} of {:.1f} MiB{}", percent,
-             static_cast<double>(done) / (1 << 20), static_cast<double>(all) / (1 << 20),
-             done == all ? "\n" : "");
+/// The error of a run that was stopped says how to go on with it.
+Error withCommand(Error error, const std::string &command) {
+  if (error.code() != Code::Interrupted || command.empty())
+    return error;
+  return Error(error.code(), error.message()).hint("To go on where it stopped: " + command);
 }
 
 struct Arguments {
   std::string plan, kernels;
+  std::string command; ///< What the user typed.
   unsigned threads = 0;
   bool overwrite = false, noSync = false, noKernels = false, json = false, quiet = false;
 };
@@ -80,7 +80,7 @@ int run(const Arguments &arguments, uint64_t memory) {
   if (!instance)
     return report(instance.error(), arguments.json);
 
-  // The first signal asks for a clean stop; staged files are removed on the way out.
+  // A signal asks for a clean stop; what is staged stays for the next run of the same plan.
   struct sigaction action{};
   action.sa_handler = [](int) { exec::requestStop(); };
   sigaction(SIGINT, &action, nullptr);
@@ -94,11 +94,14 @@ int run(const Arguments &arguments, uint64_t memory) {
   options.overwrite = arguments.overwrite;
   options.useKernels = !arguments.noKernels;
   options.kernels = &kernels;
-  if (!arguments.quiet && !arguments.json && isatty(STDERR_FILENO))
-    options.progress = showProgress;
+  tools::Progress progress(arguments.json ? tools::Progress::Style::Machines
+                                          : tools::Progress::Style::People);
+  if (!arguments.quiet && (arguments.json || isatty(STDERR_FILENO)))
+    options.progress = [&](uint64_t bytes, uint64_t all) { progress.show(bytes, all); };
   auto done = exec::execute(instance->program, options);
+  progress.finish();
   if (!done)
-    return report(done.error(), arguments.json);
+    return report(withCommand(done.error(), arguments.command), arguments.json);
   instance->notes.insert(instance->notes.end(), kernels.notes().begin(), kernels.notes().end());
   if (arguments.json)
     fmt::print("{}\n", tools::reportJson(*done, *instance));
@@ -124,13 +127,18 @@ int main(int argc, char **argv) {
   app.add_flag("--no-kernels", arguments.noKernels, "Use the recipe interpreter only");
   app.add_option("--kernels", arguments.kernels,
                  "A kernel pack made by `recast compile`: machine code, loaded only when named");
-  app.add_flag("--json", arguments.json, "Print the report as JSON");
+  app.add_flag("--json", arguments.json,
+               "Print the report as JSON, and progress on standard error, one object a line");
   app.add_flag("-q,--quiet", arguments.quiet, "Print nothing but errors");
+  app.add_option("--command", arguments.command, "For messages: the command that started this one")
+      ->group("");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
     int code = app.exit(error);
     return code == 0 ? 0 : static_cast<int>(Code::Usage);
   }
+  if (arguments.command.empty())
+    arguments.command = commandText(argc, argv);
   return run(arguments, memory);
 }

@@ -34,6 +34,11 @@ std::string reportText(const exec::Report &report, const capi::Instance &instanc
   line("read", fmt::format("{} = {} for data + {} for checks; read / unique = {:.2f}",
                            bytesText(report.bytesRead), bytesText(report.bytesNeeded),
                            bytesText(report.bytesForChecks), ratio(report)));
+  if (report.resumed)
+    line("resumed", "an earlier run was killed while its output became visible: that was finished");
+  if (report.bytesKept)
+    line("resumed", fmt::format("{} were staged by an earlier run and were used",
+                                bytesText(report.bytesKept)));
   line("written", fmt::format("{} in {} files, no temporary copies", bytesText(report.bytesWritten),
                               report.filesWritten));
   line("checked", fmt::format("{} source checksums, {} elements of cast(master) == weight{}",
@@ -50,6 +55,10 @@ std::string reportText(const exec::Report &report, const capi::Instance &instanc
                            fmt::join(report.kernels, ", ")));
   for (const std::string &note : instance.notes)
     line("note", note);
+  for (const std::string &folder : report.leftovers)
+    line("note", fmt::format("{} is from a run of another plan that did not end: run it again to "
+                             "go on with it, or remove it",
+                             folder));
   return out;
 }
 
@@ -63,6 +72,9 @@ std::string reportJson(const exec::Report &report, const capi::Instance &instanc
                       {"records_verified", report.recordsVerified},
                       {"records_skipped", report.recordsSkipped},
                       {"elements_checked", report.elementsChecked},
+                      {"resumed", report.resumed},
+                      {"bytes_kept", report.bytesKept},
+                      {"leftovers", report.leftovers},
                       {"slot_bytes", report.slotBytes},
                       {"peak_resident_bytes", peakResidentBytes()},
                       {"seconds", report.seconds},

@@ -4,6 +4,7 @@
 #include "lang/ucl/Format.h"
 #include "runtime/base/Text.h"
 #include "runtime/capi/Instantiate.h"
+#include "runtime/capi/Rebind.h"
 #include "runtime/device/cpu/Kernels.h"
 #include "runtime/io/File.h"
 #include "runtime/plan/Plan.h"
@@ -71,6 +72,8 @@ std::vector<std::string> ExecuteOptions::arguments() const {
   flag(noKernels, "--no-kernels");
   flag(json, "--json");
   flag(quiet, "--quiet");
+  if (!command.empty())
+    out.insert(out.end(), {"--command", command});
   return out;
 }
 
@@ -172,6 +175,45 @@ Result<int> compileKernels(const SpecOptions &options, const std::string &target
   if (!options.quiet)
     fmt::print("wrote {} ({} kernels for {}, {}); next: recast run PLAN --kernels {}\n",
                options.output, kernels.size(), level, bytesText(pack.size()), options.output);
+  return 0;
+}
+
+namespace {
+
+/// The text of the job with another path for its source, wherever it stands in quotes.
+Result<std::string> specWithSource(const std::string &spec, const std::string &before,
+                                   const std::string &now) {
+  auto fail = [&](const char *why) {
+    return tl::unexpected<Error>(
+        Error(Code::Usage, why).file(now).hint("Compile the job again with `recast plan`."));
+  };
+  if (now.find_first_of("\"\\\n") != now.npos)
+    return fail("the new path cannot stand in a specification");
+  std::string from = fmt::format("\"{}\"", before), to = fmt::format("\"{}\"", now), text = spec;
+  size_t at = text.find(from);
+  if (at == text.npos)
+    return fail("the job in the plan does not name the path of its source in one piece");
+  for (; at != text.npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+  return lang::formatText(text, "the job in the plan");
+}
+
+} // namespace
+
+Result<int> rebind(const RebindOptions &options) {
+  RECAST_ASSIGN(plan::Plan old, capi::loadPlan(options.plan));
+  capi::RebindRequest request{options.source, options.tag, {}};
+  if (old.sources.size() == 1 && old.sources[0].path != options.source) {
+    RECAST_ASSIGN(request.spec, specWithSource(old.spec, old.sources[0].path, options.source));
+  }
+  RECAST_ASSIGN(plan::Plan plan, capi::rebind(old, request));
+  RECAST_ASSIGN(capi::Instance instance, capi::instantiate(plan));
+  std::string output = options.output.empty() ? options.plan : options.output;
+  std::string bytes = plan::writeArtifact(plan);
+  RECAST_TRY(replaceFile(output, bytes));
+  if (!options.quiet)
+    fmt::print("wrote {} ({}) for {}; next: recast run {}\n", output, bytesText(bytes.size()),
+               plan.sources[0].tag.empty() ? plan.sources[0].path : plan.sources[0].tag, output);
   return 0;
 }
 

@@ -15,6 +15,7 @@ struct ExecuteOptions {
   unsigned threads = 0;
   std::string kernels; ///< A kernel pack; empty: none.
   bool overwrite = false, noSync = false, noKernels = false, json = false, quiet = false;
+  std::string command; ///< What the user typed, for messages.
   std::vector<std::string> arguments() const;
 };
 
@@ -47,6 +48,12 @@ Result<int> explain(const SpecOptions &options);
 /// Writes the kernels of a plan: a pack for a CPU level (empty: this machine's best), or PTX for
 /// `nvptx` and `nvptx-sm_90`.
 Result<int> compileKernels(const SpecOptions &options, const std::string &target);
+
+struct RebindOptions {
+  std::string plan, source, tag, output; ///< No output: the plan is replaced.
+  bool quiet = false;
+};
+Result<int> rebind(const RebindOptions &options);
 
 Result<int> run(const std::string &plan, const ExecuteOptions &options);
 

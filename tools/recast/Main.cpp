@@ -1,4 +1,5 @@
 // The command line. Each command's help teaches by an example; the work is done elsewhere.
+#include "runtime/base/Text.h"
 #include "tools/recast/Commands.h"
 #include "tools/recast/Diff.h"
 #include "tools/recast/Inspect.h"
@@ -37,7 +38,8 @@ void addExecute(CLI::App *command, ExecuteOptions &options) {
   command->add_flag("--no-kernels", options.noKernels, "Use the recipe interpreter only");
   command->add_option("--kernels", options.kernels,
                       "A kernel pack made by `recast compile`: machine code, used only when named");
-  command->add_flag("--json", options.json, "Print for machines");
+  command->add_flag("--json", options.json,
+                    "Print for machines; progress on standard error, one object a line");
   command->add_flag("-q,--quiet", options.quiet, "Print nothing but errors");
 }
 
@@ -53,6 +55,7 @@ struct CommandLine {
   InitOptions init;
   SpecOptions check, plan, explain, compile;
   ExecuteOptions run;
+  RebindOptions rebind;
   FormatOptions format;
   InspectOptions inspect;
   std::string compileTarget;
@@ -182,6 +185,18 @@ void CommandLine::addPlanning(CLI::App &app) {
   command->add_flag("-q,--quiet", compile.quiet, "Print nothing but errors");
   command->callback([this] { action = [this] { return compileKernels(compile, compileTarget); }; });
 
+  command = app.add_subcommand(
+      "rebind",
+      "Fit a plan to the next step of the same run, without compiling; anything but values\n"
+      "that changed is refused.\n"
+      "Example: recast rebind job.rplan runs/z3 -o next.rplan");
+  command->add_option("plan", rebind.plan, "The .rplan file")->required();
+  command->add_option("source", rebind.source, "The checkpoint to read instead")->required();
+  command->add_option("-o", rebind.output, "The .rplan to write (default: the plan is replaced)");
+  command->add_option("--tag", rebind.tag, "Which tag of a run (default: the latest)");
+  command->add_flag("-q,--quiet", rebind.quiet, "Print nothing but errors");
+  command->callback([this] { action = [this] { return tools::rebind(rebind); }; });
+
   command = addSpecCommand(
       app, "explain",
       "Show what a plan or a job will read, compute and write, and what was proved.\n"
@@ -222,6 +237,7 @@ int main(int argc, char **argv) {
     fmt::print("{}\n", kIntroduction);
     return 0;
   }
+  line.convert.execute.command = line.run.command = commandText(argc, argv);
   Result<int> result = line.action();
   // An answer that did not arrive is no answer: a full disk behind a pipe, say.
   if (result && std::fflush(stdout) != 0)
