@@ -42,6 +42,24 @@ Status checkSourceFormat(const EndpointDecl &target, const format::Inventory &so
                                     fmt::join(traits.sourceFormats, " or "), source.format)));
 }
 
+/// Files that are kept byte for byte go to a folder that we vouch for: a pickle in them that names
+/// other people's code would be run by whoever loads it. (Which file names it is not known here; a
+/// class that only the optimizer's files name is refused, too.)
+Status refuseForeign(const EndpointDecl &target, const format::Inventory &source) {
+  auto allowed = target.options.find("allow_foreign_objects");
+  if (source.keptFiles.empty() || source.foreignGlobals.empty() ||
+      (allowed != target.options.end() && allowed->second == "true"))
+    return {};
+  return fail(
+      Error(Code::BadInput,
+            fmt::format(
+                "{} keeps files byte for byte, and there are classes outside the allow-list: {}",
+                target.format, fmt::join(source.foreignGlobals, ", ")))
+          .file(source.root)
+          .hint("Loading them runs that code. If you trust the source: --allow-foreign-objects, or "
+                "allow_foreign_objects = true in a specification."));
+}
+
 } // namespace
 
 Status addTargetTables(plan::Plan &plan, const Job &job, const format::Inventory &source,
@@ -70,9 +88,11 @@ Status addTargetTables(plan::Plan &plan, const Job &job, const format::Inventory
         out.hyper = plan::toJson(*group.hyper);
         target.groups.push_back(std::move(out));
       }
-    if (!traits.verbatimRoles.empty())
+    if (!traits.verbatimRoles.empty()) {
+      RECAST_TRY(refuseForeign(declared, source));
       for (uint32_t file : source.keptFiles)
         target.keptFiles.push_back({file});
+    }
     RECAST_ASSIGN(target.sideFiles, sideFiles(job, t));
     plan.targets.push_back(std::move(target));
   }

@@ -91,8 +91,9 @@ Value operator&&(const Value &a, const Value &b);
 struct Format {
   std::string name;
   std::vector<Arg> args;
-  Format &&arg(std::string_view argument, Value value) &&;
-  Format &&tag(std::string_view text) && { return std::move(*this).arg("tag", text); }
+  // By value: `f = std::move(f).arg(...)` would move a reference onto itself.
+  Format arg(std::string_view argument, Value value) &&;
+  Format tag(std::string_view text) && { return std::move(*this).arg("tag", text); }
 };
 /// Any format by name; '-' counts as '_'.
 Format format(std::string_view name, Value path);

@@ -103,7 +103,7 @@ Value operator>(const Value &a, const Value &b) { return binary(">", a, b); }
 Value operator>=(const Value &a, const Value &b) { return binary(">=", a, b); }
 Value operator&&(const Value &a, const Value &b) { return binary("and", a, b); }
 
-Format &&Format::arg(std::string_view argument, Value value) && {
+Format Format::arg(std::string_view argument, Value value) && {
   args.push_back(lang::arg(argument, std::move(value)));
   return std::move(*this);
 }

@@ -1,5 +1,7 @@
 #include "runtime/base/Status.h"
 
+#include "runtime/base/Printable.h"
+
 #include <cstring>
 #include <fmt/format.h>
 
@@ -36,17 +38,17 @@ Error Error::hint(std::string_view text) && {
 }
 
 std::string Error::str() const {
-  std::string out = message_;
+  std::string out = printableLines(message_);
   if (!tensor_.empty())
-    out += fmt::format("\n  tensor: {}", tensor_);
+    out += fmt::format("\n  tensor: {}", printable(tensor_, 1000));
   if (!file_.empty())
-    out += fmt::format("\n  file:   {}", file_);
+    out += fmt::format("\n  file:   {}", printable(file_, 5000));
   if (bytes_)
     out += fmt::format("\n  bytes:  [{}, {})", bytes_->begin, bytes_->end);
   if (rank_ >= 0)
     out += fmt::format("\n  rank:   {}", rank_);
   if (!hint_.empty())
-    out += fmt::format("\n  try:    {}", hint_);
+    out += fmt::format("\n  try:    {}", printableLines(hint_));
   return out;
 }
 

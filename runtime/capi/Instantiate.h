@@ -38,7 +38,7 @@ struct Instance {
 /// a target format refuses what it is asked to hold, or two tensors share source bytes.
 Result<Instance> instantiate(const plan::Plan &plan);
 
-/// Loads an artifact from a file (a path, or /proc/self/fd/N).
+/// Loads an artifact from a file (a path, or /proc/self/fd/N) that only its owner may write.
 Result<plan::Plan> loadPlan(const std::string &path);
 /// Refuses a plan whose source files changed since it was made: names the first that differs.
 Status checkSources(const plan::Plan &plan);

@@ -1,5 +1,6 @@
 #include "runtime/capi/Instantiate.h"
 #include "runtime/io/File.h"
+#include "runtime/io/TrustedFile.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +9,7 @@ namespace recast::capi {
 Result<plan::Plan> loadPlan(const std::string &path) {
   // Far above any real plan (32 bytes a piece), far below what would hurt.
   constexpr uint64_t kLargestArtifact = uint64_t{1} << 32;
-  RECAST_ASSIGN(std::string bytes, io::readWhole(path, kLargestArtifact));
+  RECAST_ASSIGN(std::string bytes, io::readTrusted(path, kLargestArtifact));
   auto plan = plan::readArtifact(bytes);
   if (!plan)
     return fail(std::move(plan).error().file(path));

@@ -14,7 +14,8 @@ tl::unexpected<Error> untrusted(std::string_view why, const std::string &shown) 
   return fail(
       Error(Code::Usage, fmt::format("not trusted: {}", why))
           .file(shown)
-          .hint("What is in it would be executed: it must belong to you, writable by you alone."));
+          .hint(
+              "What is in it would be carried out: it must belong to you, writable by you alone."));
 }
 
 Result<std::string> readOpen(Descriptor file, uint64_t limit, const std::string &shown) {

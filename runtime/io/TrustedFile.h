@@ -1,4 +1,4 @@
-// Files whose bytes will be executed: read only where nobody else could have put them.
+// Files whose bytes will be executed or obeyed: read only where nobody else could have put them.
 #pragma once
 
 #include "runtime/base/Status.h"

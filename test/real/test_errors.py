@@ -173,6 +173,78 @@ def test_check_refuses_a_budget_that_cannot_hold(run, workdir):
     refused(recast("check", "job.ucl", check=False, cwd=workdir), "at least", code=5)
 
 
+class Evil:
+    """Unpickled, it would make a folder."""
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_foreign_objects_need_permission(run, workdir):
+    """A model-states file is kept byte for byte: what its pickle would run must not pass unseen."""
+    import torch
+    victim = next(tag_folder(run).glob("*model_states.pt"))
+    state = torch.load(victim, weights_only=False)
+    state["of_a_user"] = Evil()
+    state["of_a_user"].path = workdir / "pwned"
+    torch.save(state, victim)
+    shown = recast("inspect", run).out
+    assert "posix.mkdir" in shown and "never called" in shown
+    refused(convert(run, workdir / "out"), "posix.mkdir", "--allow-foreign-objects")
+    assert_nothing_visible(workdir / "out")
+    # An export holds no objects, so there is nothing to refuse.
+    recast("convert", run, "-o", workdir / "hub", "--to", "safetensors")
+    done = convert(run, workdir / "out", "--allow-foreign-objects")
+    assert done.code == 0, done.err
+    kept = next(workdir.glob("out/*/mp_rank_00_model_states.pt"))
+    assert kept.read_bytes() == victim.read_bytes()
+    assert not (workdir / "pwned").exists()
+
+
+def test_tag_is_named_on_the_command_line(run, workdir):
+    tag = (run / "latest").read_text()
+    (run / "latest").unlink()
+    assert convert(run, workdir / "out", "--tag", tag).code == 0
+
+
+def test_plan_that_others_may_write(run, workdir):
+    job = workdir / "job.ucl"
+    recast("init", run, "--to", "deepspeed-universal", "--out-dir", workdir / "out", "-o", job)
+    recast("plan", job, "-o", workdir / "job.rplan")
+    (workdir / "job.rplan").chmod(0o666)
+    refused(recast("run", workdir / "job.rplan", check=False), "others may write", code=2)
+    assert_nothing_visible(workdir / "out")
+    (workdir / "job.rplan").chmod(0o644)
+    recast("run", workdir / "job.rplan")
+
+
+def test_plan_for_another_checkpoint(run, workdir):
+    """Same names and shapes, other bytes: the plan is for the files that it has seen."""
+    job = workdir / "job.ucl"
+    recast("init", run, "--to", "deepspeed-universal", "--out-dir", workdir / "out", "-o", job)
+    recast("plan", job, "-o", workdir / "job.rplan")
+    shutil.rmtree(run)
+    shutil.copytree(SOURCE, run, copy_function=shutil.copyfile)
+    refused(recast("run", workdir / "job.rplan", check=False), "changed")
+    assert_nothing_visible(workdir / "out")
+
+
+def test_names_do_not_command_the_terminal(workdir):
+    def model(folder, name, shape=(1,)):
+        header = json.dumps({name: {"dtype": "F32", "shape": list(shape), "data_offsets": [0, 4]}}).encode()
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+        return folder
+    a, b = model(workdir / "a", "x\x1b[2J"), model(workdir / "b", "y\x1b]0;t\x07\u009b")
+    wrong = model(workdir / "c", "x\x1b[2J", (2,))
+    for arguments in (["inspect", a, "--match", "*"], ["inspect", wrong], ["diff", a, b],
+                      ["convert", wrong, "-o", workdir / "out", "--to", "safetensors"],
+                      ["convert", a, "-o", workdir / "out", "--to", "deepspeed-universal"],
+                      ["convert", a, "-o", workdir / "out", "--to", "safetensors", "--dry-run"]):
+        done = recast(*arguments, check=False)
+        assert not set("\x1b\x07\x9b") & set(done.out + done.err), (arguments, done.out, done.err)
+    assert "x\\x1b[2J" in recast("diff", a, b, check=False).out
+
+
 def test_source_changed_after_the_plan(run, workdir):
     job = workdir / "job.ucl"
     recast("init", run, "--to", "deepspeed-universal", "--out-dir", workdir / "out", "-o", job)

@@ -1,5 +1,6 @@
 #include "tools/recast/Diff.h"
 
+#include "runtime/base/Printable.h"
 #include "runtime/capi/ReadTensor.h"
 #include "runtime/format/Inventory.h"
 #include "runtime/recipe/Compare.h"
@@ -209,12 +210,12 @@ Result<bool> diff(const std::string &leftPath, const std::string &rightPath,
   constexpr size_t kShown = 20;
   for (size_t i = 0; i < std::min(kShown, comparison.findings.size()); ++i) {
     const Finding &finding = comparison.findings[i];
-    fmt::print("  {:<12} {}: {}\n", finding.role, finding.name, finding.what);
+    fmt::print("  {:<12} {}: {}\n", printable(finding.role), printable(finding.name), finding.what);
   }
   if (comparison.findings.size() > kShown)
     fmt::print("  ... and {} more\n", comparison.findings.size() - kShown);
   for (const std::string &remark : comparison.remarks)
-    fmt::print("  {}: {}\n", options.strict ? "differs" : "note", remark);
+    fmt::print("  {}: {}\n", options.strict ? "differs" : "note", printable(remark));
   if (comparison.compared == 0)
     fmt::print("nothing in common to compare\n");
   else if (same)

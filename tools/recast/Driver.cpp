@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace recast::tools {
@@ -100,6 +101,8 @@ Status executePlan(const plan::Plan &plan, const std::vector<std::string> &argum
   int fd = memfd_create("plan.rplan", 0); // Inherited on purpose: recast-run reads it.
   if (fd < 0)
     return ioError("cannot create a memory file for the plan", errno, "");
+  if (fchmod(fd, 0600) != 0) // What recast-run wants of any plan; memory files are born with 0777.
+    return ioError("cannot protect the memory file of the plan", errno, "");
   for (size_t done = 0; done < bytes.size();) {
     ssize_t written = write(fd, bytes.data() + done, bytes.size() - done);
     if (written < 0)

@@ -44,6 +44,11 @@ TEST(Status, InnermostContextWins) {
                          "  try:    Copy the file again.");
 }
 
+TEST(Status, CommandsNoTerminal) {
+  Error error = Error(Code::BadInput, "a\n\tb\x1b[2J").file("f\n\x07").tensor("t\xc2\x9b\xff");
+  EXPECT_EQ(error.str(), "a\n\tb\\x1b[2J\n  tensor: t\\xc2\\x9b\\xff\n  file:   f\\x0a\\x07");
+}
+
 TEST(NearestName, GuessesOnlyWhenClose) {
   std::vector<std::string> names{"exp_avg", "exp_avg_sq", "master"};
   EXPECT_EQ(nearestName("exp_avq", names), "exp_avg");

@@ -1,8 +1,9 @@
-#include "runtime/format/Printable.h"
+#include "runtime/base/Printable.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
-namespace recast::format {
+namespace recast {
 namespace {
 
 /// Bytes of the well-formed sequence at the start of `text`; 0 if there is none.
@@ -44,4 +45,16 @@ std::string printable(std::string_view text, size_t limit) {
   return out;
 }
 
-} // namespace recast::format
+std::string printableLines(std::string_view text) {
+  std::string out;
+  for (size_t at = 0;;) {
+    size_t end = std::min(text.find_first_of("\n\t", at), text.size());
+    out += printable(text.substr(at, end - at), text.npos);
+    if (end == text.size())
+      return out;
+    out += text[end];
+    at = end + 1;
+  }
+}
+
+} // namespace recast
