@@ -45,26 +45,29 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
   RECAST_ASSIGN(format::Inventory source, readSource(job));
   for (const Condition &expect : job.expects)
     RECAST_TRY(expectHolds(expect, job.source, source));
-  RECAST_ASSIGN(Resolution resolution, resolve(job, source));
-  RECAST_ASSIGN(std::vector<int32_t> armed, armChecks(job, source, resolution, asked));
+  std::vector<std::string> notes = source.notes;
+  RECAST_ASSIGN(Ends ends, bindEnds(declared, job, std::move(source)));
+  RECAST_ASSIGN(Resolution resolution, resolve(job, ends));
+  RECAST_ASSIGN(std::vector<int32_t> armed, armChecks(job, ends.source, resolution, asked));
 
   plan::Plan plan;
   plan.spec = specText;
   plan.budget = job.budget;
   Strings strings;
-  format::addSource(plan, job.source.name, source);
-  RECAST_TRY(addTargetTables(plan, job, source, strings));
-  std::vector<FamilyDraft> drafts = draftFamilies(source, resolution, armed, strings);
+  format::addSource(plan, job.source.name, ends.source);
+  RECAST_TRY(addTargetTables(plan, job, ends, strings));
+  std::vector<FamilyDraft> drafts = draftFamilies(ends.source, resolution, armed, strings);
   plan.strings = strings.take();
-  for (plan::LeftOut &item : resolution.leftOut)
-    plan.leftOut.push_back(std::move(item));
+  for (std::vector<plan::LeftOut> *list : {&ends.leftOut, &resolution.leftOut})
+    for (plan::LeftOut &item : *list)
+      plan.leftOut.push_back(std::move(item));
 
   Bound bound;
   bound.module = importPlan(plan, *declared.getContext());
-  emitFamilies(*bound.module, job, source.layouts, std::move(drafts));
+  emitFamilies(*bound.module, job, ends.source.layouts, std::move(drafts));
   if (mlir::failed(mlir::verify(*bound.module)))
     return internal("bind made IR that does not verify");
-  bound.notes = source.notes;
+  bound.notes = std::move(notes);
   return bound;
 }
 

@@ -1,8 +1,8 @@
 #include "compiler/Bind/Condition.h"
 
+#include "compiler/Bind/Evaluate.h"
 #include "compiler/Bind/SourceText.h"
 #include "dialect/Ckpt/CkptDialect.h"
-#include "runtime/base/Checked.h"
 #include "runtime/base/NearestName.h"
 
 #include <fmt/format.h>
@@ -12,7 +12,6 @@ namespace {
 
 using namespace recast::ir;
 using plan::ObjectPtr;
-using Kind = plan::Object::Kind;
 
 plan::ObjectPtr meshObject(const layout::Mesh &mesh) {
   std::vector<std::pair<ObjectPtr, ObjectPtr>> entries;
@@ -21,185 +20,42 @@ plan::ObjectPtr meshObject(const layout::Mesh &mesh) {
   return plan::dict(std::move(entries));
 }
 
-std::string show(const plan::Object &value) {
-  switch (value.kind) {
-  case Kind::None:
-    return "null";
-  case Kind::Bool:
-    return value.integer ? "true" : "false";
-  case Kind::Int:
-    return std::to_string(value.integer);
-  case Kind::Float:
-    return fmt::format("{}", value.real);
-  case Kind::String:
-    return fmt::format("\"{}\"", value.text);
-  case Kind::Dict: {
-    std::string out;
-    for (const auto &[key, element] : value.entries)
-      out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", key->text, show(*element));
-    return "(" + out + ")";
-  }
-  default: {
-    std::string out;
-    for (const ObjectPtr &item : value.items)
-      out += (out.empty() ? "" : ", ") + show(*item);
-    return "(" + out + ")";
-  }
-  }
-}
-
-bool isNumber(const plan::Object &value) {
-  return value.kind == Kind::Int || value.kind == Kind::Float;
-}
-double number(const plan::Object &value) {
-  return value.kind == Kind::Int ? static_cast<double>(value.integer) : value.real;
-}
-
-class Evaluator {
-public:
-  Evaluator(const Condition &condition, const EndpointDecl &source,
-            const format::Inventory &inventory)
-      : loc_(condition.loc), source_(source), members_(inventory.properties) {
-    members_["mesh"] = meshObject(inventory.mesh);
-    members_["format"] = plan::string(inventory.format);
-    members_["tag"] = plan::string(inventory.tag);
-    members_["iteration"] =
-        inventory.iteration ? plan::integer(*inventory.iteration) : plan::none();
-  }
-
-  /// The value of an expression; comparisons are booleans.
-  Result<ObjectPtr> value(mlir::Attribute expression);
-  const std::string &witness() const { return witness_; }
-
-private:
-  Result<ObjectPtr> member(ckpt::MemberAttr expression);
-  Result<ObjectPtr> binary(ckpt::BinaryAttr expression);
-  Result<ObjectPtr> arithmetic(llvm::StringRef op, const plan::Object &a, const plan::Object &b);
-  Result<bool> compare(llvm::StringRef op, const plan::Object &a, const plan::Object &b);
-
-  mlir::Location loc_;
-  const EndpointDecl &source_;
-  std::map<std::string, ObjectPtr> members_;
-  std::string witness_; ///< The comparison that was false.
-};
-
-Result<ObjectPtr> Evaluator::member(ckpt::MemberAttr expression) {
-  auto base = llvm::dyn_cast<ckpt::WordAttr>(expression.getBase());
-  if (!base || base.getText() != source_.name)
-    return fail(
-        specError(loc_, fmt::format("conditions look into the source, '{}'", source_.name)));
-  std::string field = expression.getField().str();
-  auto found = members_.find(field);
-  if (found != members_.end())
-    return found->second;
-  std::vector<std::string> names;
-  for (const auto &[name, value] : members_)
-    names.push_back(name);
-  return fail(specError(loc_, fmt::format("'{}' has no '{}'", source_.name, field),
-                        nearestName(field, names)));
-}
-
-Result<ObjectPtr> Evaluator::arithmetic(llvm::StringRef op, const plan::Object &a,
-                                        const plan::Object &b) {
-  if (a.kind != Kind::Int || b.kind != Kind::Int)
-    return fail(specError(loc_, fmt::format("'{}' needs integers", op.str())));
-  std::optional<int64_t> result;
-  int64_t difference = 0;
-  if (op == "+")
-    result = checkedAdd(a.integer, b.integer);
-  else if (op == "*")
-    result = checkedMul(a.integer, b.integer);
-  else if (op == "-" && !__builtin_sub_overflow(a.integer, b.integer, &difference))
-    result = difference;
-  else if (op == "/" && b.integer > 0 && a.integer % b.integer == 0)
-    result = a.integer / b.integer;
-  if (!result)
-    return fail(specError(
-        loc_, fmt::format("{} {} {} has no integer value", a.integer, op.str(), b.integer)));
-  return plan::integer(*result);
-}
-
-Result<bool> Evaluator::compare(llvm::StringRef op, const plan::Object &a, const plan::Object &b) {
-  bool numbers = isNumber(a) && isNumber(b);
-  if (op == "==" || op == "!=") {
-    bool same = numbers ? number(a) == number(b) : plan::equal(a, b);
-    return same == (op == "==");
-  }
-  if (!numbers)
-    return fail(specError(loc_, fmt::format("'{}' needs numbers", op.str())));
-  if (op == "<")
-    return number(a) < number(b);
-  if (op == "<=")
-    return number(a) <= number(b);
-  if (op == ">")
-    return number(a) > number(b);
-  return number(a) >= number(b);
-}
-
-Result<ObjectPtr> Evaluator::binary(ckpt::BinaryAttr expression) {
-  llvm::StringRef op = expression.getOp();
-  RECAST_ASSIGN(ObjectPtr a, value(expression.getLhs()));
-  if (op == "and" && a->kind == Kind::Bool && !a->integer)
-    return a;
-  if (op == "??" && !a->isNone())
-    return a;
-  RECAST_ASSIGN(ObjectPtr b, value(expression.getRhs()));
-  if (op == "and" || op == "??")
-    return b;
-  if (op == "+" || op == "-" || op == "*" || op == "/")
-    return arithmetic(op, *a, *b);
-  RECAST_ASSIGN(bool holds, compare(op, *a, *b));
-  if (!holds)
-    witness_ = fmt::format("{} {} {} is false", show(*a), op.str(), show(*b));
-  return plan::boolean(holds);
-}
-
-Result<ObjectPtr> Evaluator::value(mlir::Attribute expression) {
-  if (auto nested = llvm::dyn_cast<ckpt::BinaryAttr>(expression))
-    return binary(nested);
-  if (auto nested = llvm::dyn_cast<ckpt::MemberAttr>(expression))
-    return member(nested);
-  if (auto flag = llvm::dyn_cast<mlir::BoolAttr>(expression))
-    return plan::boolean(flag.getValue());
-  if (auto integer = llvm::dyn_cast<mlir::IntegerAttr>(expression))
-    return plan::integer(integer.getInt());
-  if (auto real = llvm::dyn_cast<mlir::FloatAttr>(expression))
-    return plan::real(real.getValueAsDouble());
-  if (auto text = llvm::dyn_cast<mlir::StringAttr>(expression))
-    return plan::string(text.str());
-  if (auto size = llvm::dyn_cast<ckpt::SizeAttr>(expression))
-    return plan::integer(size.getBytes());
-  if (auto word = llvm::dyn_cast<ckpt::WordAttr>(expression))
-    return plan::string(word.getText().str()); // Dtypes and modes: run.dtype == bf16.
-  if (auto list = llvm::dyn_cast<mlir::ArrayAttr>(expression)) {
-    std::vector<ObjectPtr> items;
-    std::vector<std::pair<ObjectPtr, ObjectPtr>> entries;
-    for (mlir::Attribute element : list) {
-      auto named = llvm::dyn_cast<ckpt::ArgAttr>(element);
-      RECAST_ASSIGN(ObjectPtr item, value(named ? named.getValue() : element));
-      if (named)
-        entries.push_back(plan::entry(named.getName().str(), std::move(item)));
-      else
-        items.push_back(std::move(item));
-    }
-    return entries.empty() ? plan::list(std::move(items)) : plan::dict(std::move(entries));
-  }
-  return fail(specError(loc_, "this expression cannot be evaluated in a condition"));
+/// What `source.x` may look at.
+std::map<std::string, ObjectPtr> membersOf(const format::Inventory &inventory) {
+  std::map<std::string, ObjectPtr> members = inventory.properties;
+  members["mesh"] = meshObject(inventory.mesh);
+  members["format"] = plan::string(inventory.format);
+  members["tag"] = plan::string(inventory.tag);
+  members["iteration"] = inventory.iteration ? plan::integer(*inventory.iteration) : plan::none();
+  return members;
 }
 
 } // namespace
 
 Status expectHolds(const Condition &condition, const EndpointDecl &source,
                    const format::Inventory &inventory) {
-  Evaluator evaluator(condition, source, inventory);
-  RECAST_ASSIGN(ObjectPtr value, evaluator.value(condition.expression));
-  if (value->kind != Kind::Bool)
+  std::map<std::string, ObjectPtr> members = membersOf(inventory);
+  Names names;
+  names.member = [&](const std::string &base, const std::string &field) -> Result<ObjectPtr> {
+    if (base != source.name)
+      return fail(specError(condition.loc,
+                            fmt::format("conditions look into the source, '{}'", source.name)));
+    if (auto found = members.find(field); found != members.end())
+      return found->second;
+    std::vector<std::string> known;
+    for (const auto &[name, value] : members)
+      known.push_back(name);
+    return fail(specError(condition.loc, fmt::format("'{}' has no '{}'", source.name, field),
+                          nearestName(field, known)));
+  };
+  RECAST_ASSIGN(Evaluated result, evaluate(condition.loc, condition.expression, names));
+  const ObjectPtr &value = result.value;
+  if (value->kind != plan::Object::Kind::Bool)
     return fail(
         specError(condition.loc, fmt::format("`expect` needs a condition, not {}", show(*value))));
   if (value->integer)
     return {};
-  Error error =
-      specError(condition.loc, fmt::format("`expect` does not hold: {}", evaluator.witness()));
+  Error error = specError(condition.loc, fmt::format("`expect` does not hold: {}", result.witness));
   return fail(Error(Code::Negative, error.message()).file(inventory.root));
 }
 

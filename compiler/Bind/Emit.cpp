@@ -39,7 +39,7 @@ public:
       mlir::Value value = family.getInputs()[output.input];
       for (const CastStep &cast : output.casts)
         value = castTo(value, cast);
-      results.push_back(toWhole(value));
+      results.push_back(lying(value, output.layout));
     }
     if (draft.checked) {
       mlir::Value master =
@@ -66,11 +66,13 @@ private:
     return ckpt::CastOp::create(builder_, job_.loc, value, cast.type, overflow);
   }
 
-  mlir::Value toWhole(mlir::Value value) {
+  mlir::Value lying(mlir::Value value, const layout::Layout &layout) {
     auto type = llvm::cast<ckpt::ValueType>(value.getType());
-    return type.getOn() ? ckpt::ReshardOp::create(builder_, job_.loc, type.withOn({}), value)
-                        : value;
+    auto on = ckpt::LayoutAttr::get(context_, layout);
+    return type.getOn() == on ? value
+                              : ckpt::ReshardOp::create(builder_, job_.loc, type.withOn(on), value);
   }
+  mlir::Value toWhole(mlir::Value value) { return lying(value, {}); }
 
   mlir::MLIRContext *context_;
   mlir::OpBuilder builder_;

@@ -13,7 +13,7 @@ DraftInput inputOf(const format::Tensor &tensor) {
 
 void addCells(FamilyDraft &draft, const Use &use, uint32_t input) {
   for (const Cell &cell : use.cells)
-    draft.outputs.push_back({input, cell.target, cell.casts});
+    draft.outputs.push_back({input, cell.target, cell.casts, cell.to.layout});
 }
 
 /// Everything two members must share, as text.
@@ -22,7 +22,7 @@ std::string keyOf(const FamilyDraft &draft) {
   for (const DraftInput &input : draft.inputs)
     key += fmt::format("|{}:{}:{}", input.role, name(input.dtype), input.layout);
   for (const DraftOutput &output : draft.outputs) {
-    key += fmt::format("|{}>{}", output.input, output.target);
+    key += fmt::format("|{}>{} {}", output.input, output.target, output.layout.str());
     for (const CastStep &cast : output.casts)
       key += fmt::format(",{}:{}", name(cast.type), static_cast<int>(cast.overflow));
   }
@@ -34,7 +34,12 @@ void addSourceColumns(std::vector<int64_t> &row, const format::Tensor &tensor) {
     row.insert(row.end(), {-1, static_cast<int64_t>(*tensor.scalar), 0, 0});
     return;
   }
-  row.insert(row.end(), {tensor.store, tensor.start, tensor.groupTotal, 0});
+  row.insert(row.end(), {tensor.store, tensor.start, tensor.groupTotal, tensor.part});
+}
+
+void addTargetColumns(std::vector<int64_t> &row, const Destination &to, const std::string &role,
+                      Strings &strings) {
+  row.insert(row.end(), {strings.id(to.name), strings.id(role), to.part});
 }
 
 } // namespace
@@ -45,6 +50,15 @@ std::vector<FamilyDraft> draftFamilies(const format::Inventory &source,
   std::vector<FamilyDraft> drafts;
   std::map<std::string, size_t> draftOf;
   std::map<std::string, int> namesUsed;
+  auto familyOf = [&](FamilyDraft &draft) -> FamilyDraft & {
+    auto [entry, isNew] = draftOf.try_emplace(keyOf(draft), drafts.size());
+    if (isNew) {
+      const std::string &role = draft.inputs.front().role;
+      draft.name = fmt::format("{}_{}", role, namesUsed[role]++);
+      drafts.push_back(draft);
+    }
+    return drafts[entry->second];
+  };
   // A weight that a check reads belongs to its master's family: each byte is read once.
   std::vector<char> partner(source.tensors.size(), 0);
   for (int32_t weight : armed)
@@ -69,13 +83,7 @@ std::vector<FamilyDraft> draftFamilies(const format::Inventory &source,
     if (draft.outputs.empty() && !draft.checked)
       continue;
 
-    auto [entry, isNew] = draftOf.try_emplace(keyOf(draft), drafts.size());
-    if (isNew) {
-      int number = namesUsed[tensor.role]++;
-      draft.name = fmt::format("{}_{}", tensor.role, number);
-      drafts.push_back(draft);
-    }
-    FamilyDraft &family = drafts[entry->second];
+    FamilyDraft &family = familyOf(draft);
     family.rows.push_back(strings.id(tensor.name));
     addSourceColumns(family.rows, tensor);
     if (weight)
@@ -84,10 +92,19 @@ std::vector<FamilyDraft> draftFamilies(const format::Inventory &source,
     for (size_t o = 0; o < draft.outputs.size(); ++o) {
       const Use &use = resolution.uses[o < fromFirst ? i : static_cast<uint32_t>(armed[i])];
       const Cell &cell = use.cells[o < fromFirst ? o : o - fromFirst];
-      family.rows.push_back(strings.id(tensor.name));
-      family.rows.push_back(strings.id(cell.role));
-      family.rows.push_back(0);
+      addTargetColumns(family.rows, cell.to, cell.role, strings);
     }
+    ++family.memberCount;
+  }
+  for (const Fill &fill : resolution.fills) {
+    FamilyDraft draft;
+    draft.shape = fill.shape;
+    draft.inputs.push_back({"constant", fill.dtype, plan::kNone});
+    draft.outputs.push_back({0, fill.target, {}, fill.to.layout});
+    FamilyDraft &family = familyOf(draft);
+    family.rows.push_back(strings.id(fill.to.name));
+    family.rows.insert(family.rows.end(), {-1, static_cast<int64_t>(fill.bits), 0, 0});
+    addTargetColumns(family.rows, fill.to, fill.role, strings);
     ++family.memberCount;
   }
   return drafts;

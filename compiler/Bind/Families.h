@@ -9,12 +9,13 @@ namespace recast::compiler {
 struct DraftInput {
   std::string role;
   DType dtype = DType::F32;
-  uint32_t layout = 0; ///< Index into Inventory::layouts; kNone for scalars (whole).
+  uint32_t layout = 0; ///< Index into Inventory::layouts; kNone for values known now (whole).
 };
 struct DraftOutput {
   uint32_t input = 0;
   uint32_t target = 0;
   std::vector<CastStep> casts;
+  layout::Layout layout; ///< In the target's tensor.
 };
 
 /// A family before it is IR. `rows` has the columns of `ckpt.family`.

@@ -2,11 +2,10 @@
 // source was looked at. Read from IR by ReadJob.cpp.
 #pragma once
 
+#include "dialect/Ckpt/CkptDialect.h"
 #include "runtime/base/DType.h"
+#include "runtime/layout/Mesh.h"
 #include "runtime/recipe/Recipe.h"
-
-#include "mlir/IR/BuiltinAttributes.h"
-#include "mlir/IR/Location.h"
 
 #include <map>
 #include <string>
@@ -19,6 +18,9 @@ struct EndpointDecl {
   std::string name, format, path;
   std::map<std::string, std::string> options;
   mlir::Location loc;
+  std::string view;      ///< Symbol of a `ckpt.view`; empty: `as same`.
+  mlir::Attribute model; ///< What its model is applied to.
+  layout::Mesh mesh;     ///< Of the view; no axes where nothing is written.
 };
 
 /// One lossy or exact step of a chain after the leading role.
@@ -32,7 +34,24 @@ struct CastStep {
 struct Selection {
   std::vector<std::string> roles; ///< Empty with isElse.
   bool isElse = false;
-  std::vector<std::string> globs; ///< Empty: all names.
+  std::vector<std::string> globs; ///< With `paths`, empty: all names.
+  std::vector<ir::ckpt::PathAttr> paths;
+  bool isAll() const { return globs.empty() && paths.empty(); }
+};
+
+/// `only "layers.*", layer[l].q`
+struct OnlyRule {
+  std::vector<std::string> globs;
+  std::vector<ir::ckpt::PathAttr> paths;
+  mlir::Location loc;
+};
+
+/// `init weight in embed : zeros`
+struct InitRule {
+  Selection selection;
+  mlir::Attribute value; ///< An i64 or an f64.
+  std::vector<uint32_t> targets;
+  mlir::Location loc;
 };
 
 /// `weight : master | cast(bf16)`
@@ -79,6 +98,8 @@ struct Job {
   std::vector<DropRule> drops;
   std::vector<ObjectRule> objects;
   std::vector<FilesRule> files;
+  std::vector<OnlyRule> only;
+  std::vector<InitRule> inits;
   std::vector<Condition> expects, checks;
   uint64_t budget = 0;
   mlir::Location loc;

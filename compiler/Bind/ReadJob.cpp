@@ -38,7 +38,13 @@ std::optional<std::string> optionText(mlir::Attribute value) {
 
 template <typename Endpoint>
 Result<EndpointDecl> readEndpoint(Endpoint op, const std::vector<std::string> &known) {
-  EndpointDecl out{op.getSymName().str(), op.getFormat().str(), {}, {}, op.getLoc()};
+  EndpointDecl out{op.getSymName().str(), op.getFormat().str(), {}, {}, op.getLoc(), {}, {}, {}};
+  if (op.getView()) {
+    out.view = op.getView()->str();
+    out.model = *op.getModel();
+    if (op.getMesh())
+      out.mesh = op.getMesh()->getMesh();
+  }
   for (mlir::Attribute argument : op.getArgs()) {
     auto named = llvm::dyn_cast<ckpt::ArgAttr>(argument);
     if (!named) {
@@ -60,12 +66,20 @@ Result<EndpointDecl> readEndpoint(Endpoint op, const std::vector<std::string> &k
   }
   if (out.path.empty())
     return fail(specError(op.getLoc(), fmt::format("'{}' has no path", out.name)));
-  if (op.getMesh() || op.getSame() || op.getReplicated())
+  if ((op.getMesh() && !op.getView()) || op.getSame() || op.getReplicated())
     return fail(
         specError(op.getLoc(), fmt::format("{} takes no mesh and no layout steps: {}", out.format,
                                            std::is_same_v<Endpoint, ckpt::SourceOp>
                                                ? "its layouts are read from its files"
                                                : "it holds whole tensors")));
+  return out;
+}
+
+std::vector<ckpt::PathAttr> paths(std::optional<mlir::ArrayAttr> array) {
+  std::vector<ckpt::PathAttr> out;
+  if (array && *array)
+    for (auto path : array->getAsRange<ckpt::PathAttr>())
+      out.push_back(path);
   return out;
 }
 
@@ -78,7 +92,7 @@ private:
   Status role(ckpt::RoleOp op);
   Status check(ckpt::CheckOp op);
   template <typename Op> Selection selection(Op op) {
-    return {strings(op.getRoles()), op.getIsElse(), strings(op.getNames())};
+    return {strings(op.getRoles()), op.getIsElse(), strings(op.getNames()), paths(op.getPaths())};
   }
   /// Indices of the `for` list; all targets without one.
   template <typename Op> std::vector<uint32_t> targets(Op op) {
@@ -137,6 +151,14 @@ Status Reader::statement(mlir::Operation *op) {
   } else if (auto files = llvm::dyn_cast<ckpt::FilesOp>(op)) {
     job_->files.push_back(
         {strings(files.getNames()), files.getFrom().str(), targets(files), op->getLoc()});
+  } else if (auto only = llvm::dyn_cast<ckpt::OnlyOp>(op)) {
+    job_->only.push_back({strings(only.getNames()), paths(only.getPaths()), op->getLoc()});
+  } else if (auto init = llvm::dyn_cast<ckpt::InitOp>(op)) {
+    job_->inits.push_back(
+        {{strings(init.getRoles()), false, strings(init.getNames()), paths(init.getPaths())},
+         init.getValue(),
+         targets(init),
+         op->getLoc()});
   } else if (auto expect = llvm::dyn_cast<ckpt::ExpectOp>(op)) {
     job_->expects.push_back({expect.getCondition(), op->getLoc()});
   } else if (auto budget = llvm::dyn_cast<ckpt::BudgetOp>(op)) {
@@ -160,8 +182,8 @@ Result<Job> Reader::read(mlir::ModuleOp module) {
   auto source =
       mlir::SymbolTable::lookupNearestSymbolFrom<ckpt::SourceOp>(module, op.getSourceAttr());
   RECAST_ASSIGN(EndpointDecl from, readEndpoint(source, {"tag"}));
-  job_.emplace(
-      Job{op.getSymName().str(), std::move(from), {}, {}, {}, {}, {}, {}, {}, 0, op.getLoc()});
+  job_.emplace(Job{
+      op.getSymName().str(), std::move(from), {}, {}, {}, {}, {}, {}, {}, {}, {}, 0, op.getLoc()});
   for (mlir::Attribute symbol : op.getTargets()) {
     auto target = mlir::SymbolTable::lookupNearestSymbolFrom<ckpt::TargetOp>(
         module, llvm::cast<mlir::FlatSymbolRefAttr>(symbol));

@@ -1,6 +1,7 @@
 #include "compiler/Bind/Resolve.h"
 
 #include "compiler/Bind/Glob.h"
+#include "compiler/Bind/Packed.h"
 #include "compiler/Bind/SourceText.h"
 #include "runtime/base/NearestName.h"
 
@@ -25,17 +26,11 @@ bool appliesTo(const std::vector<uint32_t> &targets, uint32_t target) {
   return std::find(targets.begin(), targets.end(), target) != targets.end();
 }
 
-bool nameSelected(const Selection &selection, const std::string &name) {
-  return selection.globs.empty() ||
-         std::any_of(selection.globs.begin(), selection.globs.end(),
-                     [&](const std::string &glob) { return globMatches(glob, name); });
-}
-
 class Resolver {
 public:
-  Resolver(const Job &job, const format::Inventory &source) : job_(job), source_(source) {
-    for (uint32_t i = 0; i < source.tensors.size(); ++i) {
-      const format::Tensor &tensor = source.tensors[i];
+  Resolver(const Job &job, const Ends &ends) : job_(job), ends_(ends), source_(ends.source) {
+    for (uint32_t i = 0; i < source_.tensors.size(); ++i) {
+      const format::Tensor &tensor = source_.tensors[i];
       byRole_[tensor.role].push_back(i);
       tensorOf_[{tensor.name, tensor.role}] = i;
     }
@@ -63,7 +58,12 @@ private:
   Status checkSelection(const Selection &selection, mlir::Location loc) const;
   void noteLeftOut(uint32_t target);
 
+  bool selected(const Selection &selection, uint32_t tensor) const {
+    return ends_.selects(selection.globs, selection.paths, tensor);
+  }
+
   const Job &job_;
+  const Ends &ends_;
   const format::Inventory &source_;
   std::map<std::string, std::vector<uint32_t>> byRole_;
   std::map<CellKey, uint32_t> tensorOf_;
@@ -91,14 +91,10 @@ Status Resolver::checkSelection(const Selection &selection, mlir::Location loc) 
   for (const std::string &role : selection.roles)
     RECAST_TRY(checkRole(role, loc));
   for (const std::string &glob : selection.globs) {
-    bool any =
-        std::any_of(source_.tensors.begin(), source_.tensors.end(),
-                    [&](const format::Tensor &tensor) { return globMatches(glob, tensor.name); });
-    if (any)
+    const std::vector<std::string> &names = ends_.storedNames;
+    if (std::any_of(names.begin(), names.end(),
+                    [&](const std::string &name) { return globMatches(glob, name); }))
       continue;
-    std::vector<std::string> names;
-    for (const format::Tensor &tensor : source_.tensors)
-      names.push_back(tensor.name);
     return fail(specError(loc,
                           fmt::format("no tensor of '{}' is called \"{}\"", job_.source.name, glob),
                           nearestName(glob, names)));
@@ -150,7 +146,13 @@ Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role
     result_.uses[index].keptVerbatim = true;
     return {};
   }
-  Cell cell{target, role, rule.casts};
+  auto to = ends_.targets[target].find(tensor.name);
+  if (!to) {
+    Error error = specError(
+        rule.loc, fmt::format("the model of '{}' has no tensor {}", endpoint.name, tensor.name));
+    return fail(std::move(error).hint(fmt::format("Drop it for '{}'.", endpoint.name)));
+  }
+  Cell cell{target, role, rule.casts, std::move(*to)};
   DType type = cell.casts.empty() ? tensor.dtype : cell.casts.back().type;
   if (contains(traits.widenedRoles, role) && info(type).isFloat && bitWidth(type) < 32)
     cell.casts.push_back({DType::F32, recipe::Overflow::Ieee});
@@ -165,7 +167,7 @@ Status Resolver::applyRule(uint32_t target, const RoleRule &rule) {
     if (tensors == byRole_.end())
       continue;
     for (uint32_t index : tensors->second)
-      if (nameSelected(rule.selection, source_.tensors[index].name))
+      if (selected(rule.selection, index))
         RECAST_TRY(assign(target, index, role, rule));
   }
   return {};
@@ -175,7 +177,7 @@ Status Resolver::applyElse(uint32_t target, const RoleRule &rule) {
   for (uint32_t index = 0; index < source_.tensors.size(); ++index) {
     const format::Tensor &tensor = source_.tensors[index];
     CellKey key{tensor.name, tensor.role};
-    if (filled_.count(key) || dropped_.count(key) || !nameSelected(rule.selection, tensor.name))
+    if (filled_.count(key) || dropped_.count(key) || !selected(rule.selection, index))
       continue;
     if (rule.from.empty()) {
       RECAST_TRY(assign(target, index, tensor.role, rule));
@@ -187,11 +189,12 @@ Status Resolver::applyElse(uint32_t target, const RoleRule &rule) {
 }
 
 Status Resolver::applyDrop(uint32_t target, const DropRule &drop) {
-  for (const format::Tensor &tensor : source_.tensors) {
+  for (uint32_t index = 0; index < source_.tensors.size(); ++index) {
+    const format::Tensor &tensor = source_.tensors[index];
     CellKey key{tensor.name, tensor.role};
-    bool selected = drop.selection.isElse ? !filled_.count(key) && !dropped_.count(key)
-                                          : contains(drop.selection.roles, tensor.role);
-    if (!selected || !nameSelected(drop.selection, tensor.name))
+    bool isMeant = drop.selection.isElse ? !filled_.count(key) && !dropped_.count(key)
+                                         : contains(drop.selection.roles, tensor.role);
+    if (!isMeant || !selected(drop.selection, index))
       continue;
     if (filled_.count(key))
       return fail(
@@ -273,8 +276,11 @@ Status Resolver::fillTarget(uint32_t target) {
 
 } // namespace
 
-Result<Resolution> resolve(const Job &job, const format::Inventory &source) {
-  return Resolver(job, source).run();
+Result<Resolution> resolve(const Job &job, const Ends &ends) {
+  Resolver resolver(job, ends);
+  RECAST_ASSIGN(Resolution resolution, resolver.run());
+  RECAST_TRY(fillPacked(job, ends, resolution));
+  return resolution;
 }
 
 } // namespace recast::compiler

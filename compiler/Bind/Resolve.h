@@ -2,7 +2,7 @@
 // has a source or a drop; nothing is implicit).
 #pragma once
 
-#include "compiler/Bind/Job.h"
+#include "compiler/Bind/Ends.h"
 #include "runtime/base/Status.h"
 #include "runtime/format/Inventory.h"
 #include "runtime/format/TargetWriter.h"
@@ -15,7 +15,7 @@ struct Cell {
   uint32_t target = 0;
   std::string role;
   std::vector<CastStep> casts;
-  bool operator==(const Cell &) const = default;
+  Destination to;
 };
 
 /// What becomes of one source tensor.
@@ -25,11 +25,22 @@ struct Use {
   bool keptVerbatim = false;
 };
 
+/// Elements of a target that have no source: padding, and what `init` fills.
+struct Fill {
+  uint32_t target = 0;
+  std::string role;
+  Destination to;
+  DType dtype = DType::F32;
+  std::vector<int64_t> shape;
+  uint64_t bits = 0; ///< Of the value, in `dtype`.
+};
+
 struct Resolution {
   std::vector<Use> uses; ///< Parallel to Inventory::tensors.
+  std::vector<Fill> fills;
   std::vector<plan::LeftOut> leftOut;
 };
 
-Result<Resolution> resolve(const Job &job, const format::Inventory &source);
+Result<Resolution> resolve(const Job &job, const Ends &ends);
 
 } // namespace recast::compiler

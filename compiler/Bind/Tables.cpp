@@ -60,10 +60,47 @@ Status refuseForeign(const EndpointDecl &target, const format::Inventory &source
                 "allow_foreign_objects = true in a specification."));
 }
 
+/// (alias, canonical) names in the target: those of the files read, or as the model ties them.
+std::vector<std::pair<std::string, std::string>> aliasesOf(const Destinations &target,
+                                                           const format::Inventory &source) {
+  if (!target.view())
+    return source.aliases;
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const LogicalTensor &tensor : target.view()->model.tensors)
+    if (tensor.tiedTo)
+      out.emplace_back(target.find(tensor.name)->name,
+                       target.find(target.view()->model.tensors[*tensor.tiedTo].name)->name);
+  return out;
+}
+
+/// Members of a parameter group by the target's names. A tensor that several members make up needs
+/// all of them in one group.
+Result<std::vector<std::string>> memberNames(const format::Group &group, const Destinations &target,
+                                             const EndpointDecl &endpoint) {
+  if (!target.view())
+    return group.names;
+  std::map<std::string, size_t> parts;
+  std::vector<std::string> out;
+  for (const std::string &name : group.names)
+    if (auto to = target.find(name); to && parts[to->name]++ == 0)
+      out.push_back(to->name);
+  for (const auto &[name, count] : parts) {
+    size_t wanted = target.view()->stored[target.view()->byName.at(name)].parts.size();
+    if (count != wanted)
+      return fail(
+          specError(endpoint.loc, fmt::format("{} of its {} parts lie in one parameter group "
+                                              "and the others in another",
+                                              count, wanted))
+              .tensor(name)
+              .hint("Drop param_groups for this target, or store the parts apart."));
+  }
+  return out;
+}
+
 } // namespace
 
-Status addTargetTables(plan::Plan &plan, const Job &job, const format::Inventory &source,
-                       Strings &strings) {
+Status addTargetTables(plan::Plan &plan, const Job &job, const Ends &ends, Strings &strings) {
+  const format::Inventory &source = ends.source;
   RECAST_TRY(refuseOverlap(job, source));
   for (uint32_t t = 0; t < job.targets.size(); ++t) {
     const EndpointDecl &declared = job.targets[t];
@@ -75,7 +112,7 @@ Status addTargetTables(plan::Plan &plan, const Job &job, const format::Inventory
     target.path = declared.path;
     target.options = declared.options;
     target.tag = source.tag;
-    for (const auto &[alias, name] : source.aliases)
+    for (const auto &[alias, name] : aliasesOf(ends.targets[t], source))
       target.aliases.emplace_back(strings.id(alias), strings.id(name));
     RECAST_ASSIGN(auto kept, keptObjects(job, t, source, traits, plan.leftOut));
     for (const auto &[name, object] : kept)
@@ -83,7 +120,9 @@ Status addTargetTables(plan::Plan &plan, const Job &job, const format::Inventory
     if (kept.count("param_groups"))
       for (const format::Group &group : source.groups) {
         plan::Group out;
-        for (const std::string &name : group.names)
+        RECAST_ASSIGN(std::vector<std::string> names,
+                      memberNames(group, ends.targets[t], declared));
+        for (const std::string &name : names)
           out.names.push_back(strings.id(name));
         out.hyper = plan::toJson(*group.hyper);
         target.groups.push_back(std::move(out));

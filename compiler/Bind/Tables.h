@@ -12,7 +12,6 @@ namespace recast::compiler {
 /// Target endpoints with their groups, aliases, kept objects, kept files and side files. Errors:
 /// objects nobody mentions, policies a format cannot follow, side files that do not exist, an
 /// output inside its source.
-Status addTargetTables(plan::Plan &plan, const Job &job, const format::Inventory &source,
-                       Strings &strings);
+Status addTargetTables(plan::Plan &plan, const Job &job, const Ends &ends, Strings &strings);
 
 } // namespace recast::compiler

@@ -65,6 +65,8 @@ struct Tensor {
   /// the member's start in the group (layout::FlatPosition::start); `groupTotal` is its total.
   int64_t start = 0;
   int64_t groupTotal = 0;
+  /// Which part of a packed layout it is. Readers leave 0: what is packed, a view says.
+  uint32_t part = 0;
   /// A 0-dim value that was read with the metadata (a step): its bits; no store then.
   std::optional<uint64_t> scalar;
   /// Index into `groups`, or -1.

@@ -1,0 +1,109 @@
+#include "compiler/Bind/Ends.h"
+
+#include "compiler/Bind/LogicalSource.h"
+#include "compiler/Bind/SourceText.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace recast::compiler {
+namespace {
+
+using namespace recast::ir;
+
+Result<std::unique_ptr<BoundView>> viewOf(mlir::ModuleOp module, const EndpointDecl &endpoint) {
+  auto op = mlir::SymbolTable::lookupNearestSymbolFrom<ckpt::ViewOp>(
+      module, mlir::StringAttr::get(module.getContext(), endpoint.view));
+  RECAST_ASSIGN(BoundView view, bindView(module, op, endpoint.model, endpoint.mesh, endpoint.loc));
+  return std::make_unique<BoundView>(std::move(view));
+}
+
+/// One side by a view and the other by stored names would compare names of two kinds.
+Status sameKind(const Job &job) {
+  for (const EndpointDecl &target : job.targets)
+    if (target.view.empty() != job.source.view.empty())
+      return fail(
+          specError(target.loc,
+                    fmt::format("'{}' is as {} and '{}' as {}: both need a view of one "
+                                "model, or both `same`",
+                                job.source.name, job.source.view.empty() ? "same" : job.source.view,
+                                target.name, target.view.empty() ? "same" : target.view)));
+  return {};
+}
+
+Status keepOnly(const Job &job, Ends &ends) {
+  if (job.only.empty())
+    return {};
+  std::vector<char> wanted(ends.source.tensors.size(), 0);
+  for (const OnlyRule &only : job.only) {
+    bool any = false;
+    for (uint32_t i = 0; i < wanted.size(); ++i)
+      if (ends.selects(only.globs, only.paths, i))
+        wanted[i] = any = true;
+    if (!any)
+      return fail(
+          specError(only.loc, fmt::format("`only` names no tensor of '{}'", job.source.name)));
+  }
+  std::vector<format::Tensor> kept;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < wanted.size(); ++i)
+    if (wanted[i]) {
+      kept.push_back(std::move(ends.source.tensors[i]));
+      names.push_back(std::move(ends.storedNames[i]));
+    }
+  ends.leftOut.push_back({fmt::format("{} tensors", wanted.size() - kept.size()),
+                          "not among those that `only` names"});
+  ends.source.tensors = std::move(kept);
+  ends.storedNames = std::move(names);
+  return {};
+}
+
+} // namespace
+
+bool Ends::selects(const std::vector<std::string> &globs, const std::vector<ckpt::PathAttr> &paths,
+                   uint32_t tensor) const {
+  if (globs.empty() && paths.empty())
+    return true;
+  for (const std::string &glob : globs)
+    if (globMatches(glob, storedNames[tensor]))
+      return true;
+  if (!model)
+    return false;
+  uint32_t decl = model->tensors[model->byName.at(source.tensors[tensor].name)].decl;
+  for (ckpt::PathAttr path : paths) {
+    auto match = model->match(path, mlir::UnknownLoc::get(path.getContext()));
+    if (match)
+      for (const auto &pack : match->packs)
+        if (std::find(pack.begin(), pack.end(), decl) != pack.end())
+          return true;
+  }
+  return false;
+}
+
+Result<Ends> bindEnds(mlir::ModuleOp module, const Job &job, format::Inventory source) {
+  RECAST_TRY(sameKind(job));
+  Ends ends;
+  ends.targets.resize(job.targets.size());
+  if (job.source.view.empty()) {
+    ends.source = std::move(source);
+    for (const format::Tensor &tensor : ends.source.tensors)
+      ends.storedNames.push_back(tensor.name);
+  } else {
+    RECAST_ASSIGN(std::unique_ptr<BoundView> view, viewOf(module, job.source));
+    RECAST_ASSIGN(ends.source, logicalInventory(source, *view, job.source.loc, ends.leftOut));
+    for (const format::Tensor &tensor : ends.source.tensors)
+      ends.storedNames.push_back(
+          view->stored[view->places[view->model.byName.at(tensor.name)].stored].name);
+    ends.model = &view->model;
+    ends.views.push_back(std::move(view));
+    for (size_t t = 0; t < job.targets.size(); ++t) {
+      RECAST_ASSIGN(std::unique_ptr<BoundView> to, viewOf(module, job.targets[t]));
+      RECAST_ASSIGN(ends.targets[t], Destinations::create(*to));
+      ends.views.push_back(std::move(to));
+    }
+  }
+  RECAST_TRY(keepOnly(job, ends));
+  return ends;
+}
+
+} // namespace recast::compiler

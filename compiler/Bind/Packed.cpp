@@ -1,0 +1,251 @@
+#include "compiler/Bind/Packed.h"
+
+#include "compiler/Bind/Glob.h"
+#include "compiler/Bind/SourceText.h"
+#include "runtime/recipe/Recipe.h"
+
+#include <algorithm>
+#include <bit>
+#include <fmt/format.h>
+#include <set>
+
+namespace recast::compiler {
+namespace {
+
+using namespace recast::ir;
+
+/// The value of an `init` as bits of `dtype`; nothing if it does not fit.
+std::optional<uint64_t> bitsOf(mlir::Attribute value, DType dtype) {
+  auto whole = llvm::dyn_cast<mlir::IntegerAttr>(value);
+  double real = whole ? static_cast<double>(whole.getInt())
+                      : llvm::cast<mlir::FloatAttr>(value).getValueAsDouble();
+  auto bits = std::bit_cast<uint64_t>(real);
+  if (dtype == DType::F64)
+    return bits;
+  if (info(dtype).isFloat && recipe::castSupported(DType::F64, dtype))
+    return recipe::castBits(bits, DType::F64, dtype,
+                            recipe::overflowAllowed(dtype, recipe::Overflow::Ieee)
+                                ? recipe::Overflow::Ieee
+                                : recipe::Overflow::Nan);
+  unsigned width = bitWidth(dtype);
+  if (!whole || width > 64 || whole.getInt() < 0 ||
+      (width < 64 && (static_cast<uint64_t>(whole.getInt()) >> (width - 1)) > 1))
+    return std::nullopt;
+  return static_cast<uint64_t>(whole.getInt());
+}
+
+class Filler {
+public:
+  Filler(const Job &job, const Ends &ends, Resolution &resolution, uint32_t target)
+      : job_(job), ends_(ends), resolution_(resolution), target_(target),
+        view_(*ends.targets[target].view()), to_(job.targets[target]) {}
+
+  Status run() {
+    RECAST_TRY(sameNamesWhereKept());
+    for (uint32_t i = 0; i < resolution_.uses.size(); ++i)
+      RECAST_TRY(collect(i));
+    for (const auto &[key, parts] : cells_)
+      RECAST_TRY(complete(key.first, key.second, parts));
+    return initAbsent();
+  }
+
+private:
+  struct Part {
+    bool filled = false;
+  };
+  struct Stored {
+    std::vector<Part> parts;
+    std::optional<DType> dtype;
+  };
+
+  tl::unexpected<Error> bad(const StoredTensor &stored, std::string message, std::string hint) {
+    return fail(specError(to_.loc, message).tensor(stored.name).hint(hint));
+  }
+
+  /// Files of the source that the target keeps hold its names, so the view must not change them.
+  Status sameNamesWhereKept() {
+    if (format::targetTraits(to_.format)->verbatimRoles.empty())
+      return {};
+    for (uint32_t i = 0; i < ends_.source.tensors.size(); ++i) {
+      auto place = ends_.targets[target_].find(ends_.source.tensors[i].name);
+      if (place && (place->name != ends_.storedNames[i] || !place->layout.isWhole()))
+        return fail(specError(to_.loc, fmt::format("{} keeps files of the source, which call it "
+                                                   "'{}' and not '{}'",
+                                                   to_.format, ends_.storedNames[i], place->name))
+                        .hint("Use the view of the source for this target too."));
+    }
+    return {};
+  }
+
+  Status collect(uint32_t tensorIndex) {
+    const format::Tensor &tensor = ends_.source.tensors[tensorIndex];
+    Use &use = resolution_.uses[tensorIndex];
+    uint32_t logical =
+        view_.model.byName.count(tensor.name) ? view_.model.byName.at(tensor.name) : UINT32_MAX;
+    for (size_t c = 0; c < use.cells.size();) {
+      Cell &cell = use.cells[c];
+      if (cell.target != target_ || logical == UINT32_MAX) {
+        ++c;
+        continue;
+      }
+      StoredPart place = view_.places[logical];
+      const StoredTensor &stored = view_.stored[place.stored];
+      DType dtype = cell.casts.empty() ? tensor.dtype : cell.casts.back().type;
+      if (tensor.scalar && !view_.model.tensors[logical].shape.empty()) {
+        RECAST_TRY(number(tensor, stored, cell, dtype, *tensor.scalar));
+        if (cell.to.name.empty()) // Another part gives the same number already.
+          use.cells.erase(use.cells.begin() + static_cast<ptrdiff_t>(c));
+        else
+          ++c;
+        continue;
+      }
+      if (tensor.shape != view_.model.tensors[logical].shape)
+        return bad(stored,
+                   fmt::format("{} has another shape in the model of '{}'", tensor.name, to_.name),
+                   "Both ends need configurations that agree.");
+      Stored &entry = cells_[{place.stored, cell.role}];
+      entry.parts.resize(stored.parts.size());
+      entry.parts[place.part].filled = true;
+      if (entry.dtype.value_or(dtype) != dtype)
+        return bad(stored, fmt::format("its parts are {} and {}", name(*entry.dtype), name(dtype)),
+                   "Cast them to one dtype.");
+      entry.dtype = dtype;
+      ++c;
+    }
+    return {};
+  }
+
+  /// A number per parameter (a step) becomes one per stored tensor: its parts must agree.
+  Status number(const format::Tensor &tensor, const StoredTensor &stored, Cell &cell, DType dtype,
+                uint64_t bits) {
+    auto [entry, isNew] = numbers_.try_emplace({stored.name, cell.role}, bits);
+    if (entry->second != bits)
+      return bad(
+          stored,
+          fmt::format("the {} of its parts differ ({} has another one)", cell.role, tensor.name),
+          fmt::format("Drop {} for '{}'.", cell.role, to_.name));
+    cell.to = isNew ? Destination{stored.name, {}, 0} : Destination{};
+    return {};
+  }
+
+  Status complete(uint32_t storedId, const std::string &role, const Stored &entry) {
+    const StoredTensor &stored = view_.stored[storedId];
+    const WrittenTensor &written = ends_.targets[target_].written(storedId);
+    for (uint32_t part = 0; part < entry.parts.size(); ++part) {
+      if (entry.parts[part].filled)
+        continue;
+      const LogicalTensor &logical = view_.model.tensors[stored.parts[part]];
+      RECAST_ASSIGN(bool filled, init(storedId, part, role, *entry.dtype));
+      if (!filled)
+        return bad(
+            stored,
+            fmt::format("{} of {} has no source, but other parts of it have", role, logical.name),
+            fmt::format("Say what fills it (`init {} in {} : zeros`), or drop {} of the "
+                        "others too.",
+                        role, view_.model.decls[logical.decl].name, role));
+    }
+    for (const Padding &padding : written.padding)
+      resolution_.fills.push_back({target_, role,
+                                   Destination{stored.name, written.layout, padding.part},
+                                   *entry.dtype, padding.shape, 0});
+    return {};
+  }
+
+  /// Fills one part as an `init` says; false if none does.
+  Result<bool> init(uint32_t storedId, uint32_t part, const std::string &role, DType dtype) {
+    const StoredTensor &stored = view_.stored[storedId];
+    const LogicalTensor &logical = view_.model.tensors[stored.parts[part]];
+    for (const InitRule &rule : job_.inits) {
+      if (std::find(rule.targets.begin(), rule.targets.end(), target_) == rule.targets.end() ||
+          std::find(rule.selection.roles.begin(), rule.selection.roles.end(), role) ==
+              rule.selection.roles.end() ||
+          !names(rule.selection, logical, stored.name))
+        continue;
+      auto bits = bitsOf(rule.value, dtype);
+      if (!bits)
+        return fail(specError(rule.loc, fmt::format("this value is none of {}", name(dtype)))
+                        .tensor(stored.name));
+      const WrittenTensor &written = ends_.targets[target_].written(storedId);
+      resolution_.fills.push_back({target_, role,
+                                   Destination{stored.name, written.layout, written.parts[part]},
+                                   dtype, logical.shape, *bits});
+      return true;
+    }
+    return false;
+  }
+
+  /// Whether a selection means a tensor that the source does not have: by the target's names.
+  bool names(const Selection &selection, const LogicalTensor &logical, const std::string &stored) {
+    if (selection.isAll())
+      return true;
+    for (const std::string &glob : selection.globs)
+      if (globMatches(glob, stored))
+        return true;
+    for (ckpt::PathAttr path : selection.paths)
+      if (auto match = view_.model.match(path, to_.loc))
+        for (const auto &pack : match->packs)
+          if (std::find(pack.begin(), pack.end(), logical.decl) != pack.end())
+            return true;
+    return false;
+  }
+
+  /// Tensors of the target's model that the source has in no role.
+  Status initAbsent() {
+    if (!job_.only.empty())
+      return {};
+    std::set<std::string> present;
+    for (const format::Tensor &tensor : ends_.source.tensors)
+      present.insert(tensor.name);
+    std::map<std::string, DType> dtypes; // Of each role, by what the source has of it.
+    for (const auto &[key, entry] : cells_)
+      dtypes.emplace(key.second, *entry.dtype);
+    for (uint32_t s = 0; s < view_.stored.size(); ++s)
+      for (uint32_t part = 0; part < view_.stored[s].parts.size(); ++part) {
+        const LogicalTensor &logical = view_.model.tensors[view_.stored[s].parts[part]];
+        if (logical.tiedTo || present.count(logical.name))
+          continue;
+        bool filled = false;
+        for (const auto &[role, dtype] : dtypes) {
+          if (cells_.count({s, role}))
+            filled = true; // As a part of a tensor that has other parts: done above.
+          else {
+            RECAST_ASSIGN(bool one, init(s, part, role, dtype));
+            filled |= one;
+          }
+        }
+        if (!filled)
+          return bad(view_.stored[s],
+                     fmt::format("nothing fills {} of the model of '{}': the source does not have "
+                                 "it",
+                                 logical.name, to_.name),
+                     fmt::format("Say what does: `init weight in {} : zeros`.",
+                                 view_.model.decls[logical.decl].name));
+      }
+    return {};
+  }
+
+  const Job &job_;
+  const Ends &ends_;
+  Resolution &resolution_;
+  uint32_t target_;
+  const BoundView &view_;
+  const EndpointDecl &to_;
+  std::map<std::pair<uint32_t, std::string>, Stored> cells_; ///< (stored tensor, role)
+  std::map<std::pair<std::string, std::string>, uint64_t> numbers_;
+};
+
+} // namespace
+
+Status fillPacked(const Job &job, const Ends &ends, Resolution &resolution) {
+  for (uint32_t target = 0; target < job.targets.size(); ++target) {
+    if (ends.targets[target].view())
+      RECAST_TRY(Filler(job, ends, resolution, target).run());
+    else if (!job.inits.empty())
+      return fail(specError(job.inits.front().loc,
+                            "`init` fills tensors of a model; the ends of this job are `as same`, "
+                            "where nothing is without a source"));
+  }
+  return {};
+}
+
+} // namespace recast::compiler

@@ -1,0 +1,337 @@
+#include "compiler/Bind/View.h"
+
+#include "compiler/Bind/Evaluate.h"
+#include "compiler/Bind/SourceText.h"
+#include "runtime/base/Checked.h"
+#include "runtime/layout/PackedShapes.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace recast::compiler {
+namespace {
+
+using namespace recast::ir;
+using plan::ObjectPtr;
+using Kind = plan::Object::Kind;
+
+constexpr uint32_t kNowhere = UINT32_MAX;
+/// The axis of extent 1 that tells apart the members of a stacked index.
+constexpr const char *kUnit = "_1";
+
+/// `{l}` in a stored name becomes the value of l.
+std::string fill(std::string_view pattern, const std::map<std::string, std::string> &values) {
+  std::string out;
+  for (size_t at = 0; at < pattern.size(); ++at) {
+    size_t end = pattern[at] == '{' ? pattern.find('}', at) : std::string_view::npos;
+    if (end == std::string_view::npos) {
+      out += pattern[at];
+      continue;
+    }
+    auto found = values.find(std::string(pattern.substr(at + 1, end - at - 1)));
+    out += found == values.end() ? std::string(pattern.substr(at, end - at + 1)) : found->second;
+    at = end;
+  }
+  return out;
+}
+
+bool captures(std::string_view pattern, const std::string &name) {
+  return pattern.find("{" + name + "}") != std::string_view::npos;
+}
+
+/// Replaces the axis `name` by a concatenation of `count` units; true if it was there.
+bool stack(std::vector<layout::Factor> &product, const std::string &name, size_t count) {
+  bool found = false;
+  for (layout::Factor &factor : product) {
+    if (factor.axis == name) {
+      factor.axis.clear();
+      factor.alternatives.assign(count, {layout::Factor{kUnit, {}}});
+      if (count == 1)
+        factor = layout::Factor{kUnit, {}};
+      found = true;
+      continue;
+    }
+    for (auto &alternative : factor.alternatives)
+      found |= stack(alternative, name, count);
+  }
+  return found;
+}
+
+class Binder {
+public:
+  Binder(ckpt::ViewOp op, BoundModel model, const layout::Mesh &mesh) : op_(op), mesh_(mesh) {
+    out_.name = op.getSymName().str();
+    out_.model = std::move(model);
+    out_.places.assign(out_.model.tensors.size(), {kNowhere, 0});
+    names_.word = [this](const std::string &word) -> Result<ObjectPtr> {
+      if (auto index = indices_.find(word); index != indices_.end())
+        return plan::integer(index->second);
+      for (size_t i = 0; i < mesh_.axes.size(); ++i)
+        if (mesh_.axes[i] == word)
+          return plan::integer(mesh_.sizes[i]);
+      for (mlir::Attribute axis : op_.getOver())
+        if (llvm::cast<mlir::StringAttr>(axis).getValue() == word)
+          return plan::integer(1);
+      if (auto dim = out_.model.dims.find(word); dim != out_.model.dims.end())
+        return plan::integer(dim->second);
+      return ObjectPtr();
+    };
+  }
+
+  Result<BoundView> run() {
+    for (auto rule : op_.getBody().front().getOps<ckpt::RuleOp>())
+      RECAST_TRY(bindRule(rule));
+    for (auto ignore : op_.getBody().front().getOps<ckpt::IgnoreOp>())
+      out_.ignores.push_back(ignore.getNames().str());
+    for (size_t i = 0; i < out_.places.size(); ++i)
+      if (out_.places[i].stored == kNowhere)
+        return fail(specError(op_.getLoc(), fmt::format("the view '{}' does not say where {} is "
+                                                        "stored",
+                                                        out_.name, out_.model.tensors[i].name)));
+    return std::move(out_);
+  }
+
+private:
+  Status bindRule(ckpt::RuleOp rule) {
+    RECAST_ASSIGN(PathMatch match, out_.model.match(rule.getPath(), rule.getLoc()));
+    for (size_t way = 0; way < match.packs.size(); ++way) {
+      if (match.packs[way].empty())
+        continue; // Its groups have no members in this model.
+      RECAST_TRY(bindPack(rule, match.packs[way], match.choices[way], match.indices));
+    }
+    return {};
+  }
+
+  /// All stored tensors of one alternative: one per value of the captured indices.
+  Status bindPack(ckpt::RuleOp rule, const std::vector<uint32_t> &pack,
+                  const std::map<std::string, std::string> &choice,
+                  const std::vector<std::string> &indices) {
+    // Members by the values of the captures; the values of stacked indices follow in order.
+    std::map<std::vector<int64_t>, std::vector<std::vector<int64_t>>> members;
+    std::vector<size_t> captured, stacked;
+    for (size_t g = 0; g < indices.size(); ++g)
+      (captures(rule.getStored(), indices[g]) ? captured : stacked).push_back(g);
+    for (const auto &[key, id] : out_.model.byIndex) {
+      if (std::find(pack.begin(), pack.end(), key.first) == pack.end())
+        continue;
+      std::vector<int64_t> values;
+      for (size_t g : captured)
+        values.push_back(key.second[g]);
+      auto &tuples = members[values];
+      if (std::find(tuples.begin(), tuples.end(), key.second) == tuples.end())
+        tuples.push_back(key.second);
+    }
+    for (auto &[values, tuples] : members) {
+      std::sort(tuples.begin(), tuples.end());
+      std::map<std::string, std::string> text = choice;
+      indices_.clear();
+      for (size_t k = 0; k < captured.size(); ++k) {
+        text[indices[captured[k]]] = std::to_string(values[k]);
+        indices_[indices[captured[k]]] = values[k];
+      }
+      RECAST_ASSIGN(bool applies, holds(rule));
+      if (!applies)
+        continue;
+      std::vector<std::string> stackedNames;
+      for (size_t g : stacked)
+        stackedNames.push_back(indices[g]);
+      RECAST_TRY(bindStored(rule, pack, fill(rule.getStored().str(), text), tuples, stackedNames));
+    }
+    indices_.clear();
+    return {};
+  }
+
+  Result<bool> holds(ckpt::RuleOp rule) {
+    if (!rule.getCondition())
+      return true;
+    RECAST_ASSIGN(Evaluated result, evaluate(rule.getLoc(), *rule.getCondition(), names_));
+    if (result.value->kind != Kind::Bool)
+      return fail(specError(rule.getLoc(), fmt::format("a condition must be true or false, not {}",
+                                                       show(*result.value))));
+    return result.value->integer != 0;
+  }
+
+  Status bindStored(ckpt::RuleOp rule, const std::vector<uint32_t> &pack, std::string name,
+                    const std::vector<std::vector<int64_t>> &tuples,
+                    const std::vector<std::string> &stackedNames) {
+    StoredTensor stored{std::move(name), {}, false, {}, {}, rule.getLoc()};
+    auto bad = [&](std::string message) {
+      return fail(
+          Error(Code::Usage, specError(rule.getLoc(), message).message()).tensor(stored.name));
+    };
+    for (const auto &tuple : tuples)
+      for (uint32_t decl : pack) {
+        auto found = out_.model.byIndex.find({decl, tuple});
+        if (found == out_.model.byIndex.end())
+          return bad(fmt::format("this rule packs '{}' with others, but the model has none here",
+                                 out_.model.decls[decl].name));
+        stored.parts.push_back(found->second);
+      }
+    auto status = rule.getMap() ? withMap(rule, pack, tuples.size(), stackedNames, stored)
+                                : plain(pack, tuples.size(), stored);
+    if (!status)
+      return bad(status.error().message());
+    if (auto padded = addSteps(rule, stored); !padded)
+      return bad(padded.error().message());
+    auto id = static_cast<uint32_t>(out_.stored.size());
+    if (auto [other, isNew] = out_.byName.try_emplace(stored.name, id); !isNew)
+      return bad(fmt::format(
+          "{} and {} would both be stored as '{}'", out_.model.tensors[stored.parts[0]].name,
+          out_.model.tensors[out_.stored[other->second].parts[0]].name, stored.name));
+    for (uint32_t part = 0; part < stored.parts.size(); ++part) {
+      StoredPart &place = out_.places[stored.parts[part]];
+      if (place.stored != kNowhere)
+        return bad(fmt::format("{} is stored as '{}' already",
+                               out_.model.tensors[stored.parts[part]].name,
+                               out_.stored[place.stored].name));
+      place = {id, part};
+    }
+    out_.stored.push_back(std::move(stored));
+    return {};
+  }
+
+  /// Without a map: the logical tensor itself, its axes named so that steps can cut them.
+  Status plain(const std::vector<uint32_t> &pack, size_t tuples, StoredTensor &stored) {
+    if (pack.size() != 1 || tuples != 1)
+      return usage("several tensors need a map that says how they lie in the stored one");
+    stored.asItIs = true;
+    stored.shape = out_.model.tensors[stored.parts[0]].shape;
+    for (const auto &axis : out_.model.decls[pack[0]].axes) {
+      std::vector<layout::Factor> dim;
+      for (const std::string &factor : axis) {
+        dim.push_back({factor, {}});
+        stored.layout.axes.sizes[factor] = out_.model.dims.at(factor);
+      }
+      stored.layout.axes.stored.push_back(std::move(dim));
+    }
+    return {};
+  }
+
+  Status withMap(ckpt::RuleOp rule, const std::vector<uint32_t> &pack, size_t tuples,
+                 const std::vector<std::string> &stackedNames, StoredTensor &stored) {
+    RECAST_ASSIGN(layout::AxisMap map,
+                  layout::AxisMap::parse(rule.getMap()->str(), out_.model.dims));
+    if (stackedNames.size() > 1)
+      return usage(fmt::format("one index may be stacked; {} are", fmt::join(stackedNames, ", ")));
+    bool found = stackedNames.empty();
+    for (auto &dim : map.stored)
+      found |= !stackedNames.empty() && stack(dim, stackedNames[0], tuples);
+    if (!found)
+      return usage(fmt::format("the index '{}' is no axis of the map", stackedNames[0]));
+    if (!stackedNames.empty())
+      map.sizes.erase(stackedNames[0]);
+    if (!stackedNames.empty())
+      map.sizes[kUnit] = 1;
+    size_t parts = map.partCount();
+    if (parts != stored.parts.size())
+      return usage(fmt::format(
+          "the map has {} parts for the {} tensors of the path{}", parts, stored.parts.size(),
+          stackedNames.empty() || pack.size() == 1 ? "" : "; a pack cannot be stacked as well"));
+    std::vector<std::vector<int64_t>> shapes;
+    for (uint32_t part : stored.parts)
+      shapes.push_back(out_.model.tensors[part].shape);
+    if (map.logical.empty())
+      RECAST_TRY(nameParts(pack, stackedNames, map));
+    RECAST_ASSIGN(map, map.inferSizes(shapes));
+    stored.shape = layout::storedShape(map);
+    stored.layout.axes = std::move(map);
+    return layout::verify(stored.layout, shapes);
+  }
+
+  /// The logical side of each part: the axes that the model gives the tensor.
+  Status nameParts(const std::vector<uint32_t> &pack, const std::vector<std::string> &stackedNames,
+                   layout::AxisMap &map) {
+    std::vector<layout::AxisMap::Dims> logical;
+    size_t parts = map.partCount();
+    for (size_t part = 0; part < parts; ++part) {
+      const TensorDecl &decl = out_.model.decls[pack[part % pack.size()]];
+      layout::AxisMap::Dims dims = decl.axes;
+      if (!stackedNames.empty() && !dims.empty())
+        dims.front().insert(dims.front().begin(), kUnit);
+      std::vector<std::string> named, given = map.partAxes(part);
+      for (const auto &dim : dims)
+        named.insert(named.end(), dim.begin(), dim.end());
+      std::sort(named.begin(), named.end());
+      std::sort(given.begin(), given.end());
+      if (named != given)
+        return usage(fmt::format("part {} of the map has the axes ({}), but '{}' has ({}) in the "
+                                 "model",
+                                 part, fmt::join(given, " "), decl.name, fmt::join(named, " ")));
+      logical.push_back(std::move(dims));
+    }
+    map.logical = std::move(logical);
+    return {};
+  }
+
+  /// Pads stay; cuts over one rank do nothing. What cuts needs a format that has ranks.
+  Status addSteps(ckpt::RuleOp rule, StoredTensor &stored) {
+    auto steps = rule.getSteps().value_or(mlir::ArrayAttr::get(op_.getContext(), {}));
+    for (mlir::Attribute attr : steps) {
+      if (auto padTo = llvm::dyn_cast<ckpt::PadToAttr>(attr)) {
+        RECAST_ASSIGN(Evaluated multiple, evaluate(rule.getLoc(), padTo.getMultiple(), names_));
+        if (multiple.value->kind != Kind::Int || multiple.value->integer < 1)
+          return usage(fmt::format("an axis is padded to a multiple of a whole number, not of {}",
+                                   show(*multiple.value)));
+        RECAST_TRY(pad(padTo.getAxis().str(), multiple.value->integer, stored));
+        continue;
+      }
+      layout::Step step = ckpt::stepOf(attr);
+      if (auto *known = std::get_if<layout::Pad>(&step)) {
+        RECAST_TRY(pad(known->axis, known->multiple, stored));
+        continue;
+      }
+      for (const std::string &axis : layout::meshAxesOf(step)) {
+        int64_t ranks = 1;
+        for (size_t i = 0; i < mesh_.axes.size(); ++i)
+          if (mesh_.axes[i] == axis)
+            ranks = mesh_.sizes[i];
+        if (ranks == 1)
+          continue;
+        return usage(fmt::format("`{}` cuts over {} ranks, and this format holds whole tensors",
+                                 layout::str(step), ranks));
+      }
+      if (auto *split = std::get_if<layout::Split>(&step))
+        for (const std::string &axis : split->axes)
+          if (!stored.layout.axes.sizes.count(axis))
+            return usage(fmt::format("`{}`: the tensor has no axis '{}'", layout::str(step), axis));
+    }
+    if (!stored.layout.steps.empty())
+      stored.asItIs = false;
+    else if (stored.asItIs)
+      stored.layout = {}; // Nothing is cut: axes need no names.
+    return {};
+  }
+
+  Status pad(const std::string &axis, int64_t multiple, StoredTensor &stored) {
+    auto size = stored.layout.axes.sizes.find(axis);
+    if (size == stored.layout.axes.sizes.end())
+      return usage(fmt::format("the tensor has no axis '{}' to pad", axis));
+    if (size->second % multiple == 0)
+      return {};
+    auto padded = checkedMul(ceilDiv(size->second, multiple), multiple);
+    if (!padded)
+      return usage(fmt::format("axis '{}' padded to a multiple of {} is too long", axis, multiple));
+    stored.layout.steps.push_back(layout::Pad{axis, multiple});
+    layout::AxisMap longer = stored.layout.axes;
+    longer.sizes[axis] = *padded;
+    stored.shape = layout::storedShape(longer);
+    return {};
+  }
+
+  ckpt::ViewOp op_;
+  layout::Mesh mesh_;
+  Names names_;
+  std::map<std::string, int64_t> indices_; ///< Captured, of the tensor being bound.
+  BoundView out_;
+};
+
+} // namespace
+
+Result<BoundView> bindView(mlir::ModuleOp module, ckpt::ViewOp op, mlir::Attribute application,
+                           const layout::Mesh &mesh, mlir::Location loc) {
+  auto model = mlir::SymbolTable::lookupNearestSymbolFrom<ckpt::ModelOp>(module, op.getModelAttr());
+  RECAST_ASSIGN(BoundModel bound, bindModel(module, model, application, loc));
+  return Binder(op, std::move(bound), mesh).run();
+}
+
+} // namespace recast::compiler

@@ -1,0 +1,42 @@
+// A view with the sizes of its model: which stored tensors there are, and which logical tensors lie
+// in each of them. Proved while it is made: every logical tensor lies in exactly one place, every
+// stored element is one of theirs.
+#pragma once
+
+#include "compiler/Bind/Model.h"
+#include "runtime/layout/Layout.h"
+
+namespace recast::compiler {
+
+/// One stored tensor of a view.
+struct StoredTensor {
+  std::string name;
+  /// How its parts make it up, with all sizes and with the logical side of the model; the layout
+  /// holds the pads of the rule as steps. Splits over one rank are left out.
+  layout::Layout layout;
+  bool asItIs = false;         ///< One part, stored as the logical tensor: the layout is whole.
+  std::vector<int64_t> shape;  ///< As stored, pads included.
+  std::vector<uint32_t> parts; ///< Logical tensors, in the order of the layout's parts.
+  mlir::Location loc;          ///< Of its rule.
+};
+
+/// Where a logical tensor lies.
+struct StoredPart {
+  uint32_t stored = 0, part = 0;
+};
+
+struct BoundView {
+  std::string name;
+  BoundModel model;
+  std::vector<StoredTensor> stored;
+  std::map<std::string, uint32_t> byName;
+  std::vector<StoredPart> places; ///< Parallel to model.tensors.
+  std::vector<std::string> ignores;
+};
+
+/// `mesh`: sizes of the mesh axes that the view cuts over; those left out have one rank. Fails with
+/// Code::Usage and a witness where the view is no bijection.
+Result<BoundView> bindView(mlir::ModuleOp module, ir::ckpt::ViewOp op, mlir::Attribute application,
+                           const layout::Mesh &mesh, mlir::Location loc);
+
+} // namespace recast::compiler
