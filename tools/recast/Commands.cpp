@@ -107,7 +107,7 @@ Result<int> convert(const ConvertOptions &options) {
 
 Result<int> init(const InitOptions &options) {
   InitRequest request{options.source, options.tag, options.format, options.output,
-                      options.dtype,  {},          false};
+                      options.dtype,  {},          false,          options.view};
   if (options.memory)
     request.budget = options.memory;
   RECAST_ASSIGN(lang::Spec spec, makeJob(request));

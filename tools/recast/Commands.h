@@ -31,7 +31,7 @@ struct ConvertOptions {
 Result<int> convert(const ConvertOptions &options);
 
 struct InitOptions {
-  std::string source, output, format, dtype, tag, file;
+  std::string source, output, format, dtype, tag, view, file;
   uint64_t memory = 0;
 };
 Result<int> init(const InitOptions &options);

@@ -5,6 +5,7 @@
 #include "runtime/format/Inventory.h"
 #include "runtime/format/TargetWriter.h"
 #include "runtime/recipe/Recipe.h"
+#include "tools/recast/KnownModel.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -117,6 +118,23 @@ Status exportWeights(rl::Scope &scope, const InitRequest &request,
   return {};
 }
 
+/// Both ends as views of the model that the checkpoint is of.
+Status addViews(const InitRequest &request, const format::Inventory &source, rl::SpecBuilder &spec,
+                rl::EndpointRef &run, rl::EndpointRef &out) {
+  auto known = recogniseModel(source);
+  if (!known)
+    return fail(Error(Code::Usage, "--view needs a model of the standard library, and this "
+                                   "checkpoint is none that can be told")
+                    .file(source.root)
+                    .hint("It is told by the config.json beside the tensors and by their names; a "
+                          "view of your own goes into a job that you write."));
+  spec.use(known->library);
+  auto model = spec.let("m", rl::callOf(known->model, {rl::arg(rl::config(known->config))}));
+  run.as(known->view, model);
+  out.as(request.view, model);
+  return {};
+}
+
 } // namespace
 
 Result<lang::Spec> makeJob(const InitRequest &request) {
@@ -150,6 +168,8 @@ Result<lang::Spec> makeJob(const InitRequest &request) {
     to = std::move(to).arg("allow_foreign_objects", true);
   }
   auto out = spec.target("out", to);
+  if (!request.view.empty())
+    RECAST_TRY(addViews(request, source, spec, run, out));
   auto job = spec.convert(run, {out});
   if (traits->holdsObjects) {
     job.keepElse();

@@ -17,6 +17,7 @@ struct InitRequest {
   std::string dtype;                ///< safetensors: dtype of the weights; empty: the model's.
   std::optional<uint64_t> budget;   ///< Bytes.
   bool allowForeignObjects = false; ///< Universal: re-emit classes outside the allow-list.
+  std::string view = {}; ///< Names and packing of the target, of the model's views; empty: same.
 };
 
 /// Reads the source's metadata and says the whole job, so that nothing is implicit.

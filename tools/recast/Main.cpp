@@ -136,12 +136,16 @@ void CommandLine::addConverting(CLI::App &app) {
 
   command = app.add_subcommand(
       "init", "Write the specification that `convert` would run, to be edited.\n"
-              "Example: recast init runs/z3 --to safetensors --out-dir export -o job.ucl");
+              "Example: recast init runs/z3 --to safetensors --out-dir export -o job.ucl\n"
+              "Example: recast init Llama-3.1-8B --to safetensors --view fused -o job.ucl");
   command->add_option("source", init.source, "A checkpoint")->required();
   command->add_option("--to", init.format, "deepspeed-universal or safetensors")->required();
   command->add_option("--out-dir", init.output, "Where the result will go")->default_str("out");
   command->add_option("--dtype", init.dtype,
                       "safetensors: dtype of the weights (default: the model's)");
+  command->add_option("--view", init.view,
+                      "Names and packing of the result, of the model's views (hf, fused); "
+                      "default: as in the source");
   command->add_option("--tag", init.tag, "Which tag of a run (default: the latest)");
   command->add_option("--memory", init.memory, "A budget for the job, e.g. 512MiB")
       ->transform(CLI::AsSizeValue(false));
