@@ -21,6 +21,8 @@ Result<format::Inventory> readSource(const Job &job) {
   options.format = job.source.format;
   if (auto tag = job.source.options.find("tag"); tag != job.source.options.end())
     options.tag = tag->second;
+  if (auto key = job.source.options.find("key"); key != job.source.options.end())
+    options.key = key->second;
   return format::readSoundInventory(job.source.path, options);
 }
 

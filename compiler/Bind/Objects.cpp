@@ -69,7 +69,7 @@ Result<std::map<std::string, plan::ObjectPtr>> keptObjects(const Job &job, uint3
           rule->loc, fmt::format("object '{}' cannot be treated by `{}` here: {} carries it as "
                                  "it is",
                                  name, rule->policy, traits.format)));
-    if (!traits.holdsObjects) {
+    if (!format::holdsObject(traits, name)) {
       Error error =
           specError(rule->loc, fmt::format("{} cannot hold object '{}'", traits.format, name));
       return fail(std::move(error).hint(

@@ -3,6 +3,7 @@
 #include "compiler/Bind/SourceText.h"
 #include "dialect/Ckpt/CkptDialect.h"
 #include "runtime/base/NearestName.h"
+#include "runtime/format/Inventory.h"
 #include "runtime/format/TargetWriter.h"
 
 #include <fmt/format.h>
@@ -181,7 +182,8 @@ Result<Job> Reader::read(mlir::ModuleOp module) {
         op.getLoc(), fmt::format("jobs of the kind '{}' cannot be bound", op.getVerb().str())));
   auto source =
       mlir::SymbolTable::lookupNearestSymbolFrom<ckpt::SourceOp>(module, op.getSourceAttr());
-  RECAST_ASSIGN(EndpointDecl from, readEndpoint(source, {"tag"}));
+  RECAST_ASSIGN(EndpointDecl from,
+                readEndpoint(source, format::sourceArguments(source.getFormat().str())));
   job_.emplace(Job{
       op.getSymName().str(), std::move(from), {}, {}, {}, {}, {}, {}, {}, {}, {}, 0, op.getLoc()});
   for (mlir::Attribute symbol : op.getTargets()) {

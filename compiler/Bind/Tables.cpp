@@ -6,6 +6,7 @@
 #include "runtime/io/Inside.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -14,9 +15,13 @@ namespace {
 
 /// Reading from where we write would let a half-made output pass for source.
 Status refuseOverlap(const Job &job, const format::Inventory &source) {
+  std::error_code ignored;
+  bool isFolder = std::filesystem::is_directory(job.source.path, ignored);
   for (size_t t = 0; t < job.targets.size(); ++t) {
     const std::string &to = job.targets[t].path;
-    if (io::isInside(to, source.root) || io::isInside(to, job.source.path)) {
+    // A source that is one file may share its folder, but not the place, with a target below it.
+    bool below = isFolder ? io::isInside(to, source.root) : io::isSameFolder(to, source.root);
+    if (below || io::isInside(to, job.source.path)) {
       Error error = specError(job.targets[t].loc, fmt::format("target '{}' lies inside its source",
                                                               job.targets[t].name));
       return fail(

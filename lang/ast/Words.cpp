@@ -15,10 +15,9 @@ constexpr KnownWord kOperations[] = {
 constexpr KnownWord kInits[] = {{"zeros", true}, {"ones", true}, {"constant", true}};
 constexpr KnownWord kPolicies[] = {{"keep", true},  {"drop", true},     {"set", true},
                                    {"merge", true}, {"per_rank", true}, {"by_name", true}};
-constexpr KnownWord kFormats[] = {{"deepspeed", true},   {"deepspeed_universal", true},
-                                  {"safetensors", true}, {"dcp", false},
-                                  {"megatron", false},   {"recast", false},
-                                  {"memory", false}};
+constexpr KnownWord kFormats[] = {
+    {"deepspeed", true}, {"deepspeed_universal", true}, {"safetensors", true}, {"torch", true},
+    {"dcp", false},      {"megatron", false},           {"recast", false},     {"memory", false}};
 constexpr KnownWord kStatements[] = {{"else", true},  {"for", true},      {"objects", true},
                                      {"files", true}, {"drop", true},     {"expect", true},
                                      {"check", true}, {"budget", true},   {"init", true},

@@ -9,7 +9,7 @@
 namespace recast::exec {
 
 SourceRecords::SourceRecords(const Program &program)
-    : program_(program), known_(program.records.size()) {
+    : program_(program), known_(program.records.size()), done_(program.records.size(), 0) {
   for (const RecordCheck &record : program.records)
     verified_ += record.length == 0; // Nothing that could be wrong.
 }
@@ -44,6 +44,8 @@ Status SourceRecords::add(std::span<const RecordPiece> pieces) {
 
 Status SourceRecords::addPiece(const RecordPiece &piece) {
   auto &known = known_[piece.record];
+  if (done_[piece.record]) // Another view of the same bytes.
+    return {};
   auto next = std::partition_point(known.begin(), known.end(),
                                    [&](const Interval &i) { return i.begin < piece.begin; });
   bool overlaps = (next != known.end() && next->begin < piece.end) ||
@@ -68,6 +70,7 @@ Status SourceRecords::addPiece(const RecordPiece &piece) {
   if (here->crc != record.crc32)
     return fail(mismatch(record, here->crc));
   ++verified_;
+  done_[piece.record] = 1;
   std::vector<Interval>().swap(known);
   return {};
 }

@@ -41,6 +41,7 @@ private:
   /// Per record the joined intervals, sorted and apart. Neighbouring units are in flight at the
   /// same time, so a list rarely has more intervals than there are workers.
   std::vector<std::vector<Interval>> known_;
+  std::vector<char> done_; ///< Records that were verified.
   uint64_t verified_ = 0;
   std::mutex mutex_;
 };

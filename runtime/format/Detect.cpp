@@ -1,6 +1,7 @@
 // Which format a path holds, from names and first bytes.
 #include "runtime/format/Inventory.h"
 #include "runtime/format/deepspeed/read/FileNames.h"
+#include "runtime/format/torch/read/StreamFile.h"
 #include "runtime/io/File.h"
 
 #include <algorithm>
@@ -23,9 +24,11 @@ std::string detectFile(const std::string &path) {
   auto file = io::File::open(path);
   if (!file)
     return "";
+  if (path.ends_with(".bin.index.json"))
+    return "torch";
   if (path.ends_with(".index.json") || path.ends_with(".safetensors"))
     return "safetensors";
-  auto head = file->read(0, std::min<uint64_t>(file->size(), 16));
+  auto head = file->read(0, std::min<uint64_t>(file->size(), 512));
   if (!head)
     return "";
   if (head->starts_with("GGUF"))
@@ -35,8 +38,8 @@ std::string detectFile(const std::string &path) {
   if (deepspeed::parseFileName(name).kind != deepspeed::FileKind::Other)
     return "deepspeed_rank_file";
   bool zip = head->starts_with("PK\3\4");
-  bool oldTorch = head->starts_with("\x80\x02\x8a\x0a");
-  if (zip || oldTorch || name.ends_with(".pt") || name.ends_with(".pth"))
+  if (zip || torch::isTorchStream(*head) || torch::isTar(*head) || name.ends_with(".pt") ||
+      name.ends_with(".pth"))
     return "torch";
   if (head->size() > 9 && ((*head)[8] == '{' || (*head)[8] == ' '))
     return "safetensors";
@@ -60,7 +63,7 @@ std::string detectFormat(const std::string &path) {
   if (exists(path + "/latest_universal"))
     return "deepspeed_universal";
 
-  bool tags = false, safetensors = false, dcp = exists(path + "/.metadata");
+  bool tags = false, safetensors = false, torch = false, dcp = exists(path + "/.metadata");
   std::error_code error;
   fs::directory_iterator entries(path, error), end;
   for (; !error && entries != end; entries.increment(error)) {
@@ -73,8 +76,10 @@ std::string detectFormat(const std::string &path) {
     safetensors =
         safetensors || name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json");
     dcp = dcp || name.ends_with(".distcp");
+    torch = torch || name == "pytorch_model.bin" || name.ends_with(".bin.index.json") ||
+            name.ends_with(".pt") || name.ends_with(".pth");
   }
-  return dcp ? "dcp" : safetensors ? "safetensors" : tags ? "deepspeed" : "";
+  return dcp ? "dcp" : safetensors ? "safetensors" : tags ? "deepspeed" : torch ? "torch" : "";
 }
 
 } // namespace recast::format

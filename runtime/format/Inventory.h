@@ -123,7 +123,10 @@ std::string detectFormat(const std::string &path);
 struct ReadOptions {
   std::string format; ///< Empty: detect.
   std::string tag;    ///< Empty: the `latest` pointer.
+  std::string key;    ///< torch: where the state dict is; empty: where it stands alone.
 };
+/// Names of the arguments, besides the path, that a source of this format understands.
+std::vector<std::string> sourceArguments(std::string_view format);
 /// Reads the inventory. Fails only when nothing can be said; damage goes to `problems`.
 Result<Inventory> readInventory(const std::string &path, const ReadOptions &options);
 /// The same, and the first problem is an error: for everything that converts.

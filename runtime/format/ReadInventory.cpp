@@ -3,6 +3,7 @@
 #include "runtime/format/deepspeed/read/DeepSpeedReader.h"
 #include "runtime/format/deepspeed_universal/read/UniversalReader.h"
 #include "runtime/format/safetensors/read/SafetensorsReader.h"
+#include "runtime/format/torch/read/SingleFile.h"
 #include "runtime/format/torch/read/TorchReader.h"
 
 #include <filesystem>
@@ -13,8 +14,9 @@ namespace {
 
 constexpr std::string_view kReadable =
     "Recast reads DeepSpeed runs (a folder with 'latest' and TAG/*_optim_states.pt), DeepSpeed "
-    "universal folders ('latest_universal', TAG/zero/), safetensors files and model folders, and "
-    "single files of torch.save.";
+    "universal folders ('latest_universal', TAG/zero/), safetensors files, files of torch.save, "
+    "and "
+    "model folders of both.";
 
 /// A run folder can hold native and universal tags side by side: the tag decides.
 bool isUniversalTag(const std::string &path, const std::string &tag) {
@@ -24,6 +26,12 @@ bool isUniversalTag(const std::string &path, const std::string &tag) {
 }
 
 } // namespace
+
+std::vector<std::string> sourceArguments(std::string_view format) {
+  if (format == "torch")
+    return {"key"};
+  return {"tag"};
+}
 
 Result<Inventory> readInventory(const std::string &path, const ReadOptions &options) {
   std::error_code error;
@@ -38,8 +46,10 @@ Result<Inventory> readInventory(const std::string &path, const ReadOptions &opti
     return readUniversal(path, options);
   if (format == "safetensors")
     return readSafetensors(path, options);
-  if (format == "deepspeed_rank_file" || format == "torch")
-    return readTorchFile(path, format);
+  if (format == "torch")
+    return readTorch(path, options);
+  if (format == "deepspeed_rank_file")
+    return readSingleTorchFile(path);
   std::string message = "this is not a checkpoint that Recast knows";
   if (format == "dcp")
     message = "a PyTorch distributed checkpoint (.metadata, *.distcp), which Recast does not read";
@@ -60,8 +70,8 @@ Result<Inventory> readSoundInventory(const std::string &path, const ReadOptions 
                                                 inventory.problems.size() - 1, printable(path)));
     return fail(std::move(first));
   }
-  if (inventory.format == "deepspeed_rank_file" || inventory.format == "torch")
-    return fail(Error(Code::BadInput, "one torch file does not say which of its tensors are "
+  if (inventory.format == "deepspeed_rank_file")
+    return fail(Error(Code::BadInput, "one file of a run does not say which of its tensors are "
                                       "weights, masters or moments: it can be inspected, not "
                                       "converted")
                     .file(path)

@@ -123,6 +123,8 @@ struct TargetTraits {
   /// Roles the format can hold; empty: any.
   std::vector<std::string> roles;
   bool holdsObjects = false;
+  /// Names of the objects it can hold; empty: any, if it holds objects.
+  std::vector<std::string> objects;
   /// Roles whose floating values narrower than f32 are widened to f32 (exactly) in this format.
   std::vector<std::string> widenedRoles;
   /// Roles that stay inside kept source files and need no place of their own.
@@ -132,6 +134,9 @@ struct TargetTraits {
   /// Names of endpoint arguments that the writer understands.
   std::vector<std::string> options;
 };
+
+/// Whether a format holds this object, as far as its name tells.
+bool holdsObject(const TargetTraits &traits, const std::string &name);
 
 /// Null if no such target format exists; `targetFormats` lists those that do.
 const TargetTraits *targetTraits(std::string_view format);

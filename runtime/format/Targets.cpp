@@ -4,6 +4,7 @@
 #include "runtime/format/TargetWriter.h"
 #include "runtime/format/deepspeed_universal/write/UniversalWriter.h"
 #include "runtime/format/safetensors/write/SafetensorsWriter.h"
+#include "runtime/format/torch/write/TorchWriter.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -19,6 +20,7 @@ struct Target {
 constexpr Target kTargets[] = {
     {universalTraits, createUniversalWriter},
     {safetensorsTraits, createSafetensorsWriter},
+    {torchTraits, createTorchWriter},
 };
 
 const Target *findTarget(std::string_view format) {
@@ -35,6 +37,12 @@ std::string suggestion(std::string_view name, const std::vector<std::string> &kn
 }
 
 } // namespace
+
+bool holdsObject(const TargetTraits &traits, const std::string &name) {
+  const std::vector<std::string> &names = traits.objects;
+  return traits.holdsObjects &&
+         (names.empty() || std::find(names.begin(), names.end(), name) != names.end());
+}
 
 const TargetTraits *targetTraits(std::string_view format) {
   const Target *target = findTarget(format);

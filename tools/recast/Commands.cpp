@@ -28,7 +28,8 @@ Result<lang::Spec> specFor(const ConvertOptions &options) {
     if (options.allowForeignObjects)
       return usage("a specification says it itself: deepspeed_universal(\"...\", "
                    "allow_foreign_objects = true)");
-    if (!options.output.empty() || !options.format.empty() || !options.dtype.empty())
+    if (!options.output.empty() || !options.format.empty() || !options.dtype.empty() ||
+        !options.key.empty() || !options.maxShardSize.empty())
       return usage(
           "a specification says its targets itself: -o, --to and --dtype go with a checkpoint");
     return loadSpec(options.source, options.defines);
@@ -37,8 +38,9 @@ Result<lang::Spec> specFor(const ConvertOptions &options) {
     return fail(Error(Code::Usage, "where to, and in which format?")
                     .hint(fmt::format("recast convert {} -o DST --to deepspeed-universal",
                                       options.source)));
-  InitRequest request{options.source, options.tag, options.format, options.output,
-                      options.dtype,  {},          false};
+  InitRequest request{options.source, options.tag,   options.format,
+                      options.output, options.dtype, {},
+                      false,          options.key,   options.maxShardSize};
   if (options.execute.memory)
     request.budget = options.execute.memory;
   request.allowForeignObjects = options.allowForeignObjects;
@@ -106,8 +108,9 @@ Result<int> convert(const ConvertOptions &options) {
 }
 
 Result<int> init(const InitOptions &options) {
-  InitRequest request{options.source, options.tag, options.format, options.output,
-                      options.dtype,  {},          false,          options.view};
+  InitRequest request{options.source,       options.tag, options.format, options.output,
+                      options.dtype,        {},          false,          options.key,
+                      options.maxShardSize, options.view};
   if (options.memory)
     request.budget = options.memory;
   RECAST_ASSIGN(lang::Spec spec, makeJob(request));

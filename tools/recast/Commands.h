@@ -20,7 +20,7 @@ struct ExecuteOptions {
 };
 
 struct ConvertOptions {
-  std::string source, output, format, dtype, tag;
+  std::string source, output, format, dtype, tag, key, maxShardSize;
   std::vector<std::string> defines;
   bool dryRun = false;
   bool noFuse = false;              ///< Families stay as bind made them.
@@ -31,7 +31,7 @@ struct ConvertOptions {
 Result<int> convert(const ConvertOptions &options);
 
 struct InitOptions {
-  std::string source, output, format, dtype, tag, view, file;
+  std::string source, output, format, dtype, tag, view, file, key, maxShardSize;
   uint64_t memory = 0;
 };
 Result<int> init(const InitOptions &options);

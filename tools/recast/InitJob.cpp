@@ -1,13 +1,16 @@
 #include "tools/recast/InitJob.h"
 
 #include "lang/ast/Builder.h"
+#include "lang/ast/Words.h"
 #include "runtime/base/NearestName.h"
 #include "runtime/format/Inventory.h"
 #include "runtime/format/TargetWriter.h"
+#include "runtime/format/torch/write/TorchFile.h"
 #include "runtime/recipe/Recipe.h"
 #include "tools/recast/KnownModel.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <map>
@@ -91,9 +94,26 @@ Result<DType> wantedDtype(const InitRequest &request, const format::Inventory &s
                           request.dtype, names));
 }
 
+void dropOthers(rl::Scope &scope, const Roles &roles) {
+  std::vector<std::string> dropped;
+  for (const auto &[name, dtypes] : roles.dtypes)
+    if (name != role::kWeight && name != role::kFrozen && name != role::kBuffer)
+      dropped.push_back(name);
+  if (!dropped.empty())
+    scope.drop(dropped);
+}
+
 Status exportWeights(rl::Scope &scope, const InitRequest &request,
                      const format::Inventory &source) {
   Roles roles = rolesOf(source);
+  if (request.dtype.empty() && !roles.has(role::kMaster)) {
+    // Nothing to round from: as stored, whatever dtypes that is.
+    for (const char *name : {role::kWeight, role::kFrozen, role::kBuffer})
+      if (roles.has(name))
+        scope.keep({name});
+    dropOthers(scope, roles);
+    return {};
+  }
   RECAST_ASSIGN(DType type, wantedDtype(request, source, roles));
   // Weights from their masters, so that they are rounded once; as stored where nothing is rounded.
   if (roles.allOf(role::kWeight, type))
@@ -107,14 +127,7 @@ Status exportWeights(rl::Scope &scope, const InitRequest &request,
   keepAs(scope, roles, role::kFrozen, type);
   if (roles.has(role::kBuffer))
     scope.keep({role::kBuffer});
-  std::vector<std::string> dropped;
-  for (const auto &[name, dtypes] : roles.dtypes)
-    if (name != role::kWeight && name != role::kFrozen && name != role::kBuffer)
-      dropped.push_back(name);
-  if (!dropped.empty())
-    scope.drop(dropped);
-  if (!source.objects.empty())
-    scope.objects().dropElse();
+  dropOthers(scope, roles);
   return {};
 }
 
@@ -135,6 +148,65 @@ Status addViews(const InitRequest &request, const format::Inventory &source, rl:
   return {};
 }
 
+/// Objects that the target can hold are kept where all can be, else by name; the rest is dropped.
+void keepObjects(rl::Scope &scope, const format::TargetTraits &traits,
+                 const format::Inventory &source, bool allowForeign) {
+  if (source.objects.empty())
+    return;
+  bool travels = source.format == "torch" || source.format == "safetensors";
+  std::vector<std::string> kept;
+  for (const auto &[name, object] : source.objects)
+    if (travels && format::holdsObject(traits, name) &&
+        format::torch::torchFile(*object, {}, {allowForeign}))
+      kept.push_back(name);
+  if (kept.size() == source.objects.size()) {
+    scope.objects().keepElse();
+    return;
+  }
+  // A name that the language cannot spell stays with the rest.
+  std::erase_if(kept, [](const std::string &name) { return !lang::isIdentifier(name); });
+  auto objects = scope.objects();
+  if (!kept.empty())
+    objects.keep(kept);
+  objects.dropElse();
+}
+
+/// What lies beside the weights of a model folder and is needed to load it.
+std::vector<std::string> sideFiles(const std::string &folder) {
+  constexpr std::string_view kPatterns[] = {"config.json",    "generation_config.json",
+                                            "tokenizer",      "special_tokens_map.json",
+                                            "vocab.",         "merges.txt",
+                                            "added_tokens",   "preprocessor_config.json",
+                                            "chat_template.", "processor_config.json"};
+  std::vector<std::string> out;
+  std::error_code error;
+  std::filesystem::directory_iterator it(folder, error), end;
+  for (; !error && it != end; it.increment(error)) {
+    std::string name = it->path().filename().string();
+    std::error_code ignored;
+    if (it->is_regular_file(ignored) &&
+        std::any_of(std::begin(kPatterns), std::end(kPatterns),
+                    [&](std::string_view pattern) { return name.starts_with(pattern); }))
+      out.push_back(std::move(name));
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// A Hugging Face model folder: its configuration says what the weights are.
+bool isModelFolder(const InitRequest &request, const format::Inventory &source) {
+  std::error_code error;
+  return (source.format == "torch" || source.format == "safetensors") &&
+         std::filesystem::is_directory(request.source, error) &&
+         std::filesystem::exists(request.source + "/config.json", error);
+}
+
+/// Not `to = std::move(to).arg(...)`: that moves `to` onto itself.
+void give(rl::Format &format, std::string_view name, rl::Value value) {
+  rl::Format more = std::move(format).arg(name, std::move(value));
+  format = std::move(more);
+}
+
 } // namespace
 
 Result<lang::Spec> makeJob(const InitRequest &request) {
@@ -146,36 +218,57 @@ Result<lang::Spec> makeJob(const InitRequest &request) {
     return fail(
         unknownName(fmt::format("no target format is called '{}'", request.format), format, known));
   }
-  if (!request.dtype.empty() && traits->holdsObjects)
+  bool wholeRun = traits->roles.empty(); // Else weights and what belongs to them.
+  if (!request.dtype.empty() && wholeRun)
     return fail(
         Error(Code::Usage,
               fmt::format("{} keeps the dtypes of the source; --dtype is for exports of weights",
                           traits->format)));
   format::ReadOptions options;
   options.tag = request.tag;
+  options.key = request.key;
   RECAST_ASSIGN(format::Inventory source, format::readSoundInventory(request.source, options));
 
   rl::SpecBuilder spec;
   rl::Format from = rl::format(source.format, request.source);
   if (!request.tag.empty())
-    from = std::move(from).tag(request.tag);
+    give(from, "tag", request.tag);
+  if (!request.key.empty())
+    give(from, "key", request.key);
   auto run = spec.source("run", from);
   rl::Format to = rl::format(format, request.output);
   if (request.allowForeignObjects) {
-    if (!traits->holdsObjects)
+    if (!wholeRun && traits->format != "torch")
       return fail(
           Error(Code::Usage, fmt::format("{} holds no objects, foreign or not", traits->format)));
-    to = std::move(to).arg("allow_foreign_objects", true);
+    give(to, "allow_foreign_objects", true);
+  }
+  bool isFolder = isModelFolder(request, source);
+  // Shards are called as Hugging Face's loaders look for them.
+  std::string shard = request.maxShardSize;
+  if (shard.empty() && isFolder && traits->format == "torch")
+    shard = "5GB";
+  if (!shard.empty()) {
+    if (std::find(traits->options.begin(), traits->options.end(), "max_shard_size") ==
+        traits->options.end())
+      return fail(Error(Code::Usage, fmt::format("{} is not cut into shards", traits->format)));
+    give(to, "max_shard_size", shard);
   }
   auto out = spec.target("out", to);
   if (!request.view.empty())
     RECAST_TRY(addViews(request, source, spec, run, out));
   auto job = spec.convert(run, {out});
-  if (traits->holdsObjects) {
+  if (wholeRun) {
     job.keepElse();
     job.objects().keepElse();
   } else {
     RECAST_TRY(exportWeights(job, request, source));
+    if (traits->format == "torch" && !shard.empty() && !source.objects.empty())
+      job.objects().dropElse();
+    else
+      keepObjects(job, *traits, source, request.allowForeignObjects);
+    if (isFolder)
+      job.files(sideFiles(request.source), request.source);
   }
   if (request.budget)
     job.budget(*request.budget);

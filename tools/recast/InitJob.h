@@ -16,8 +16,10 @@ struct InitRequest {
   std::string output;               ///< Target folder.
   std::string dtype;                ///< safetensors: dtype of the weights; empty: the model's.
   std::optional<uint64_t> budget;   ///< Bytes.
-  bool allowForeignObjects = false; ///< Universal: re-emit classes outside the allow-list.
-  std::string view = {}; ///< Names and packing of the target, of the model's views; empty: same.
+  bool allowForeignObjects = false; ///< Re-emit classes outside the allow-list.
+  std::string key;          ///< torch source: where the state dict is; empty: reader's choice.
+  std::string maxShardSize; ///< safetensors, torch: bytes per file; empty: the format's.
+  std::string view = {};    ///< Names and packing of the target, of the model's views; empty: same.
 };
 
 /// Reads the source's metadata and says the whole job, so that nothing is implicit.

@@ -182,6 +182,11 @@ void printNext(const Inventory &inventory, const std::string &path, const std::s
          "resume on any number of ranks"},
         {fmt::format("recast convert {} -o {}-export --to safetensors", source, out),
          "weights for everybody else"}};
+  } else if (inventory.format == "torch" || inventory.format == "safetensors") {
+    std::string other = inventory.format == "torch" ? "safetensors" : "torch";
+    commands = {{fmt::format("recast convert {} -o {}-{} --to {}", source, out, other, other),
+                 other == "torch" ? "for torch.load" : "no pickle in it"},
+                {fmt::format("recast inspect {} --match '*'", source), "every tensor"}};
   } else if (inventory.format == "deepspeed_rank_file") {
     commands = {{fmt::format("recast inspect {}", quoted(inventory.root)), "the whole run"}};
   } else {
@@ -304,6 +309,7 @@ ordered_json jsonOf(const Inventory &inventory, const InspectOptions &options) {
 Result<int> inspect(const std::string &path, const InspectOptions &options) {
   format::ReadOptions read;
   read.tag = options.tag;
+  read.key = options.key;
   RECAST_ASSIGN(Inventory inventory, format::readInventory(path, read));
   if (options.json)
     // Names that are not UTF-8 must not end the process.

@@ -12,6 +12,7 @@ struct InspectOptions {
   bool objects = false; ///< Also what is not a tensor: param_groups, scheduler, client state.
   std::string match;    ///< Glob over names (`*`, `?`): list these tensors one by one.
   std::string tag;      ///< Which tag of a run; empty: the latest.
+  std::string key;      ///< Which dict of a torch file; empty: the model's.
 };
 
 /// Prints to standard output. The exit code: 0, or 3 if the checkpoint has problems; an error if

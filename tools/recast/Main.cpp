@@ -80,6 +80,8 @@ void CommandLine::addReading(CLI::App &app) {
                       "List the tensors whose names match, e.g. \"*.bias\"");
   command->add_flag("--objects", inspect.objects, "Show the objects too");
   command->add_option("--tag", inspect.tag, "Which tag of a run (default: the latest)");
+  command->add_option("--key", inspect.key,
+                      "Which dict of a torch file is the model's, e.g. model or a.b");
   command->callback([this] {
     action = [this]() -> Result<int> { return tools::inspect(inspectPath, inspect); };
   });
@@ -119,18 +121,21 @@ void CommandLine::addConverting(CLI::App &app) {
       ->required();
   command->add_option("-o,--output", convert.output,
                       "Where the result goes: what the framework's loader is given");
-  command->add_option("--to", convert.format, "deepspeed-universal or safetensors");
+  command->add_option("--to", convert.format, "deepspeed-universal, safetensors or torch");
   command->add_option("--dtype", convert.dtype,
-                      "safetensors: dtype of the weights (default: the model's)");
+                      "safetensors, torch: dtype of the weights (default: the model's)");
   command->add_option("--tag", convert.tag, "Which tag of a run (default: the latest)");
+  command->add_option("--key", convert.key,
+                      "Which dict of a torch file is the model's, e.g. model or a.b");
+  command->add_option("--max-shard-size", convert.maxShardSize,
+                      "safetensors, torch: the most bytes per file, e.g. 5GB");
   command->add_option("-D", convert.defines,
                       "Give a `let` of the specification another value: -D name=value");
   command->add_flag("--dry-run", convert.dryRun, "Bind, prove and explain; write nothing");
   command->add_flag("--no-fuse", convert.noFuse,
                     "Neither normalise nor merge what bind made: the same result, for comparison");
-  command->add_flag(
-      "--allow-foreign-objects", convert.allowForeignObjects,
-      "Universal: write classes outside the allow-list again (see recast inspect --objects)");
+  command->add_flag("--allow-foreign-objects", convert.allowForeignObjects,
+                    "Write classes outside the allow-list again (see recast inspect --objects)");
   addExecute(command, convert.execute);
   command->callback([this] { action = [this] { return tools::convert(convert); }; });
 
@@ -139,14 +144,18 @@ void CommandLine::addConverting(CLI::App &app) {
               "Example: recast init runs/z3 --to safetensors --out-dir export -o job.ucl\n"
               "Example: recast init Llama-3.1-8B --to safetensors --view fused -o job.ucl");
   command->add_option("source", init.source, "A checkpoint")->required();
-  command->add_option("--to", init.format, "deepspeed-universal or safetensors")->required();
+  command->add_option("--to", init.format, "deepspeed-universal, safetensors or torch")->required();
   command->add_option("--out-dir", init.output, "Where the result will go")->default_str("out");
   command->add_option("--dtype", init.dtype,
-                      "safetensors: dtype of the weights (default: the model's)");
+                      "safetensors, torch: dtype of the weights (default: the model's)");
   command->add_option("--view", init.view,
                       "Names and packing of the result, of the model's views (hf, fused); "
                       "default: as in the source");
   command->add_option("--tag", init.tag, "Which tag of a run (default: the latest)");
+  command->add_option("--key", init.key,
+                      "Which dict of a torch file is the model's, e.g. model or a.b");
+  command->add_option("--max-shard-size", init.maxShardSize,
+                      "safetensors, torch: the most bytes per file, e.g. 5GB");
   command->add_option("--memory", init.memory, "A budget for the job, e.g. 512MiB")
       ->transform(CLI::AsSizeValue(false));
   command->add_option("-o", init.file, "File to write (default: standard output)");

@@ -1,4 +1,6 @@
 list(APPEND RECAST_FORMAT_SOURCES
   Detect.cpp
   ReadInventory.cpp
+  read/ModelFolder.cpp
+  read/ShardIndex.cpp
   read/Values.cpp)

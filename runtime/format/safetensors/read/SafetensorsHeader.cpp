@@ -1,7 +1,7 @@
 #include "runtime/format/safetensors/read/SafetensorsHeader.h"
 
 #include "runtime/base/Checked.h"
-#include "runtime/format/safetensors/read/StrictJson.h"
+#include "runtime/format/read/StrictJson.h"
 
 #include <algorithm>
 #include <limits>

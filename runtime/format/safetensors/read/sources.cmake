@@ -1,4 +1,3 @@
 list(APPEND RECAST_FORMAT_SOURCES
      safetensors/read/SafetensorsHeader.cpp
-     safetensors/read/SafetensorsReader.cpp
-     safetensors/read/ShardIndex.cpp)
+     safetensors/read/SafetensorsReader.cpp)

@@ -1,20 +1,17 @@
 #include "runtime/format/safetensors/write/SafetensorsWriter.h"
 
-#include "runtime/base/Checked.h"
 #include "runtime/base/Utf8.h"
 #include "runtime/format/Printable.h"
-#include "runtime/format/safetensors/write/ShardSize.h"
+#include "runtime/format/write/Shards.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <set>
 
 namespace recast::format {
 namespace {
 
 constexpr uint64_t kMaxHeader = 100'000'000;
-constexpr uint64_t kDefaultShard = 5'000'000'000;
 
 /// Position in the reference crate's `enum Dtype`, which is its order of alignment.
 constexpr DType kCrateOrder[] = {
@@ -27,11 +24,6 @@ int crateRank(DType type) {
   return static_cast<int>(std::find(std::begin(kCrateOrder), std::end(kCrateOrder), type) -
                           std::begin(kCrateOrder));
 }
-
-struct Item {
-  uint32_t tensor = 0;
-  uint64_t bytes = 0;
-};
 
 /// A JSON string. Names are checked to be UTF-8 before, the serializer would abort otherwise.
 std::string quoted(const std::string &text) { return nlohmann::json(text).dump(); }
@@ -46,23 +38,12 @@ public:
 
   Status layOut() {
     RECAST_ASSIGN(uint64_t limit, shardLimit());
-    RECAST_ASSIGN(std::vector<Item> items, checkedItems());
-    std::vector<std::vector<Item>> shards(1);
-    uint64_t filled = 0;
-    for (const Item &item : items) {
-      if (!shards.back().empty() && item.bytes > limit - std::min(filled, limit)) {
-        shards.emplace_back();
-        filled = 0;
-      }
-      shards.back().push_back(item);
-      filled += item.bytes;
-      total_ += item.bytes;
-    }
+    RECAST_ASSIGN(std::vector<SizedTensor> items, sizedTensors(request_, safetensorsTraits()));
+    RECAST_TRY(checkNames());
+    RECAST_TRY(readMetadata());
+    std::vector<std::vector<SizedTensor>> shards = cutShards(items, limit);
     for (size_t i = 0; i < shards.size(); ++i)
-      RECAST_TRY(addFile(
-          shards[i], shards.size() == 1
-                         ? "model.safetensors"
-                         : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size())));
+      RECAST_TRY(addFile(shards[i], shardName("model", ".safetensors", i, shards.size())));
     if (shards.size() > 1)
       addIndex();
     if (!request_.aliases.empty())
@@ -79,58 +60,52 @@ private:
   Result<uint64_t> shardLimit() const {
     auto option = request_.options.find("max_shard_size");
     if (option == request_.options.end())
-      return kDefaultShard;
+      return kDefaultShardBytes;
     return parseShardSize(option->second);
   }
 
-  Result<std::vector<Item>> checkedItems() const {
-    std::vector<Item> items;
-    std::set<std::string_view> names;
-    uint64_t total = 0;
-    const std::vector<std::string> &roles = safetensorsTraits().roles;
-    for (uint32_t i = 0; i < request_.tensors.size(); ++i) {
-      const TargetTensor &tensor = request_.tensors[i];
-      if (std::find(roles.begin(), roles.end(), tensor.role) == roles.end())
-        return fail(about(tensor, fmt::format("safetensors has no place for role '{}'",
-                                              printable(tensor.role)))
-                        .hint("A safetensors file holds weights, frozen parameters and buffers: "
-                              "drop the other roles."));
-      if (!isUtf8(tensor.name) || tensor.name.empty() || tensor.name == "__metadata__")
+  Status checkNames() const {
+    for (const TargetTensor &tensor : request_.tensors) {
+      if (tensor.name.empty() || tensor.name == "__metadata__")
         return fail(about(tensor, "this name cannot stand in a safetensors header"));
-      if (!names.insert(tensor.name).second)
-        return fail(about(tensor, "two tensors have this name in one safetensors target")
-                        .hint("Roles do not keep names apart there: rename or drop one."));
       if (info(tensor.dtype).safetensors.empty())
-        return fail(about(
-            tensor, fmt::format("safetensors has no dtype for {}", recast::name(tensor.dtype))));
-      auto elements = elementCount(tensor.shape);
-      auto bits = elements ? checkedMul<int64_t>(*elements, bitWidth(tensor.dtype)) : std::nullopt;
-      if (!bits)
-        return fail(about(tensor, "its size does not fit 64 bits"));
-      if (*bits % 8)
-        return fail(about(tensor, fmt::format("{} elements of {} do not fill whole bytes",
-                                              *elements, recast::name(tensor.dtype))));
-      auto bytes = static_cast<uint64_t>(*bits / 8);
-      auto sum = checkedAdd(total, bytes);
-      if (!sum || *sum > (uint64_t{1} << 62))
-        return fail(about(tensor, "all tensors together do not fit 64 bits"));
-      total = *sum;
-      items.push_back({i, bytes});
+        return fail(about(tensor, fmt::format("safetensors has no dtype for {}",
+                                              recast::name(tensor.dtype)))
+                        .hint("Write it with the format torch, or drop it."));
     }
-    return items;
+    return {};
+  }
+
+  /// The object `metadata` becomes `__metadata__`, which maps text to text.
+  Status readMetadata() {
+    metadata_["format"] = "pt";
+    auto found = request_.objects.find("metadata");
+    if (found == request_.objects.end())
+      return {};
+    if (!found->second->isDict())
+      return badInput("the object 'metadata' is not a dict, as __metadata__ is");
+    for (const auto &[key, value] : found->second->entries) {
+      if (key->kind != plan::Object::Kind::String || value->kind != plan::Object::Kind::String ||
+          !isUtf8(key->text) || !isUtf8(value->text))
+        return fail(Error(Code::BadInput,
+                          "the object 'metadata' does not map text to text, as __metadata__ does")
+                        .hint("Add `objects { metadata : drop }`."));
+      metadata_[key->text] = value->text;
+    }
+    return {};
   }
 
   /// Header and tensors as the reference crate writes them: widest dtype first, then by name, back
   /// to back; the header padded with spaces to a multiple of 8.
-  Status addFile(std::vector<Item> items, std::string path) {
-    std::sort(items.begin(), items.end(), [&](const Item &a, const Item &b) {
+  Status addFile(std::vector<SizedTensor> items, std::string path) {
+    std::sort(items.begin(), items.end(), [&](const SizedTensor &a, const SizedTensor &b) {
       const TargetTensor &x = request_.tensors[a.tensor], &y = request_.tensors[b.tensor];
       int left = crateRank(x.dtype), right = crateRank(y.dtype);
       return left != right ? left > right : x.name < y.name;
     });
-    std::string header = R"({"__metadata__":{"format":"pt"})";
+    std::string header = R"({"__metadata__":)" + nlohmann::json(metadata_).dump();
     uint64_t position = 0;
-    for (const Item &item : items) {
+    for (const SizedTensor &item : items) {
       const TargetTensor &tensor = request_.tensors[item.tensor];
       header += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
                             quoted(tensor.name), info(tensor.dtype).safetensors,
@@ -147,9 +122,10 @@ private:
     image.path = path;
     uint64_t begin = 8 + header.size();
     image.size = begin + position;
-    for (const Item &item : items) {
+    for (const SizedTensor &item : items) {
       image.tensors.push_back({begin, item.bytes, item.tensor});
       begin += item.bytes;
+      total_ += item.bytes;
       place_[request_.tensors[item.tensor].name] = path;
     }
     std::string head;
@@ -161,18 +137,9 @@ private:
     return {};
   }
 
-  /// As json.dumps(index, indent=2, sort_keys=True) writes it. Its rename is the last: a folder
-  /// without index is no model yet.
+  /// Its rename is the last: a folder without index is no model yet.
   void addIndex() {
-    std::string text = fmt::format("{{\n  \"metadata\": {{\n    \"total_size\": {}\n  }},\n"
-                                   "  \"weight_map\": {{",
-                                   total_);
-    std::string_view separator = "\n";
-    for (const auto &[name, file] : place_) {
-      text += fmt::format("{}    {}: \"{}\"", separator, quoted(name), file);
-      separator = ",\n";
-    }
-    text += "\n  }\n}\n";
+    std::string text = shardIndexText(place_, total_);
     FileImage image;
     image.path = "model.safetensors.index.json";
     image.size = text.size();
@@ -183,6 +150,7 @@ private:
 
   const WriteRequest request_;
   uint64_t total_ = 0;
+  std::map<std::string, std::string> metadata_;
   std::map<std::string, std::string> place_; ///< Tensor name -> file.
   std::vector<std::string> heads_;           ///< The one literal of each image.
 };
@@ -194,6 +162,8 @@ const TargetTraits &safetensorsTraits() {
     TargetTraits t;
     t.format = "safetensors";
     t.roles = {"weight", "frozen", "buffer"};
+    t.holdsObjects = true;
+    t.objects = {"metadata"};
     t.options = {"max_shard_size"};
     return t;
   }();

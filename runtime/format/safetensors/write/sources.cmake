@@ -1,3 +1,2 @@
 list(APPEND RECAST_FORMAT_SOURCES
-     safetensors/write/SafetensorsWriter.cpp
-     safetensors/write/ShardSize.cpp)
+     safetensors/write/SafetensorsWriter.cpp)

@@ -1,5 +1,7 @@
 #include "runtime/format/torch/read/InventoryBuilder.h"
 
+#include "runtime/format/torch/read/ViewLayout.h"
+
 namespace recast::format::torch {
 
 uint32_t InventoryBuilder::file(const std::string &path, const io::FileInfo &info) {
@@ -10,14 +12,8 @@ uint32_t InventoryBuilder::file(const std::string &path, const io::FileInfo &inf
 }
 
 uint32_t InventoryBuilder::layout(const layout::Layout &layout) {
-  // Layouts have no order of their own; their few parts do.
-  std::string key;
-  for (size_t i = 0; i < layout.mesh.axes.size(); ++i)
-    key += layout.mesh.axes[i] + "=" + std::to_string(layout.mesh.sizes[i]) + ";";
-  for (const layout::Step &step : layout.steps)
-    if (const auto *flat = std::get_if<layout::Flat>(&step))
-      key += flat->by + (flat->scope == layout::FlatScope::PerGroup ? "/group;" : "/param;");
-  auto [found, isNew] = layouts_.emplace(key, static_cast<uint32_t>(inventory_.layouts.size()));
+  auto [found, isNew] =
+      layouts_.emplace(layout.str(), static_cast<uint32_t>(inventory_.layouts.size()));
   if (isNew)
     inventory_.layouts.push_back(layout);
   return found->second;
@@ -31,7 +27,7 @@ Extent InventoryBuilder::extent(uint32_t file, const TorchFile &from, const plan
   // No checksum of its own where torch was told not to compute any: the field is then 0.
   if (elements > 0 && member->crc32 != 0)
     records_[{file, member->offset}] = {file, member->offset, member->size, member->crc32};
-  return {file, member->offset + static_cast<uint64_t>(ref.offset) * byteWidth(ref.dtype),
+  return {file, member->offset + static_cast<uint64_t>(ref.offset) * bitWidth(ref.dtype) / 8,
           elements};
 }
 
@@ -40,24 +36,49 @@ uint32_t InventoryBuilder::store(DType dtype, std::vector<Extent> extents) {
   return static_cast<uint32_t>(inventory_.stores.size() - 1);
 }
 
-void InventoryBuilder::wholeTensor(uint32_t file, const TorchFile &from, const plan::TensorRef &ref,
-                                   std::string name, std::string role) {
+Extent InventoryBuilder::storageExtent(uint32_t file, const TorchFile &from,
+                                       const plan::TensorRef &ref) {
   plan::TensorRef all = ref;
   all.offset = 0;
   all.shape = {ref.storageElements};
   all.strides = {1};
-  auto [found, isNew] = storages_.try_emplace({file, ref.storage, ref.dtype}, 0);
-  if (isNew)
-    found->second = store(ref.dtype, {extent(file, from, all)});
+  return extent(file, from, all);
+}
+
+void InventoryBuilder::addTensor(const plan::TensorRef &ref, std::string name, std::string role,
+                                 uint32_t layout, uint32_t store) {
   Tensor tensor;
   tensor.name = std::move(name);
   tensor.role = std::move(role);
   tensor.dtype = ref.dtype;
   tensor.shape = ref.shape;
-  tensor.layout = wholeLayout();
-  tensor.store = found->second;
+  tensor.layout = layout;
+  tensor.store = store;
   tensor.start = ref.offset;
   inventory_.tensors.push_back(std::move(tensor));
+}
+
+void InventoryBuilder::wholeTensor(uint32_t file, const TorchFile &from, const plan::TensorRef &ref,
+                                   std::string name, std::string role) {
+  auto [found, isNew] = storages_.try_emplace({file, ref.storage, ref.dtype, 1}, 0);
+  if (isNew)
+    found->second = store(ref.dtype, {storageExtent(file, from, ref)});
+  addTensor(ref, std::move(name), std::move(role), wholeLayout(), found->second);
+}
+
+Status InventoryBuilder::view(uint32_t file, const TorchFile &from, const plan::TensorRef &ref,
+                              std::string name, std::string role) {
+  if (isContiguous(ref)) {
+    wholeTensor(file, from, ref, std::move(name), std::move(role));
+    return {};
+  }
+  RECAST_ASSIGN(layout::Layout lies, viewLayout(ref.shape, ref.strides));
+  auto ranks = static_cast<size_t>(lies.mesh.rankCount());
+  auto [found, isNew] = storages_.try_emplace({file, ref.storage, ref.dtype, ranks}, 0);
+  if (isNew)
+    found->second = store(ref.dtype, std::vector<Extent>(ranks, storageExtent(file, from, ref)));
+  addTensor(ref, std::move(name), std::move(role), layout(lies), found->second);
+  return {};
 }
 
 void InventoryBuilder::foreign(const std::set<std::string> &globals) {

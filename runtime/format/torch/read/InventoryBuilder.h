@@ -26,6 +26,9 @@ public:
   /// Adds a tensor that lies whole and contiguous in one file, sharing one store per storage.
   void wholeTensor(uint32_t file, const TorchFile &from, const plan::TensorRef &ref,
                    std::string name, std::string role);
+  /// The same for any view: transposed, narrowed, broadcast. Fails where no layout says it.
+  Status view(uint32_t file, const TorchFile &from, const plan::TensorRef &ref, std::string name,
+              std::string role);
 
   void problem(Error error) { inventory_.problems.push_back({std::move(error)}); }
   void note(std::string text) { inventory_.notes.push_back(std::move(text)); }
@@ -35,10 +38,15 @@ public:
   void finish();
 
 private:
+  Extent storageExtent(uint32_t file, const TorchFile &from, const plan::TensorRef &ref);
+  void addTensor(const plan::TensorRef &ref, std::string name, std::string role, uint32_t layout,
+                 uint32_t store);
+
   Inventory &inventory_;
   std::map<std::string, uint32_t> files_;
   std::map<std::string, uint32_t> layouts_;
-  std::map<std::tuple<uint32_t, std::string, DType>, uint32_t> storages_;
+  /// (file, storage, dtype, ranks of the layout) -> store.
+  std::map<std::tuple<uint32_t, std::string, DType, size_t>, uint32_t> storages_;
   std::map<std::pair<uint32_t, uint64_t>, Record> records_;
   std::set<std::string> foreign_;
 };

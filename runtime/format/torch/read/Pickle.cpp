@@ -49,7 +49,19 @@ std::string toDecimal(std::string_view bytes) {
 } // namespace
 
 Result<Pickle> readPickle(std::string_view bytes, PickleBudget &budget) {
-  return PickleMachine(bytes, budget).run();
+  PickleMachine machine(bytes, budget);
+  RECAST_ASSIGN(Pickle out, machine.run());
+  if (machine.length() != bytes.size())
+    return badInput(fmt::format("damaged or hostile pickle: bytes follow its end (byte {} of {})",
+                                machine.length(), bytes.size()));
+  return out;
+}
+
+Result<Pickle> readPickleAt(std::string_view bytes, size_t &consumed, PickleBudget &budget) {
+  PickleMachine machine(bytes, budget);
+  auto out = machine.run();
+  consumed = machine.isCutOff() ? bytes.size() + 1 : machine.length();
+  return out;
 }
 
 tl::unexpected<Error> PickleMachine::bad(std::string_view what) const {
@@ -58,9 +70,6 @@ tl::unexpected<Error> PickleMachine::bad(std::string_view what) const {
 }
 
 Result<Pickle> PickleMachine::run() {
-  if (bytes_.size() > budget_.bytes)
-    return bad("the files of this checkpoint hold too many bytes of pickle together");
-  budget_.bytes -= bytes_.size();
   RECAST_ASSIGN(none_, make(Kind::None));
   RECAST_ASSIGN(false_, make(Kind::Bool));
   RECAST_ASSIGN(true_, make(Kind::Bool));
@@ -76,8 +85,9 @@ Result<Pickle> PickleMachine::run() {
       break;
     RECAST_TRY(step(static_cast<uint8_t>(opcode[0])));
   }
-  if (at_ != bytes_.size())
-    return bad("bytes follow its end");
+  if (at_ > budget_.bytes)
+    return bad("the files of this checkpoint hold too many bytes of pickle together");
+  budget_.bytes -= at_;
   if (!marks_.empty() || stack_.size() != 1)
     return bad("it does not end with one object");
   RECAST_ASSIGN(out_.root, tree_.build(stack_[0], budget_));
@@ -85,8 +95,10 @@ Result<Pickle> PickleMachine::run() {
 }
 
 Result<std::string_view> PickleMachine::take(uint64_t size) {
-  if (!rangeInside(at_, size, bytes_.size()))
+  if (!rangeInside(at_, size, bytes_.size())) {
+    cutOff_ = true;
     return bad("it ends in the middle of an opcode");
+  }
   std::string_view out = bytes_.substr(at_, size);
   at_ += size;
   return out;
@@ -102,8 +114,10 @@ Result<uint64_t> PickleMachine::number(int size) {
 
 Result<std::string_view> PickleMachine::line() {
   size_t end = bytes_.find('\n', at_);
-  if (end == std::string_view::npos)
+  if (end == std::string_view::npos) {
+    cutOff_ = true;
     return bad("it ends in the middle of a name");
+  }
   std::string_view out = bytes_.substr(at_, end - at_);
   at_ = end + 1;
   return out;

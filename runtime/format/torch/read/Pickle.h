@@ -40,4 +40,8 @@ struct Pickle {
 /// dict are unique.
 Result<Pickle> readPickle(std::string_view bytes, PickleBudget &budget);
 
+/// The same for a pickle at the beginning of `bytes`, which something else follows. `consumed`: its
+/// length; where `bytes` end before it does, larger than `bytes.size()` (and an error is returned).
+Result<Pickle> readPickleAt(std::string_view bytes, size_t &consumed, PickleBudget &budget);
+
 } // namespace recast::format::torch

@@ -4,6 +4,7 @@
 #include "runtime/format/torch/read/KnownGlobals.h"
 #include "runtime/format/torch/read/PickleMachine.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace recast::format::torch {
@@ -40,6 +41,8 @@ Result<NodeId> PickleMachine::interpret(NodeId callee, NodeId argumentTuple) {
   const std::vector<NodeId> arguments = node(argumentTuple).children;
   std::string_view module = node(node(callee).first).text, name = node(callee).text;
   if (module == "torch._utils") {
+    if (name == "_rebuild_tensor")
+      return rebuildPlainTensor(arguments);
     if (name == "_rebuild_tensor_v2")
       return rebuildTensor(arguments, /*explicitType=*/false);
     if (name == "_rebuild_tensor_v3")
@@ -109,7 +112,14 @@ Status PickleMachine::persistentId() {
   RECAST_ASSIGN(NodeId id, pop());
   const Node tuple = node(id);
   auto is = [&](size_t i, Kind kind) { return node(tuple.children[i]).kind == kind; };
-  if (tuple.kind != Kind::Tuple || tuple.children.size() != 5 || !is(0, Kind::String) ||
+  if (tuple.kind == Kind::Tuple && !tuple.children.empty() && is(0, Kind::String) &&
+      node(tuple.children[0]).text == "module")
+    return bad("a whole nn.Module, whose class only its program knows; save its state_dict() "
+               "instead");
+  // The old format adds a sixth item: a view of another storage, which no torch since 0.4 writes.
+  size_t count = tuple.children.size();
+  bool isOld = tuple.kind == Kind::Tuple && count == 6 && is(5, Kind::None);
+  if (tuple.kind != Kind::Tuple || (count != 5 && !isOld) || !is(0, Kind::String) ||
       node(tuple.children[0]).text != "storage" || !is(1, Kind::Global) || !is(2, Kind::String) ||
       !is(3, Kind::String) || !is(4, Kind::Int))
     return bad("a persistent id that is not a storage of torch");
@@ -158,22 +168,61 @@ Result<NodeId> PickleMachine::rebuildTensor(const std::vector<NodeId> &arguments
       return kNoNode;
     dtype = dtypeFromTorch(type.text);
   }
-  if (!dtype || byteWidth(*dtype) == 0)
+  if (!dtype)
     return kNoNode;
+  return viewOf(arguments, *dtype, untyped, node(arguments[4]).integer != 0);
+}
+
+/// (storage, offset, size, stride): torch before 0.4.
+Result<NodeId> PickleMachine::rebuildPlainTensor(const std::vector<NodeId> &arguments) {
+  if (arguments.size() != 4 || !node(arguments[0]).isStorage ||
+      node(arguments[1]).kind != Kind::Int)
+    return kNoNode;
+  const StorageNode &storage = tree_.storages[node(arguments[0]).index];
+  auto dtype = storageDType(storage.module, storage.name);
+  return dtype ? viewOf(arguments, *dtype, /*untyped=*/false, /*requiresGrad=*/false)
+               : Result<NodeId>(kNoNode);
+}
+
+/// (storage, offset, size, stride, ...), all of the right kind.
+Result<NodeId> PickleMachine::viewOf(const std::vector<NodeId> &arguments, DType dtype,
+                                     bool untyped, bool requiresGrad) {
+  const StorageNode &storage = tree_.storages[node(arguments[0]).index];
   auto shape = intTuple(arguments[2]), strides = intTuple(arguments[3]);
   if (!shape || !strides || shape->size() != strides->size())
     return bad("a tensor with a malformed size");
 
   plan::TensorRef ref;
-  ref.dtype = *dtype;
+  ref.dtype = dtype;
   ref.storage = storage.key;
   ref.location = storage.location;
-  ref.storageElements = untyped ? storage.elements / byteWidth(*dtype) : storage.elements;
+  ref.storageElements =
+      untyped ? storage.elements / std::max(byteWidth(dtype), 1u) : storage.elements;
   ref.offset = node(arguments[1]).integer;
   ref.shape = std::move(*shape);
   ref.strides = std::move(*strides);
-  ref.requiresGrad = node(arguments[4]).integer != 0;
+  ref.requiresGrad = requiresGrad;
+  if (byteWidth(dtype) == 0 && !unpackPairs(ref))
+    return kNoNode;
   return makeTensor(std::move(ref));
+}
+
+/// torch counts a byte with two values as one element; we count values. False for views that take
+/// the two apart, and for those without a dimension along which they lie.
+bool PickleMachine::unpackPairs(plan::TensorRef &ref) {
+  if (ref.shape.empty() || (ref.shape.back() > 1 && ref.strides.back() != 1))
+    return false;
+  std::vector<int64_t *> numbers = {&ref.storageElements, &ref.offset, &ref.shape.back()};
+  for (size_t i = 0; i + 1 < ref.strides.size(); ++i)
+    numbers.push_back(&ref.strides[i]);
+  for (int64_t *number : numbers) {
+    auto twice = checkedMul<int64_t>(*number, 2);
+    if (!twice)
+      return false;
+    *number = *twice;
+  }
+  ref.strides.back() = 1;
+  return true;
 }
 
 Result<NodeId> PickleMachine::makeTensor(plan::TensorRef ref) {

@@ -11,7 +11,11 @@ namespace recast::format::torch {
 class PickleMachine {
 public:
   PickleMachine(std::string_view bytes, PickleBudget &budget) : bytes_(bytes), budget_(budget) {}
+  /// Runs to the end of the pickle; `length` tells where that is.
   Result<Pickle> run();
+  size_t length() const { return at_; }
+  /// The input ended before the pickle did.
+  bool isCutOff() const { return cutOff_; }
 
 private:
   using Kind = plan::Object::Kind;
@@ -52,6 +56,10 @@ private:
   Result<NodeId> latin1Bytes(const std::vector<NodeId> &arguments);
   Result<NodeId> orderedDict(const std::vector<NodeId> &arguments);
   Result<NodeId> rebuildTensor(const std::vector<NodeId> &arguments, bool explicitType);
+  Result<NodeId> rebuildPlainTensor(const std::vector<NodeId> &arguments);
+  Result<NodeId> viewOf(const std::vector<NodeId> &arguments, DType dtype, bool untyped,
+                        bool requiresGrad);
+  static bool unpackPairs(plan::TensorRef &ref);
   Result<NodeId> rebuildParameter(const std::vector<NodeId> &arguments);
   Result<NodeId> rebuildFromType(const std::vector<NodeId> &arguments);
   Result<NodeId> makeTensor(plan::TensorRef ref);
@@ -60,6 +68,7 @@ private:
 
   std::string_view bytes_;
   size_t at_ = 0, opcodeAt_ = 0;
+  bool cutOff_ = false;
   PickleBudget &budget_;
   PickleTree tree_;
   std::deque<std::string> texts_; ///< Texts that are not in the pickle as such.

@@ -180,8 +180,10 @@ Status PickleMachine::stepProtocol4(uint8_t opcode) {
     return put(memo_.size());
   case 0x95: {
     RECAST_ASSIGN(uint64_t size, number(8));
-    if (size > bytes_.size() - at_)
+    if (size > bytes_.size() - at_) {
+      cutOff_ = true;
       return bad("a frame reaches beyond its end");
+    }
     return {};
   }
   default:

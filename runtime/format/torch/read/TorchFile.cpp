@@ -3,6 +3,7 @@
 #include "runtime/base/Checked.h"
 #include "runtime/format/Printable.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
 #include <libdeflate.h>
@@ -61,51 +62,71 @@ bool isContiguous(const TensorRef &ref) {
 Result<TorchFile> TorchFile::open(const std::string &path, PickleBudget &budget) {
   RECAST_ASSIGN(io::File file, io::File::open(path));
   TorchFile out(path, file.info());
-  RECAST_ASSIGN(out.directory_, ZipDirectory::read(file));
+  RECAST_ASSIGN(std::string head, file.read(0, std::min<uint64_t>(file.size(), 512)));
+  if (isTar(head))
+    return fail(Error(Code::BadInput, "a tar archive, the form of torch before 0.4, which Recast "
+                                      "does not read")
+                    .file(path)
+                    .hint("Load it with torch.load(..., weights_only=False) and save it again."));
+  if (!isTorchStream(head)) {
+    RECAST_TRY(out.readArchive(file, budget));
+    return out;
+  }
+  RECAST_ASSIGN(StreamFile stream, readTorchStream(file, budget));
+  out.stream_ = std::move(stream.storages);
+  out.root_ = std::move(stream.pickle.root);
+  out.foreignGlobals_ = std::move(stream.pickle.foreignGlobals);
+  return out;
+}
+
+Status TorchFile::readArchive(const io::File &file, PickleBudget &budget) {
+  RECAST_ASSIGN(directory_, ZipDirectory::read(file));
 
   // The archive's folder is named after the file it was saved to: find it by its one pickle.
   const ZipMember *data = nullptr;
-  for (const ZipMember &member : out.directory_.members()) {
+  for (const ZipMember &member : directory_.members()) {
+    if (member.name.ends_with("/constants.pkl"))
+      return fail(Error(Code::BadInput, "a TorchScript archive: a program with its weights, not a "
+                                        "checkpoint")
+                      .file(path_)
+                      .hint("Save its weights alone: torch.save(torch.jit.load(PATH)"
+                            ".state_dict(), NEW_PATH)."));
     if (!member.name.ends_with("/data.pkl"))
       continue;
     if (data)
-      return fail(Error(Code::BadInput, "a zip file with two data.pkl").file(path));
+      return fail(Error(Code::BadInput, "a zip file with two data.pkl").file(path_));
     data = &member;
   }
-  if (!data) {
-    bool script = out.directory_.find("constants.pkl") != nullptr;
-    return fail(Error(Code::BadInput, script ? "a TorchScript archive, not a checkpoint"
-                                             : "a zip file without data.pkl: torch.save did not "
-                                               "write it")
-                    .file(path));
-  }
+  if (!data)
+    return fail(Error(Code::BadInput, "a zip file without data.pkl: torch.save did not write it")
+                    .file(path_));
   std::string prefix = data->name.substr(0, data->name.size() - std::strlen("data.pkl"));
-  out.dataPrefix_ = prefix + "data/";
-  RECAST_TRY(out.checkByteOrder(file, prefix));
+  dataPrefix_ = prefix + "data/";
+  RECAST_TRY(checkByteOrder(file, prefix));
 
   RECAST_ASSIGN(std::string bytes, readMember(file, *data, kMaxPickle));
   auto pickle = readPickle(bytes, budget);
   if (!pickle)
     return fail(
-        std::move(pickle).error().file(path).bytes(data->offset, data->offset + data->size));
+        std::move(pickle).error().file(path_).bytes(data->offset, data->offset + data->size));
   for (const auto &[key, size] : pickle->storages) {
-    const ZipMember *member = out.storage(key);
+    const ZipMember *member = storage(key);
     if (!member)
       return fail(Error(Code::BadInput,
                         fmt::format("tensors refer to the record 'data/{}', which the file does "
                                     "not hold",
                                     printable(key)))
-                      .file(path));
+                      .file(path_));
     if (member->size != size)
       return fail(Error(Code::BadInput,
                         fmt::format("the record 'data/{}' holds {} bytes, its tensors say {}",
                                     printable(key), member->size, size))
-                      .file(path)
+                      .file(path_)
                       .bytes(member->offset, member->offset + member->size));
   }
-  out.root_ = std::move(pickle->root);
-  out.foreignGlobals_ = std::move(pickle->foreignGlobals);
-  return out;
+  root_ = std::move(pickle->root);
+  foreignGlobals_ = std::move(pickle->foreignGlobals);
+  return {};
 }
 
 Status TorchFile::checkByteOrder(const io::File &file, const std::string &prefix) const {
@@ -124,6 +145,10 @@ Status TorchFile::checkByteOrder(const io::File &file, const std::string &prefix
 }
 
 const ZipMember *TorchFile::storage(std::string_view key) const {
+  if (!stream_.empty()) {
+    auto found = stream_.find(key);
+    return found == stream_.end() ? nullptr : &found->second;
+  }
   return directory_.find(dataPrefix_ + std::string(key));
 }
 
@@ -131,6 +156,9 @@ Result<std::string> TorchFile::elements(const TensorRef &ref, uint64_t limit) co
   uint64_t width = byteWidth(ref.dtype);
   uint64_t count = static_cast<uint64_t>(elementsOf(ref));
   const ZipMember *member = storage(ref.storage);
+  if (width == 0)
+    return badInput(
+        fmt::format("a tensor of {} cannot be read element by element", name(ref.dtype)));
   if (!member || count > limit / width)
     return internal("a tensor is read that is too large or not in this file");
   std::string out(count * width, '\0');
@@ -161,7 +189,7 @@ Result<ObjectPtr> TorchFile::detached(const ObjectPtr &object, uint64_t &budget)
     const TensorRef &ref = *object->tensor;
     uint64_t width = byteWidth(ref.dtype);
     uint64_t count = static_cast<uint64_t>(elementsOf(ref));
-    if (count > kMaxDetachedTensor / width || count * width > budget)
+    if (width == 0 || count > kMaxDetachedTensor / width || count * width > budget)
       return object;
     budget -= count * width;
     TensorRef copy = ref;

@@ -2,14 +2,16 @@
 #pragma once
 
 #include "runtime/format/torch/read/Pickle.h"
+#include "runtime/format/torch/read/StreamFile.h"
 #include "runtime/format/torch/read/ZipDirectory.h"
 
 namespace recast::format::torch {
 
 class TorchFile {
 public:
-  /// Reads the directory and the pickle (whose checksum is verified), no tensor data. Every storage
-  /// that a tensor refers to is known to lie in the file with the declared size.
+  /// Reads the directory and the pickle (whose checksum is verified), no tensor data; of an archive
+  /// or of the older stream. Every storage that a tensor refers to is known to lie in the file with
+  /// the declared size.
   static Result<TorchFile> open(const std::string &path, PickleBudget &budget);
 
   const std::string &path() const { return path_; }
@@ -32,12 +34,14 @@ public:
 
 private:
   TorchFile(std::string path, io::FileInfo info) : path_(std::move(path)), info_(info) {}
+  Status readArchive(const io::File &file, PickleBudget &budget);
   Status checkByteOrder(const io::File &file, const std::string &prefix) const;
 
   std::string path_;
   io::FileInfo info_;
   ZipDirectory directory_;
-  std::string dataPrefix_; ///< "archive/data/"
+  std::string dataPrefix_;                               ///< "archive/data/"
+  std::map<std::string, ZipMember, std::less<>> stream_; ///< Storages of a stream, no archive.
   plan::ObjectPtr root_;
   std::set<std::string> foreignGlobals_;
 };

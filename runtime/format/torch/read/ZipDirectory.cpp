@@ -72,17 +72,6 @@ private:
     RECAST_ASSIGN(std::string head, file_.read(0, std::min<uint64_t>(size, 512)));
     if (head.size() >= 4 && Record{head}.u32(0) == kLocalMagic)
       return {};
-    // torch.save before 1.6, and DeepSpeed with checkpoint_serialization = false.
-    constexpr std::string_view kLegacy("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.",
-                                       15);
-    if (head.starts_with(kLegacy))
-      return fail(Error(Code::BadInput, "this is the old torch format (one pickled stream, not a "
-                                        "zip file), which Recast does not read")
-                      .file(file_.path())
-                      .bytes(0, kLegacy.size())
-                      .hint("Load it with torch and save it again with torch.save; a DeepSpeed run "
-                            "writes the zip form when checkpoint.checkpoint_serialization is "
-                            "true."));
     if (std::string_view("PK\3\4").starts_with(std::string_view(head).substr(0, 4)))
       return truncated();
     return fail(Error(Code::BadInput, "this is not a file that torch.save wrote (no zip header)")
@@ -194,6 +183,13 @@ private:
     std::string shown = printable(member.name);
     if (entry.u16(8) & 1)
       return damaged(file_, fmt::format("'{}' is encrypted", shown), begin, begin + size);
+    if (entry.u16(10) == 8 && member.name.find("/code/") != std::string::npos)
+      return fail(Error(Code::BadInput, "a TorchScript archive: a program with its weights, not a "
+                                        "checkpoint")
+                      .file(file_.path())
+                      .bytes(begin, begin + size)
+                      .hint("Save its weights alone: torch.save(torch.jit.load(PATH)"
+                            ".state_dict(), NEW_PATH)."));
     if (entry.u16(10) == 8)
       return fail(Error(Code::BadInput,
                         fmt::format("'{}' is compressed (DEFLATE); torch.save stores its records "

@@ -311,14 +311,22 @@ private:
   Status tensor(const plan::TensorRef &ref) {
     auto elements = elementCount(ref.shape);
     std::string_view torchName = info(ref.dtype).torch;
-    if (torchName.empty() || byteWidth(ref.dtype) == 0)
+    if (torchName.empty())
       return badInput(fmt::format("torch has no dtype for {}", name(ref.dtype)));
+    // torch counts a byte with two values as one element.
+    std::vector<int64_t> shape = ref.shape;
+    if (byteWidth(ref.dtype) == 0) {
+      if (shape.empty() || shape.back() % 2)
+        return badInput(fmt::format("the last dimension of a tensor of {} is not even, as torch "
+                                    "needs it",
+                                    name(ref.dtype)));
+      shape.back() /= 2;
+    }
     if (!elements)
       return badInput("a tensor's shape does not fit 64 bits");
     std::string_view legacy = storageClass(ref.dtype);
-    auto storageElements = legacy.empty() ? checkedMul<int64_t>(*elements, byteWidth(ref.dtype))
-                                          : std::optional<int64_t>(*elements);
-    if (!storageElements)
+    auto bits = checkedMul<int64_t>(*elements, bitWidth(ref.dtype));
+    if (!bits)
       return badInput("a tensor's size in bytes does not fit 64 bits");
     RECAST_ASSIGN(std::string key, storageKey_(ref));
 
@@ -333,11 +341,11 @@ private:
       global("torch", legacy);
     RECAST_TRY(text(key));
     RECAST_TRY(text("cpu"));
-    integer(*storageElements);
+    integer(legacy.empty() ? *bits / 8 : *elements);
     out_ += "tQK";
     out_ += '\0';
-    sizes(ref.shape);
-    sizes(rowMajorStrides(ref.shape));
+    sizes(shape);
+    sizes(rowMajorStrides(shape));
     out_ += ref.requiresGrad && !ref.parameter ? '\x88' : '\x89';
     emptyOrdered();
     if (legacy.empty())

@@ -19,14 +19,18 @@ struct Storage {
 Result<ArchiveImage> torchFile(const plan::Object &root, const TensorSlots &slots,
                                const EmitOptions &options) {
   std::vector<Storage> storages;
+  std::map<uint32_t, std::string> keyOf; ///< Slot -> key: tied tensors share a storage.
   auto storageKey = [&](const plan::TensorRef &ref) -> Result<std::string> {
     auto elements = elementCount(ref.shape);
-    auto bytes = elements ? checkedMul<int64_t>(*elements, byteWidth(ref.dtype)) : std::nullopt;
+    auto bits = elements ? checkedMul<int64_t>(*elements, bitWidth(ref.dtype)) : std::nullopt;
     // Half of 64 bits: offsets behind the largest tensor must still fit.
-    if (!bytes || *bytes > (int64_t{1} << 62))
+    if (!bits || *bits / 8 > (int64_t{1} << 62))
       return badInput("a tensor's size in bytes does not fit 64 bits");
-    Storage storage{static_cast<uint64_t>(*bytes), &ref};
+    Storage storage{static_cast<uint64_t>(*bits / 8), &ref};
     if (auto slot = slots.find(ref.storage); slot != slots.end()) {
+      auto [known, isNew] = keyOf.try_emplace(slot->second, std::to_string(storages.size()));
+      if (!isNew)
+        return known->second;
       storage.isSlot = true;
       storage.slot = slot->second;
     } else if (ref.literal.size() != storage.bytes) {

@@ -10,6 +10,7 @@
 namespace recast::format::torch {
 
 /// Tensors of the tree whose bytes come later: TensorRef::storage -> index of the target tensor.
+/// Two that name one storage share it, as tied parameters do.
 using TensorSlots = std::map<std::string, uint32_t>;
 
 /// The archive of `root`: storages are numbered in the order in which the pickle meets them. A

@@ -1,4 +1,5 @@
-// The index of a sharded model (`model.safetensors.index.json`, Hugging Face).
+// The index of a sharded model (`model.safetensors.index.json`, `pytorch_model.bin.index.json`;
+// Hugging Face).
 #pragma once
 
 #include "runtime/base/Status.h"
@@ -10,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace recast::format::safetensors {
+namespace recast::format {
 
 struct ShardIndex {
   /// (tensor, file) in the order of the index; names are unique. Files are relative paths without
@@ -26,4 +27,4 @@ Result<ShardIndex> parseShardIndex(std::string_view json);
 /// complete sets: the name of the first missing one, or nothing.
 std::optional<std::string> missingShard(const std::vector<std::string> &names);
 
-} // namespace recast::format::safetensors
+} // namespace recast::format

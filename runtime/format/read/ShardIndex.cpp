@@ -1,6 +1,6 @@
-#include "runtime/format/safetensors/read/ShardIndex.h"
+#include "runtime/format/read/ShardIndex.h"
 
-#include "runtime/format/safetensors/read/StrictJson.h"
+#include "runtime/format/read/StrictJson.h"
 #include "runtime/io/Directory.h"
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 #include <set>
 #include <unordered_set>
 
-namespace recast::format::safetensors {
+namespace recast::format {
 namespace {
 
 /// `{"metadata": anything, "weight_map": {string: string}}`; other keys are skipped.
@@ -124,9 +124,9 @@ Result<ShardIndex> parseShardIndex(std::string_view json) {
   ShardIndex index;
   IndexJson parser(index);
   if (auto parsed = parser.parse(json); !parsed)
-    return badInput(fmt::format("bad safetensors index: {}", parsed.error().message()));
+    return badInput(fmt::format("bad shard index: {}", parsed.error().message()));
   if (!parser.hasMap())
-    return badInput("bad safetensors index: it has no weight_map");
+    return badInput("bad shard index: it has no weight_map");
   return index;
 }
 
@@ -153,4 +153,4 @@ std::optional<std::string> missingShard(const std::vector<std::string> &names) {
   return std::nullopt;
 }
 
-} // namespace recast::format::safetensors
+} // namespace recast::format

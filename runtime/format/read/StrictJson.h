@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace recast::format::safetensors {
+namespace recast::format {
 
 /// Handlers return false after `refuse`. What a subclass does not expect is refused.
 class StrictJson : public nlohmann::json_sax<nlohmann::json> {
@@ -60,4 +60,4 @@ private:
   std::optional<std::string> error_;
 };
 
-} // namespace recast::format::safetensors
+} // namespace recast::format

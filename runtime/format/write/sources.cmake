@@ -1,0 +1,1 @@
+list(APPEND RECAST_FORMAT_SOURCES write/Shards.cpp)
