@@ -20,7 +20,7 @@ def truth_of(case):
 
 def bits(tensor):
     """The tensor's bytes, for comparisons that know nothing of NaN or -0."""
-    return tensor.detach().contiguous().view(torch.uint8).flatten() if tensor.dim() else tensor.reshape(1).view(torch.uint8)
+    return tensor.detach().clone(memory_format=torch.contiguous_format).view(torch.uint8).flatten() if tensor.dim() else tensor.reshape(1).view(torch.uint8)
 
 
 def assert_same_bits(actual, expected, what):

@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Golden{"source run = safetensor(\"x\") as same",
                "job.ucl:1:14: unknown format `safetensor`; did you mean `safetensors`?; this "
-               "version has `deepspeed`, `deepspeed_universal` and `safetensors`\n"
+               "version has `deepspeed`, `deepspeed_universal`, `safetensors` and `torch`\n"
                "  1 | source run = safetensor(\"x\") as same\n"
                "    |              ^~~~~~~~~~"},
         Golden{"source a = safetensors(\"x\") as same\n"
@@ -105,7 +105,7 @@ TEST(Check, Endpoints) {
   auto about = [](std::string_view text) { return first(findings(std::string(text))); };
   EXPECT_EQ(about("source a = dcp(\"x\") as same"),
             "job.ucl:1:12: the format `dcp` is not part of this version, which has `deepspeed`, "
-            "`deepspeed_universal` and `safetensors`");
+            "`deepspeed_universal`, `safetensors` and `torch`");
   EXPECT_EQ(about("source a = safetensors() as same"),
             "job.ucl:1:12: an endpoint needs a path, as in `safetensors(\"export\")`");
   EXPECT_EQ(about("let src = \"x\" source a = safetensors(srcc) as same"),

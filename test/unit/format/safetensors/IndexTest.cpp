@@ -1,10 +1,10 @@
-#include "runtime/format/safetensors/read/ShardIndex.h"
+#include "runtime/format/read/ShardIndex.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 using namespace recast;
-using namespace recast::format::safetensors;
+using namespace recast::format;
 using ::testing::HasSubstr;
 
 namespace {

@@ -1,5 +1,5 @@
 #include "runtime/format/safetensors/read/SafetensorsHeader.h"
-#include "runtime/format/safetensors/write/ShardSize.h"
+#include "runtime/format/write/Shards.h"
 #include "test/unit/format/write/Materialize.h"
 
 #include <gmock/gmock.h>

@@ -12,10 +12,12 @@ TEST(Targets, TraitsByName) {
     ASSERT_NE(targetTraits(name), nullptr);
     EXPECT_EQ(targetTraits(name)->format, name);
   }
-  EXPECT_THAT(targetFormats(), ::testing::ElementsAre("deepspeed_universal", "safetensors"));
+  EXPECT_THAT(targetFormats(),
+              ::testing::ElementsAre("deepspeed_universal", "safetensors", "torch"));
   EXPECT_EQ(targetTraits("gguf"), nullptr);
   EXPECT_TRUE(targetTraits("deepspeed_universal")->holdsObjects);
-  EXPECT_FALSE(targetTraits("safetensors")->holdsObjects);
+  EXPECT_TRUE(holdsObject(*targetTraits("safetensors"), "metadata"));
+  EXPECT_FALSE(holdsObject(*targetTraits("safetensors"), "optimizer"));
 }
 
 TEST(Targets, MisspeltNamesGetASuggestion) {
