@@ -167,10 +167,17 @@ void Checker::checkModels() {
       checkView(view);
 }
 
-bool Checker::isDeferred(const Expr &expr) {
+bool Checker::isDeferred(const Expr &expr, unsigned depth) const {
+  if (depth > 64)
+    return false; // A let that leads back to itself; `constant` says so.
   if (expr.kind == Expr::Kind::Call || expr.kind == Expr::Kind::Member)
     return true;
-  auto deferred = [](const ExprPtr &inner) { return inner && isDeferred(*inner); };
+  if (expr.kind == Expr::Kind::Name) { // A chain of names; sums of lets could double at each step.
+    const ExprPtr *value = spec_.let(expr.text);
+    return value && *value && (*value)->kind != Expr::Kind::Binary &&
+           (*value)->kind != Expr::Kind::Tuple && isDeferred(**value, depth + 1);
+  }
+  auto deferred = [&](const ExprPtr &inner) { return inner && isDeferred(*inner, depth + 1); };
   return std::any_of(expr.operands.begin(), expr.operands.end(), deferred) ||
          std::any_of(expr.args.begin(), expr.args.end(),
                      [&](const Arg &arg) { return deferred(arg.value); });

@@ -64,7 +64,8 @@ private:
   const Model *modelOf(const ExprPtr &expr, Location at, unsigned depth = 0);
   /// A value that is known when a job is bound: calls of `config` and of models are let through.
   void checkDeferred(const ExprPtr &expr, Location at, unsigned depth = 0);
-  static bool isDeferred(const Expr &expr);
+  /// Whether it calls something, itself or through the `let` that it names.
+  bool isDeferred(const Expr &expr, unsigned depth = 0) const;
   void checkPad(const Endpoint &endpoint, const PadStep &pad, Location loc);
   std::vector<std::string> letNames() const;
   std::vector<std::string> endpointNames(bool targets) const;

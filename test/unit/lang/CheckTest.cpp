@@ -348,5 +348,13 @@ TEST(Check, ListsOfEndlessLengthAreRefused) {
             "job.ucl: a spec has at most 1000 `let`s, sources and targets, and jobs");
 }
 
+TEST(Check, ALetMayNameAModelThatAnotherLetApplies) {
+  auto spec =
+      parseAndCheck("use \"std/llama.ucl\" let n = llama(config(\"c.json\")) let m = n "
+                    "source a = safetensors(\"a\") as hf(m) "
+                    "target b = safetensors(\"b\") as fused(n) convert a -> b { weight: keep }");
+  EXPECT_TRUE(spec) << spec.error().str();
+}
+
 } // namespace
 } // namespace recast::lang
