@@ -69,15 +69,7 @@ bool Ends::selects(const std::vector<std::string> &globs, const std::vector<ckpt
       return true;
   if (!model)
     return false;
-  uint32_t decl = model->tensors[model->byName.at(source.tensors[tensor].name)].decl;
-  for (ckpt::PathAttr path : paths) {
-    auto match = model->match(path, mlir::UnknownLoc::get(path.getContext()));
-    if (match)
-      for (const auto &pack : match->packs)
-        if (std::find(pack.begin(), pack.end(), decl) != pack.end())
-          return true;
-  }
-  return false;
+  return model->anyNames(paths, model->tensors[model->byName.at(source.tensors[tensor].name)].decl);
 }
 
 Result<Ends> bindEnds(mlir::ModuleOp module, const Job &job, format::Inventory source) {
@@ -90,7 +82,7 @@ Result<Ends> bindEnds(mlir::ModuleOp module, const Job &job, format::Inventory s
       ends.storedNames.push_back(tensor.name);
   } else {
     RECAST_ASSIGN(std::unique_ptr<BoundView> view, viewOf(module, job.source));
-    RECAST_ASSIGN(ends.source, logicalInventory(source, *view, job.source.loc, ends.leftOut));
+    RECAST_ASSIGN(ends.source, logicalInventory(source, *view, ends.leftOut));
     for (const format::Tensor &tensor : ends.source.tensors)
       ends.storedNames.push_back(
           view->stored[view->places[view->model.byName.at(tensor.name)].stored].name);

@@ -13,8 +13,8 @@ namespace {
 
 class Builder {
 public:
-  Builder(const format::Inventory &stored, const BoundView &view, mlir::Location loc)
-      : stored_(stored), view_(view), loc_(loc), out_(stored) {
+  Builder(const format::Inventory &stored, const BoundView &view)
+      : stored_(stored), view_(view), out_(stored) {
     out_.tensors.clear();
     out_.aliases.clear();
   }
@@ -192,7 +192,6 @@ private:
 
   const format::Inventory &stored_;
   const BoundView &view_;
-  mlir::Location loc_;
   format::Inventory out_;
   std::map<std::pair<uint32_t, std::string>, uint32_t> composed_;
 };
@@ -200,9 +199,8 @@ private:
 } // namespace
 
 Result<format::Inventory> logicalInventory(const format::Inventory &stored, const BoundView &view,
-                                           mlir::Location loc,
                                            std::vector<plan::LeftOut> &leftOut) {
-  return Builder(stored, view, loc).run(leftOut);
+  return Builder(stored, view).run(leftOut);
 }
 
 } // namespace recast::compiler

@@ -13,6 +13,6 @@ namespace recast::compiler {
 /// are dropped, since the view knows ties; parameter groups name logical tensors. Fails (BadInput,
 /// with the tensor and the way out) where files and view do not fit.
 Result<format::Inventory> logicalInventory(const format::Inventory &stored, const BoundView &view,
-                                           mlir::Location loc, std::vector<plan::LeftOut> &leftOut);
+                                           std::vector<plan::LeftOut> &leftOut);
 
 } // namespace recast::compiler

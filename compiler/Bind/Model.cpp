@@ -271,6 +271,15 @@ Result<PathMatch> BoundModel::match(ckpt::PathAttr path, mlir::Location loc) con
   return out;
 }
 
+bool BoundModel::anyNames(llvm::ArrayRef<ckpt::PathAttr> paths, uint32_t decl) const {
+  return llvm::any_of(paths, [&](ckpt::PathAttr path) {
+    auto found = match(path, mlir::UnknownLoc::get(path.getContext()));
+    return found && llvm::any_of(found->packs, [&](const std::vector<uint32_t> &pack) {
+             return llvm::is_contained(pack, decl);
+           });
+  });
+}
+
 Result<BoundModel> bindModel(mlir::ModuleOp module, ckpt::ModelOp op, mlir::Attribute application,
                              mlir::Location loc) {
   auto call = llvm::dyn_cast<ckpt::CallAttr>(application);

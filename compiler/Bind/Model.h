@@ -45,6 +45,8 @@ struct BoundModel {
 
   /// Fails at `loc` where the model has no such tensor.
   Result<PathMatch> match(ir::ckpt::PathAttr path, mlir::Location loc) const;
+  /// Whether one of the paths names the declaration.
+  bool anyNames(llvm::ArrayRef<ir::ckpt::PathAttr> paths, uint32_t decl) const;
 };
 
 /// Evaluates `application`, a call of the model with its arguments. Dimensions must be whole

@@ -12,8 +12,6 @@
 namespace recast::compiler {
 namespace {
 
-using namespace recast::ir;
-
 /// The value of an `init` as bits of `dtype`; nothing if it does not fit.
 std::optional<uint64_t> bitsOf(mlir::Attribute value, DType dtype) {
   auto whole = llvm::dyn_cast<mlir::IntegerAttr>(value);
@@ -50,11 +48,8 @@ public:
   }
 
 private:
-  struct Part {
-    bool filled = false;
-  };
   struct Stored {
-    std::vector<Part> parts;
+    std::vector<char> filled; ///< Per part.
     std::optional<DType> dtype;
   };
 
@@ -104,8 +99,8 @@ private:
                    fmt::format("{} has another shape in the model of '{}'", tensor.name, to_.name),
                    "Both ends need configurations that agree.");
       Stored &entry = cells_[{place.stored, cell.role}];
-      entry.parts.resize(stored.parts.size());
-      entry.parts[place.part].filled = true;
+      entry.filled.resize(stored.parts.size());
+      entry.filled[place.part] = 1;
       if (entry.dtype.value_or(dtype) != dtype)
         return bad(stored, fmt::format("its parts are {} and {}", name(*entry.dtype), name(dtype)),
                    "Cast them to one dtype.");
@@ -131,8 +126,8 @@ private:
   Status complete(uint32_t storedId, const std::string &role, const Stored &entry) {
     const StoredTensor &stored = view_.stored[storedId];
     const WrittenTensor &written = ends_.targets[target_].written(storedId);
-    for (uint32_t part = 0; part < entry.parts.size(); ++part) {
-      if (entry.parts[part].filled)
+    for (uint32_t part = 0; part < entry.filled.size(); ++part) {
+      if (entry.filled[part])
         continue;
       const LogicalTensor &logical = view_.model.tensors[stored.parts[part]];
       RECAST_ASSIGN(bool filled, init(storedId, part, role, *entry.dtype));
@@ -181,12 +176,7 @@ private:
     for (const std::string &glob : selection.globs)
       if (globMatches(glob, stored))
         return true;
-    for (ckpt::PathAttr path : selection.paths)
-      if (auto match = view_.model.match(path, to_.loc))
-        for (const auto &pack : match->packs)
-          if (std::find(pack.begin(), pack.end(), logical.decl) != pack.end())
-            return true;
-    return false;
+    return view_.model.anyNames(selection.paths, logical.decl);
   }
 
   /// Tensors of the target's model that the source has in no role.

@@ -20,14 +20,11 @@ struct Side {
   std::vector<Interval> intervals; ///< Where `isSimple`.
 };
 
-/// What is left of fragments that hold several parts: one of them, as if it were the only one.
-void keepPart(std::vector<layout::Fragment> &fragments, uint32_t part) {
-  for (layout::Fragment &fragment : fragments) {
-    std::erase_if(fragment.pieces, [&](const layout::Piece &piece) { return piece.part != part; });
+/// Parts count in one layout; where several meet, each is the member itself.
+void asTheMember(std::vector<layout::Fragment> &fragments) {
+  for (layout::Fragment &fragment : fragments)
     for (layout::Piece &piece : fragment.pieces)
       piece.part = 0;
-  }
-  std::erase_if(fragments, [](const layout::Fragment &f) { return f.pieces.empty(); });
 }
 
 } // namespace
@@ -117,8 +114,9 @@ private:
       layout::FlatPosition position;
       if (side.grouped)
         position = {rows_[i].start, rows_[i].groupTotal};
-      RECAST_ASSIGN(side.fragments, layout::fragments(*side.layout, side.shapes, position));
-      keepPart(side.fragments, part);
+      RECAST_ASSIGN(side.fragments,
+                    layout::fragmentsOfPart(*side.layout, side.shapes, part, position));
+      asTheMember(side.fragments);
       side.isSimple = asIntervals({side.fragments, side.holders}, side.intervals);
       side.measured = true;
       cellsValid_ = false;
