@@ -19,10 +19,10 @@ namespace {
 Result<format::Inventory> readSource(const Job &job) {
   format::ReadOptions options;
   options.format = job.source.format;
-  if (auto tag = job.source.options.find("tag"); tag != job.source.options.end())
-    options.tag = tag->second;
-  if (auto key = job.source.options.find("key"); key != job.source.options.end())
-    options.key = key->second;
+  for (const format::SourceArgument &argument : format::sourceArguments(job.source.format))
+    if (auto given = job.source.options.find(std::string(argument.name));
+        given != job.source.options.end())
+      options.*argument.text = given->second;
   return format::readSoundInventory(job.source.path, options);
 }
 

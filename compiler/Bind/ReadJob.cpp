@@ -182,8 +182,10 @@ Result<Job> Reader::read(mlir::ModuleOp module) {
         op.getLoc(), fmt::format("jobs of the kind '{}' cannot be bound", op.getVerb().str())));
   auto source =
       mlir::SymbolTable::lookupNearestSymbolFrom<ckpt::SourceOp>(module, op.getSourceAttr());
-  RECAST_ASSIGN(EndpointDecl from,
-                readEndpoint(source, format::sourceArguments(source.getFormat().str())));
+  std::vector<std::string> known;
+  for (const format::SourceArgument &argument : format::sourceArguments(source.getFormat().str()))
+    known.emplace_back(argument.name);
+  RECAST_ASSIGN(EndpointDecl from, readEndpoint(source, known));
   job_.emplace(Job{
       op.getSymName().str(), std::move(from), {}, {}, {}, {}, {}, {}, {}, {}, {}, 0, op.getLoc()});
   for (mlir::Attribute symbol : op.getTargets()) {

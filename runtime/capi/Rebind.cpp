@@ -335,8 +335,7 @@ bool asksForTheStep(const std::string &spec) {
 Result<plan::Plan> rebind(const plan::Plan &plan, const RebindRequest &request) {
   if (asksForTheStep(plan.spec))
     return fail(Error(Code::Usage, "the job expects a certain tag or iteration").hint(kAgain));
-  format::ReadOptions options;
-  options.tag = request.tag;
+  format::ReadOptions options = request.read;
   if (plan.sources.size() == 1)
     options.format = plan.sources[0].format;
   RECAST_ASSIGN(format::Inventory source, format::readSoundInventory(request.source, options));

@@ -2,7 +2,7 @@
 // step, learning rate and iteration are taken from the new checkpoint; all else must be as it was.
 #pragma once
 
-#include "runtime/base/Status.h"
+#include "runtime/format/Inventory.h"
 #include "runtime/plan/Plan.h"
 
 #include <string>
@@ -10,9 +10,9 @@
 namespace recast::capi {
 
 struct RebindRequest {
-  std::string source; ///< Path of the new checkpoint: a run folder, a tag, a model folder.
-  std::string tag;    ///< Empty: the latest.
-  std::string spec;   ///< Text of the job with the new path, for provenance; empty: as it was.
+  std::string source;       ///< Path of the new checkpoint: a run folder, a tag, a model folder.
+  format::ReadOptions read; ///< Which tag of a run, ...; the plan says the format.
+  std::string spec; ///< Text of the job with the new path, for provenance; empty: as it was.
 };
 
 /// The plan that compiling the job anew would give, byte for byte. Reads the metadata of the new

@@ -124,9 +124,17 @@ struct ReadOptions {
   std::string format; ///< Empty: detect.
   std::string tag;    ///< Empty: the `latest` pointer.
   std::string key;    ///< torch: where the state dict is; empty: where it stands alone.
+  /// DeepSpeed without ZeRO, whose files do not tell: names or shell patterns, separated by commas,
+  /// of parameters that no optimizer has.
+  std::string frozen;
 };
-/// Names of the arguments, besides the path, that a source of this format understands.
-std::vector<std::string> sourceArguments(std::string_view format);
+/// An argument of a source besides its path, and where its text goes.
+struct SourceArgument {
+  std::string_view name;
+  std::string ReadOptions::*text;
+};
+/// Those that a source of this format understands; all there are for an empty format.
+std::vector<SourceArgument> sourceArguments(std::string_view format);
 /// Reads the inventory. Fails only when nothing can be said; damage goes to `problems`.
 Result<Inventory> readInventory(const std::string &path, const ReadOptions &options);
 /// The same, and the first problem is an error: for everything that converts.

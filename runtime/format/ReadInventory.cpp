@@ -27,10 +27,16 @@ bool isUniversalTag(const std::string &path, const std::string &tag) {
 
 } // namespace
 
-std::vector<std::string> sourceArguments(std::string_view format) {
+std::vector<SourceArgument> sourceArguments(std::string_view format) {
+  constexpr SourceArgument kTag{"tag", &ReadOptions::tag}, kKey{"key", &ReadOptions::key},
+      kFrozen{"frozen", &ReadOptions::frozen};
   if (format == "torch")
-    return {"key"};
-  return {"tag"};
+    return {kKey};
+  if (format == "deepspeed")
+    return {kTag, kFrozen};
+  if (format.empty())
+    return {kTag, kKey, kFrozen};
+  return {kTag};
 }
 
 Result<Inventory> readInventory(const std::string &path, const ReadOptions &options) {

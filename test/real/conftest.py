@@ -18,8 +18,7 @@ DEMO = ROOT / "examples" / "demo"
 # Data-parallel ZeRO runs, which must convert, and what must be refused; `odd_` are rare but real.
 CASES = sorted(p.name for p in DATA.iterdir() if p.is_dir())
 ZERO_CASES = [name for name in CASES if name.startswith(("z1", "z2", "z3"))]
-REFUSED_CASES = {"z0_fp32_dp2": "ZeRO-0", "tp2_dp2_z1_bf16": "model-parallel", "pp2_dp2_z1_bf16": "pipeline",
-                 "odd_z1_fp32_dp2_elastic": "elastic"}
+REFUSED_CASES = {"z0_fp32_dp2": "ZeRO-0", "tp2_dp2_z1_bf16": "model-parallel", "pp2_dp2_z1_bf16": "pipeline"}
 ODD_CASES = [name for name in CASES if name.startswith("odd_") and name not in REFUSED_CASES]
 
 

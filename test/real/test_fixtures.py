@@ -48,6 +48,14 @@ def test_universal_is_bit_equal(zero_case, workdir):
             assert file.testzip() is None, archive
 
 
+def test_without_zero_the_frozen_parameters_must_be_said(workdir):
+    case = DATA / "z0_fp32_dp2"
+    recast("convert", case / "native", "-o", workdir / "uni", "--to", "deepspeed-universal", "--frozen", "frozen_*")
+    expect_atoms(case, workdir / "uni")
+    recast("convert", case / "native", "-o", workdir / "export", "--to", "safetensors", "--frozen", "frozen_scale")
+    expect_export(case, workdir / "export", torch.float32)
+
+
 @pytest.mark.parametrize("dtype", ["bf16", "f32", "f16"])
 def test_safetensors_is_bit_equal(zero_case, dtype, workdir):
     torch_dtype = {"bf16": torch.bfloat16, "f32": torch.float32, "f16": torch.float16}[dtype]

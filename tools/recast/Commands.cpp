@@ -24,26 +24,28 @@ namespace fs = std::filesystem;
 bool isSpec(const std::string &path) { return fs::path(path).extension() == ".ucl"; }
 
 Result<lang::Spec> specFor(const ConvertOptions &options) {
-  if (isSpec(options.source)) {
-    if (options.allowForeignObjects)
+  InitRequest request = options.job;
+  if (isSpec(request.source)) {
+    if (request.allowForeignObjects)
       return usage("a specification says it itself: deepspeed_universal(\"...\", "
                    "allow_foreign_objects = true)");
-    if (!options.output.empty() || !options.format.empty() || !options.dtype.empty() ||
-        !options.key.empty() || !options.maxShardSize.empty())
+    bool saysMore = false;
+    for (const format::SourceArgument &argument : format::sourceArguments(""))
+      saysMore |= !(request.read.*argument.text).empty();
+    for (const std::string *text :
+         {&request.output, &request.format, &request.dtype, &request.maxShardSize})
+      saysMore |= !text->empty();
+    if (saysMore)
       return usage(
-          "a specification says its targets itself: -o, --to and --dtype go with a checkpoint");
-    return loadSpec(options.source, options.defines);
+          "a specification says its source and targets itself: --tag, -o, --to, --dtype and their "
+          "like go with a checkpoint");
+    return loadSpec(request.source, options.defines);
   }
-  if (options.output.empty() || options.format.empty())
+  if (request.output.empty() || request.format.empty())
     return fail(Error(Code::Usage, "where to, and in which format?")
                     .hint(fmt::format("recast convert {} -o DST --to deepspeed-universal",
-                                      options.source)));
-  InitRequest request{options.source, options.tag,   options.format,
-                      options.output, options.dtype, {},
-                      false,          options.key,   options.maxShardSize};
-  if (options.execute.memory)
-    request.budget = options.execute.memory;
-  request.allowForeignObjects = options.allowForeignObjects;
+                                      request.source)));
+  request.budget = options.execute.memory;
   return makeJob(request);
 }
 
@@ -108,12 +110,7 @@ Result<int> convert(const ConvertOptions &options) {
 }
 
 Result<int> init(const InitOptions &options) {
-  InitRequest request{options.source,       options.tag, options.format, options.output,
-                      options.dtype,        {},          false,          options.key,
-                      options.maxShardSize, options.view};
-  if (options.memory)
-    request.budget = options.memory;
-  RECAST_ASSIGN(lang::Spec spec, makeJob(request));
+  RECAST_ASSIGN(lang::Spec spec, makeJob(options.job));
   std::string text = lang::format(spec);
   if (options.file.empty() || options.file == "-") {
     fmt::print("{}", text);
@@ -205,7 +202,7 @@ Result<std::string> specWithSource(const std::string &spec, const std::string &b
 
 Result<int> rebind(const RebindOptions &options) {
   RECAST_ASSIGN(plan::Plan old, capi::loadPlan(options.plan));
-  capi::RebindRequest request{options.source, options.tag, {}};
+  capi::RebindRequest request{options.source, options.read, {}};
   if (old.sources.size() == 1 && old.sources[0].path != options.source) {
     RECAST_ASSIGN(request.spec, specWithSource(old.spec, old.sources[0].path, options.source));
   }

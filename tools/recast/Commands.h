@@ -1,7 +1,7 @@
 // The commands of `recast`, one function each; options as CLI11 fills them in.
 #pragma once
 
-#include "runtime/base/Status.h"
+#include "tools/recast/InitJob.h"
 
 #include <cstdint>
 #include <string>
@@ -20,19 +20,18 @@ struct ExecuteOptions {
 };
 
 struct ConvertOptions {
-  std::string source, output, format, dtype, tag, key, maxShardSize;
+  InitRequest job; ///< For a checkpoint; a specification has its path as the source.
   std::vector<std::string> defines;
   bool dryRun = false;
-  bool noFuse = false;              ///< Families stay as bind made them.
-  bool allowForeignObjects = false; ///< Re-emit classes outside the allow-list.
+  bool noFuse = false; ///< Families stay as bind made them.
   ExecuteOptions execute;
 };
 /// Never returns success except for a dry run: a conversion becomes another process.
 Result<int> convert(const ConvertOptions &options);
 
 struct InitOptions {
-  std::string source, output, format, dtype, tag, view, file, key, maxShardSize;
-  uint64_t memory = 0;
+  InitRequest job;
+  std::string file; ///< The specification to write; empty: standard output.
 };
 Result<int> init(const InitOptions &options);
 
@@ -50,7 +49,8 @@ Result<int> explain(const SpecOptions &options);
 Result<int> compileKernels(const SpecOptions &options, const std::string &target);
 
 struct RebindOptions {
-  std::string plan, source, tag, output; ///< No output: the plan is replaced.
+  std::string plan, source, output; ///< No output: the plan is replaced.
+  format::ReadOptions read;
   bool quiet = false;
 };
 Result<int> rebind(const RebindOptions &options);

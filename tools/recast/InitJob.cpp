@@ -224,17 +224,13 @@ Result<lang::Spec> makeJob(const InitRequest &request) {
         Error(Code::Usage,
               fmt::format("{} keeps the dtypes of the source; --dtype is for exports of weights",
                           traits->format)));
-  format::ReadOptions options;
-  options.tag = request.tag;
-  options.key = request.key;
-  RECAST_ASSIGN(format::Inventory source, format::readSoundInventory(request.source, options));
+  RECAST_ASSIGN(format::Inventory source, format::readSoundInventory(request.source, request.read));
 
   rl::SpecBuilder spec;
   rl::Format from = rl::format(source.format, request.source);
-  if (!request.tag.empty())
-    give(from, "tag", request.tag);
-  if (!request.key.empty())
-    give(from, "key", request.key);
+  for (const format::SourceArgument &argument : format::sourceArguments(source.format))
+    if (const std::string &text = request.read.*argument.text; !text.empty())
+      give(from, argument.name, text);
   auto run = spec.source("run", from);
   rl::Format to = rl::format(format, request.output);
   if (request.allowForeignObjects) {
@@ -271,7 +267,7 @@ Result<lang::Spec> makeJob(const InitRequest &request) {
       job.files(sideFiles(request.source), request.source);
   }
   if (request.budget)
-    job.budget(*request.budget);
+    job.budget(request.budget);
   return spec.spec();
 }
 

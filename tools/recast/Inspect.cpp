@@ -170,8 +170,12 @@ std::string quoted(const std::string &path) {
   return printable(out + "'", 4096);
 }
 
-void printNext(const Inventory &inventory, const std::string &path, const std::string &tag) {
-  std::string source = quoted(path) + (tag.empty() ? "" : " --tag " + quoted(tag));
+void printNext(const Inventory &inventory, const std::string &path,
+               const format::ReadOptions &read) {
+  std::string source = quoted(path);
+  for (const format::SourceArgument &argument : format::sourceArguments(inventory.format))
+    if (const std::string &text = read.*argument.text; !text.empty())
+      source += fmt::format(" --{} {}", argument.name, quoted(text));
   std::vector<std::pair<std::string, std::string>> commands;
   std::string out = quoted(path.substr(0, path.find_last_not_of('/') + 1));
   if (!inventory.problems.empty()) {
@@ -231,7 +235,7 @@ void printScreen(const Inventory &inventory, const std::string &path,
                "never called): {}\n",
                fmt::join(inventory.foreignGlobals, ", "));
   printProblems(inventory);
-  printNext(inventory, path, options.tag);
+  printNext(inventory, path, options.read);
 }
 
 //===-- JSON --------------------------------------------------------------------------------===//
@@ -307,10 +311,7 @@ ordered_json jsonOf(const Inventory &inventory, const InspectOptions &options) {
 } // namespace
 
 Result<int> inspect(const std::string &path, const InspectOptions &options) {
-  format::ReadOptions read;
-  read.tag = options.tag;
-  read.key = options.key;
-  RECAST_ASSIGN(Inventory inventory, format::readInventory(path, read));
+  RECAST_ASSIGN(Inventory inventory, format::readInventory(path, options.read));
   if (options.json)
     // Names that are not UTF-8 must not end the process.
     fmt::print(

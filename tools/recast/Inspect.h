@@ -1,7 +1,7 @@
 // `recast inspect`: what a checkpoint holds and what is wrong with it, on one screen.
 #pragma once
 
-#include "runtime/base/Status.h"
+#include "runtime/format/Inventory.h"
 
 #include <string>
 
@@ -11,8 +11,7 @@ struct InspectOptions {
   bool json = false;    ///< One JSON document instead of the screen.
   bool objects = false; ///< Also what is not a tensor: param_groups, scheduler, client state.
   std::string match;    ///< Glob over names (`*`, `?`): list these tensors one by one.
-  std::string tag;      ///< Which tag of a run; empty: the latest.
-  std::string key;      ///< Which dict of a torch file; empty: the model's.
+  format::ReadOptions read;
 };
 
 /// Prints to standard output. The exit code: 0, or 3 if the checkpoint has problems; an error if

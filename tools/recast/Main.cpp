@@ -43,6 +43,23 @@ void addExecute(CLI::App *command, ExecuteOptions &options) {
   command->add_flag("-q,--quiet", options.quiet, "Print nothing but errors");
 }
 
+void addReadOptions(CLI::App *command, format::ReadOptions &read) {
+  command->add_option("--tag", read.tag, "Which tag of a run (default: the latest)");
+  command->add_option("--key", read.key,
+                      "Which dict of a torch file is the model's, e.g. model or a.b");
+  command->add_option("--frozen", read.frozen,
+                      "DeepSpeed without ZeRO: parameters that were not trained, e.g. "
+                      "\"embed.*, scale\"");
+}
+
+/// What `convert` and `init` say about the target alike.
+void addTargetOptions(CLI::App *command, InitRequest &job) {
+  command->add_option("--dtype", job.dtype,
+                      "safetensors, torch: dtype of the weights (default: the model's)");
+  command->add_option("--max-shard-size", job.maxShardSize,
+                      "safetensors, torch: the most bytes per file, e.g. 5GB");
+}
+
 CLI::App *addSpecCommand(CLI::App &app, const char *name, const char *help, SpecOptions &options) {
   CLI::App *command = app.add_subcommand(name, help);
   command->add_option("file", options.file, "A .ucl specification or an .rplan")->required();
@@ -79,9 +96,7 @@ void CommandLine::addReading(CLI::App &app) {
   command->add_option("--match", inspect.match,
                       "List the tensors whose names match, e.g. \"*.bias\"");
   command->add_flag("--objects", inspect.objects, "Show the objects too");
-  command->add_option("--tag", inspect.tag, "Which tag of a run (default: the latest)");
-  command->add_option("--key", inspect.key,
-                      "Which dict of a torch file is the model's, e.g. model or a.b");
+  addReadOptions(command, inspect.read);
   command->callback([this] {
     action = [this]() -> Result<int> { return tools::inspect(inspectPath, inspect); };
   });
@@ -117,24 +132,19 @@ void CommandLine::addConverting(CLI::App &app) {
       "convert", "Convert a checkpoint, or run a specification.\n"
                  "Examples: recast convert runs/z3 -o runs/universal --to deepspeed-universal\n"
                  "          recast convert job.ucl -D run=runs/z3");
-  command->add_option("source", convert.source, "A checkpoint, or a .ucl specification")
+  command->add_option("source", convert.job.source, "A checkpoint, or a .ucl specification")
       ->required();
-  command->add_option("-o,--output", convert.output,
+  command->add_option("-o,--output", convert.job.output,
                       "Where the result goes: what the framework's loader is given");
-  command->add_option("--to", convert.format, "deepspeed-universal, safetensors or torch");
-  command->add_option("--dtype", convert.dtype,
-                      "safetensors, torch: dtype of the weights (default: the model's)");
-  command->add_option("--tag", convert.tag, "Which tag of a run (default: the latest)");
-  command->add_option("--key", convert.key,
-                      "Which dict of a torch file is the model's, e.g. model or a.b");
-  command->add_option("--max-shard-size", convert.maxShardSize,
-                      "safetensors, torch: the most bytes per file, e.g. 5GB");
+  command->add_option("--to", convert.job.format, "deepspeed-universal, safetensors or torch");
+  addTargetOptions(command, convert.job);
+  addReadOptions(command, convert.job.read);
   command->add_option("-D", convert.defines,
                       "Give a `let` of the specification another value: -D name=value");
   command->add_flag("--dry-run", convert.dryRun, "Bind, prove and explain; write nothing");
   command->add_flag("--no-fuse", convert.noFuse,
                     "Neither normalise nor merge what bind made: the same result, for comparison");
-  command->add_flag("--allow-foreign-objects", convert.allowForeignObjects,
+  command->add_flag("--allow-foreign-objects", convert.job.allowForeignObjects,
                     "Write classes outside the allow-list again (see recast inspect --objects)");
   addExecute(command, convert.execute);
   command->callback([this] { action = [this] { return tools::convert(convert); }; });
@@ -143,23 +153,19 @@ void CommandLine::addConverting(CLI::App &app) {
       "init", "Write the specification that `convert` would run, to be edited.\n"
               "Example: recast init runs/z3 --to safetensors --out-dir export -o job.ucl\n"
               "Example: recast init Llama-3.1-8B --to safetensors --view fused -o job.ucl");
-  command->add_option("source", init.source, "A checkpoint")->required();
-  command->add_option("--to", init.format, "deepspeed-universal, safetensors or torch")->required();
-  command->add_option("--out-dir", init.output, "Where the result will go")->default_str("out");
-  command->add_option("--dtype", init.dtype,
-                      "safetensors, torch: dtype of the weights (default: the model's)");
-  command->add_option("--view", init.view,
+  command->add_option("source", init.job.source, "A checkpoint")->required();
+  command->add_option("--to", init.job.format, "deepspeed-universal, safetensors or torch")
+      ->required();
+  command->add_option("--out-dir", init.job.output, "Where the result will go")->default_str("out");
+  addTargetOptions(command, init.job);
+  command->add_option("--view", init.job.view,
                       "Names and packing of the result, of the model's views (hf, fused); "
                       "default: as in the source");
-  command->add_option("--tag", init.tag, "Which tag of a run (default: the latest)");
-  command->add_option("--key", init.key,
-                      "Which dict of a torch file is the model's, e.g. model or a.b");
-  command->add_option("--max-shard-size", init.maxShardSize,
-                      "safetensors, torch: the most bytes per file, e.g. 5GB");
-  command->add_option("--memory", init.memory, "A budget for the job, e.g. 512MiB")
+  addReadOptions(command, init.job.read);
+  command->add_option("--memory", init.job.budget, "A budget for the job, e.g. 512MiB")
       ->transform(CLI::AsSizeValue(false));
   command->add_option("-o", init.file, "File to write (default: standard output)");
-  init.output = "out";
+  init.job.output = "out";
   command->callback([this] { action = [this] { return tools::init(init); }; });
 
   command = app.add_subcommand("run", "Execute a plan (as recast-run, which links no LLVM).\n"
@@ -206,7 +212,7 @@ void CommandLine::addPlanning(CLI::App &app) {
   command->add_option("plan", rebind.plan, "The .rplan file")->required();
   command->add_option("source", rebind.source, "The checkpoint to read instead")->required();
   command->add_option("-o", rebind.output, "The .rplan to write (default: the plan is replaced)");
-  command->add_option("--tag", rebind.tag, "Which tag of a run (default: the latest)");
+  addReadOptions(command, rebind.read);
   command->add_flag("-q,--quiet", rebind.quiet, "Print nothing but errors");
   command->callback([this] { action = [this] { return tools::rebind(rebind); }; });
 

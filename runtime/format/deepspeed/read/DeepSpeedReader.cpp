@@ -1,11 +1,13 @@
 #include "runtime/format/deepspeed/read/DeepSpeedReader.h"
 
-#include "runtime/base/Checked.h"
 #include "runtime/format/Printable.h"
 #include "runtime/format/deepspeed/read/CrossCheck.h"
-#include "runtime/format/deepspeed/read/FlatOrder.h"
+#include "runtime/format/deepspeed/read/FlatTensors.h"
 #include "runtime/format/deepspeed/read/Grid.h"
 #include "runtime/format/deepspeed/read/ModuleTensors.h"
+#include "runtime/format/deepspeed/read/ParameterGroups.h"
+#include "runtime/format/deepspeed/read/ReplicatedTensors.h"
+#include "runtime/format/deepspeed/read/Unreadable.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -20,7 +22,8 @@ constexpr uint64_t kDetachedBytes = uint64_t{1} << 26;
 
 class Reader {
 public:
-  Reader(TagFolder folder) : folder_(std::move(folder)), builder_(inventory_) {}
+  Reader(TagFolder folder, std::string frozen)
+      : folder_(std::move(folder)), frozen_(std::move(frozen)), builder_(inventory_) {}
 
   Inventory run() {
     inventory_.format = "deepspeed";
@@ -30,9 +33,14 @@ public:
     std::vector<Error> refused = unreadableLayouts(folder_);
     readFirstModel();
     if (!models_.empty() && refused.empty())
-      zero0(refused);
+      refused = unreadableSettings(models_[0]);
     if (!refused.empty())
       return giveUp(refused);
+    if (!models_.empty() && models_[0].hasOptimizer)
+      return zero0();
+    if (!frozen_.empty())
+      found_.push_back(Error(Code::Usage, "`frozen` is for runs without ZeRO: these files tell "
+                                          "which parameters are frozen"));
 
     grid_ = makeGrid(folder_, models_.empty() ? 0 : models_[0].dpWorld.value_or(0), found_);
     world_ = grid_.world;
@@ -45,14 +53,15 @@ public:
     }
     crossCheck();
     if (found_.empty()) {
-      groups();
-      if (grid_.zero3)
-        stage3();
-      else
-        stage12();
+      groupOf_ = addGroups(models_.front(), ranks_[0], grid_.zero3, inventory_, found_);
+      addFlatTensors(models_.front(), ranks_, grid_.zero3, groupOf_, inventory_, builder_, found_);
     }
     moduleTensors();
-    objects();
+    objects(ranks_[0].paramGroups, ranks_[0].rest);
+    if (ranks_[0].elastic)
+      builder_.note(
+          "elastic_checkpoint: the hyper-parameters of the groups (learning rate, ...) are "
+          "not in these files; a run that resumes keeps its own");
     keptFiles();
     return done();
   }
@@ -82,16 +91,46 @@ private:
         }
   }
 
-  void zero0(std::vector<Error> &refused) {
-    bool hasOptimizerFiles =
-        std::any_of(folder_.files.begin(), folder_.files.end(),
-                    [](const CheckpointFile &file) { return file.kind == FileKind::OptimStates; });
-    if (!hasOptimizerFiles && models_[0].hasOptimizer)
-      refused.push_back(
-          Error(Code::BadInput, "ZeRO-0: the optimizer state lies inside the model states")
-              .file(folder_.prefix + firstModel_)
-              .hint("Recast reads ZeRO-1, 2 and 3. Resume the run with zero_optimization.stage = 1 "
-                    "(DeepSpeed loads this checkpoint) and save again."));
+  /// Without ZeRO every rank has the whole state, and one file holds it.
+  Inventory zero0() {
+    grid_ = gridOfReplicas(folder_, models_[0].dpWorld.value_or(1), found_);
+    world_ = grid_.world;
+    stage_ = 0;
+    describe();
+    auto optimizer = readReplicatedOptimizer(models_[0], detached_);
+    auto names = optimizer ? nameParameters(models_[0], *optimizer, frozen_)
+                           : Result<ParameterNames>(tl::unexpected(optimizer.error()));
+    if (!names) {
+      found_.push_back(std::move(names).error());
+      return done();
+    }
+    models_[0].paramShapes = names->groups;
+    for (size_t g = 0; g < names->groups.size(); ++g) {
+      Group group;
+      group.hyper = hyperParameters(*optimizer->paramGroups->items[g]);
+      for (const NamedShape &param : names->groups[g])
+        group.names.push_back(param.name);
+      inventory_.groups.push_back(std::move(group));
+      groupOf_.push_back(static_cast<int32_t>(g));
+    }
+    addReplicatedTensors(models_[0], *optimizer, *names, inventory_, builder_);
+    bool hasMasters = !optimizer->groups.empty() && !optimizer->groups[0].empty() &&
+                      optimizer->groups[0][0].master;
+    // What the first elements say of the order is checked for all of them.
+    inventory_.orderUncertain = hasMasters;
+    builder_.note(hasMasters
+                      ? "ZeRO-0: the optimizer's parameters are named by their order in the module "
+                        "and by their values; cast(master) == weight is checked for every one"
+                      : "ZeRO-0: the optimizer's parameters have no names in the file; every group "
+                        "is taken to list them in the order of the module");
+    moduleTensors();
+    // One tensor per range of bytes: where the weight is the master, it is reported as that.
+    if (!hasMasters)
+      std::erase_if(inventory_.tensors,
+                    [](const Tensor &tensor) { return tensor.role == role::kWeight; });
+    objects(optimizer->paramGroups, optimizer->rest);
+    keptFiles();
+    return done();
   }
 
   Inventory giveUp(const std::vector<Error> &refused) {
@@ -154,9 +193,11 @@ private:
       property("skipped_steps", model.skippedSteps);
       property("global_samples", model.samples);
     }
-    if (!ranks_.empty()) {
-      property("zero", ranks_[0].stage);
-      stage = fmt::format(", ZeRO-{}", ranks_[0].stage);
+    if (!ranks_.empty())
+      stage_ = ranks_[0].stage;
+    if (stage_) {
+      property("zero", stage_);
+      stage = fmt::format(", ZeRO-{}", *stage_);
     }
     if (world_ > 0) {
       property("dp", world_);
@@ -195,160 +236,6 @@ private:
     }
   }
 
-  /// Groups by name, and the group of every sub-group under ZeRO-3.
-  void groups() {
-    const auto &shapes = models_.front().paramShapes;
-    const auto &groups = ranks_[0].paramGroups->items;
-    groupOf_.assign(shapes.size(), -1);
-    for (size_t g = 0; g < groups.size(); ++g) {
-      Group out;
-      std::vector<std::pair<plan::ObjectPtr, plan::ObjectPtr>> hyper;
-      for (const auto &entry : groups[g]->entries)
-        if (entry.first->text != "params")
-          hyper.push_back(entry);
-      out.hyper = plan::dict(std::move(hyper));
-      std::vector<int64_t> parts =
-          grid_.zero3 ? intsOf(groups[g]->find("params")).value_or(std::vector<int64_t>{})
-                      : std::vector{static_cast<int64_t>(g)};
-      for (int64_t part : parts) {
-        if (part < 0 || static_cast<size_t>(part) >= shapes.size() ||
-            groupOf_[static_cast<size_t>(part)] != -1) {
-          found_.push_back(
-              Error(Code::BadInput,
-                    fmt::format("parameter group {} names the sub-group {}, which {}", g, part,
-                                part >= 0 && static_cast<size_t>(part) < shapes.size()
-                                    ? "another group has"
-                                    : "does not exist"))
-                  .file(ranks_[0].name));
-          continue;
-        }
-        groupOf_[static_cast<size_t>(part)] = static_cast<int32_t>(g);
-        for (const NamedShape &param : shapes[static_cast<size_t>(part)])
-          out.names.push_back(param.name);
-      }
-      inventory_.groups.push_back(std::move(out));
-    }
-    for (size_t part = 0; part < shapes.size(); ++part)
-      if (groupOf_[part] < 0)
-        found_.push_back(Error(Code::BadInput,
-                               fmt::format("the sub-group {} belongs to no parameter group", part))
-                             .file(ranks_[0].name));
-  }
-
-  /// One store per role of a flat buffer.
-  std::vector<std::pair<std::string, uint32_t>> stores(size_t part) {
-    std::vector<std::pair<std::string, uint32_t>> out;
-    auto add = [&](const std::string &role, auto select) {
-      std::vector<Extent> extents;
-      for (const RankStates &rank : ranks_)
-        extents.push_back(select(rank.flats[part]).extent);
-      DType dtype = select(ranks_[0].flats[part]).dtype;
-      out.emplace_back(role, builder_.store(dtype, std::move(extents)));
-    };
-    add(role::kMaster, [](const FlatState &state) { return state.master; });
-    for (const auto &[key, tensor] : ranks_[0].flats[part].elements)
-      add(key, [&key](const FlatState &state) { return state.elements.at(key); });
-    return out;
-  }
-
-  void addParam(const NamedShape &param, size_t part,
-                const std::vector<std::pair<std::string, uint32_t>> &stores, uint32_t layout,
-                int64_t start, int64_t total) {
-    Tensor tensor;
-    tensor.name = param.name;
-    tensor.shape = param.shape;
-    tensor.layout = layout;
-    tensor.start = start;
-    tensor.groupTotal = total;
-    tensor.group = groupOf_[part];
-    for (const auto &[role, store] : stores) {
-      tensor.role = role;
-      tensor.store = store;
-      tensor.dtype = inventory_.stores[store].dtype;
-      inventory_.tensors.push_back(tensor);
-    }
-    for (const auto &[key, value] : ranks_[0].flats[part].scalars) {
-      Tensor scalar;
-      scalar.name = param.name;
-      scalar.role = key;
-      scalar.dtype = value.dtype;
-      scalar.scalar = value.bits;
-      scalar.layout = builder_.wholeLayout();
-      scalar.group = groupOf_[part];
-      inventory_.tensors.push_back(std::move(scalar));
-    }
-  }
-
-  layout::Layout flatLayout(layout::FlatScope scope) const {
-    return {{{"dp"}, {world_}}, {}, {layout::Flat{"dp", scope}}};
-  }
-
-  void stage12() {
-    const ModelStates &model = models_.front();
-    bool hasWeights = model.moduleIsFlat && !model.module.empty();
-    for (size_t g = 0; g < model.paramShapes.size(); ++g) {
-      const std::vector<NamedShape> &params = model.paramShapes[g];
-      if (params.empty())
-        continue;
-      auto order = flatOrder(params, g, ranks_, model.roundRobin, hasWeights);
-      if (!order) {
-        found_.push_back(std::move(order).error());
-        continue;
-      }
-      if (order->uncertain && !inventory_.orderUncertain)
-        builder_.note("round_robin_gradients: the order of the flat buffers is taken from "
-                      "param_shapes; cast(master) == weight is checked for every parameter, since "
-                      "the other account in these files (param_slice_mappings) is wrong there");
-      inventory_.orderUncertain |= order->uncertain;
-      auto roles = stores(g);
-      uint32_t layout = builder_.layout(flatLayout(layout::FlatScope::PerGroup));
-      for (size_t i = 0; i < params.size(); ++i)
-        addParam(params[i], g, roles, layout, order->starts[i], order->total);
-    }
-  }
-
-  /// Every parameter has a slot of ceil(n / W) elements in each rank's sub-group buffer, one after
-  /// the other.
-  void stage3() {
-    const ModelStates &model = models_.front();
-    for (size_t part = 0; part < model.paramShapes.size(); ++part) {
-      std::vector<int64_t> starts;
-      std::optional<int64_t> at = 0;
-      for (const NamedShape &param : model.paramShapes[part]) {
-        starts.push_back(at.value_or(0));
-        if (at)
-          at = checkedAdd(*at, ceilDiv(elementCount(param.shape).value_or(0), world_));
-      }
-      if (!slotsFit(part, at.value_or(-1)))
-        continue;
-      auto roles = stores(part);
-      uint32_t layout = builder_.layout(flatLayout(layout::FlatScope::PerParam));
-      for (size_t i = 0; i < starts.size(); ++i)
-        addParam(model.paramShapes[part][i], part, roles, layout, starts[i], 0);
-    }
-  }
-
-  bool slotsFit(size_t part, int64_t expected) {
-    bool fits = true;
-    auto check = [&](const RankStates &rank, std::string_view what, const FlatTensor &tensor) {
-      if (tensor.extent.elements == expected)
-        return;
-      found_.push_back(
-          Error(Code::BadInput,
-                fmt::format("sub-group {}: {} has {} elements, its parameters need {} "
-                            "on each of {} ranks",
-                            part, printable(what), tensor.extent.elements, expected, world_))
-              .file(rank.name));
-      fits = false;
-    };
-    for (const RankStates &rank : ranks_) {
-      check(rank, "the master copy", rank.flats[part].master);
-      for (const auto &[key, tensor] : rank.flats[part].elements)
-        check(rank, key, tensor);
-    }
-    return fits;
-  }
-
   void moduleTensors() {
     bool whole = !models_.empty() && models_.size() == grid_.model.size() &&
                  models_.front().name == grid_.model.front().name;
@@ -365,20 +252,19 @@ private:
 
   /// What rank 0's optimizer keeps besides flat tensors. ZeRO-3 files have the version one level
   /// above it, ZeRO-1 and 2 inside: here it is always inside.
-  plan::ObjectPtr optimizerState() const {
-    const plan::Object &state = *ranks_[0].rest;
+  plan::ObjectPtr withVersion(const plan::ObjectPtr &state) const {
     auto version = inventory_.properties.find("ds_version");
-    if (state.find("ds_version") || version == inventory_.properties.end())
-      return ranks_[0].rest;
-    auto entries = state.entries;
+    if (state->find("ds_version") || version == inventory_.properties.end())
+      return state;
+    auto entries = state->entries;
     entries.push_back(plan::entry("ds_version", version->second));
     return plan::dict(std::move(entries));
   }
 
-  void objects() {
+  void objects(const plan::ObjectPtr &paramGroups, const plan::ObjectPtr &optimizer) {
     const ModelStates &model = models_.front();
-    inventory_.objects["param_groups"] = ranks_[0].paramGroups;
-    inventory_.objects["optimizer"] = optimizerState();
+    inventory_.objects["param_groups"] = paramGroups;
+    inventory_.objects["optimizer"] = withVersion(optimizer);
     if (model.iteration)
       inventory_.objects["iteration"] = plan::integer(*model.iteration);
     auto fromModel = [&](const std::string &name, const plan::ObjectPtr &object) {
@@ -404,6 +290,7 @@ private:
   }
 
   TagFolder folder_;
+  std::string frozen_;
   Inventory inventory_;
   torch::InventoryBuilder builder_;
   torch::PickleBudget budget_;
@@ -411,6 +298,7 @@ private:
   std::string firstModel_;
   Grid grid_;
   int64_t world_ = 0;
+  std::optional<int64_t> stage_;    ///< Of ZeRO.
   std::vector<ModelStates> models_; ///< Rank 0's first.
   std::vector<RankStates> ranks_;
   std::vector<int32_t> groupOf_; ///< Parameter group of each entry of `param_shapes`.
@@ -423,7 +311,7 @@ private:
 
 Result<Inventory> readDeepSpeed(const std::string &path, const ReadOptions &options) {
   RECAST_ASSIGN(deepspeed::TagFolder folder, deepspeed::findTagFolder(path, options));
-  return deepspeed::Reader(std::move(folder)).run();
+  return deepspeed::Reader(std::move(folder), options.frozen).run();
 }
 
 } // namespace recast::format

@@ -33,8 +33,9 @@ public:
     if (mapped) {
       RECAST_ASSIGN(std::vector<int64_t> byMapping, startsByMapping());
       if (byMapping != out.starts) {
-        // Gaps between parameters (`parameter_alignment`): the mapping says where they are.
-        if (std::is_sorted(byMapping.begin(), byMapping.end()))
+        // Both accounts must agree, gaps of `parameter_alignment` included. Only files that do not
+        // list those gaps leave them to the mapping.
+        if (!flat(ranks_[0]).alignment && std::is_sorted(byMapping.begin(), byMapping.end()))
           out.starts = std::move(byMapping);
         else if (roundRobin && hasWeights)
           out.uncertain = true;

@@ -3,7 +3,6 @@
 #include "runtime/format/Printable.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <fmt/format.h>
 
 namespace recast::format::deepspeed {
@@ -71,34 +70,37 @@ std::vector<CheckpointFile> pickRanks(const TagFolder &folder, FileKind kind, in
   return out;
 }
 
+/// The model states of a run whose ranks all have the same.
+std::vector<CheckpointFile> oneModelFile(const TagFolder &folder, std::vector<Error> &problems) {
+  std::vector<CheckpointFile> out;
+  for (const CheckpointFile &file : folder.files)
+    if (file.kind == FileKind::ModelStates && file.mp == 0)
+      out.push_back(file);
+  if (out.empty())
+    problems.push_back(Error(Code::BadInput, "the model states are missing")
+                           .file(folder.prefix + "mp_rank_00_model_states.pt")
+                           .hint("Rank 0 writes this file; copy it from its node."));
+  for (size_t i = 1; i < out.size(); ++i)
+    problems.push_back(Error(Code::BadInput, fmt::format("two files of model states: this one and "
+                                                         "'{}'",
+                                                         out[0].name))
+                           .file(folder.prefix + out[i].name));
+  return out;
+}
+
 } // namespace
 
-std::vector<Error> unreadableLayouts(const TagFolder &folder) {
-  std::vector<Error> out;
-  auto refuse = [&](std::string message, std::string_view hint) {
-    out.push_back(Error(Code::BadInput, std::move(message)).file(folder.folder()).hint(hint));
-  };
-  constexpr std::string_view kDataParallel =
-      "Recast reads data-parallel DeepSpeed checkpoints (ZeRO-1, 2 and 3 with one model-parallel "
-      "rank). Save from a run without it, or merge with the framework's own tools first.";
-  int64_t mp = -1;
+Grid gridOfReplicas(const TagFolder &folder, int64_t world, std::vector<Error> &problems) {
+  Grid out;
+  out.world = world;
+  out.model = oneModelFile(folder, problems);
   for (const CheckpointFile &file : folder.files)
-    mp = std::max(mp, file.mp);
-  if (count(folder, FileKind::Expert) > 0)
-    refuse("expert parallelism: the experts lie in files of their own", kDataParallel);
-  else if (size_t layers = count(folder, FileKind::Layer); layers > 0)
-    refuse(fmt::format("pipeline parallelism: the weights lie in {} layer_* files", layers),
-           kDataParallel);
-  else if (mp > 0)
-    refuse(fmt::format("model parallelism: there are {} model-parallel ranks, each with a part of "
-                       "the tensors",
-                       mp + 1),
-           kDataParallel);
-  std::error_code error;
-  if (std::filesystem::exists(folder.folder() + "/offloaded_tensors", error))
-    refuse("tensors offloaded to NVMe lie beside the checkpoint (offloaded_tensors/) in raw files",
-           "Save from a run without NVMe offload, or with its states brought back first "
-           "(engine.reload_states()).");
+    if (file.kind != FileKind::ModelStates)
+      problems.push_back(Error(Code::BadInput,
+                               "a surplus file: this run had no ZeRO, its optimizer "
+                               "lies in the model states")
+                             .file(folder.prefix + file.name)
+                             .hint("Remove the file: it is left over from another run."));
   return out;
 }
 
@@ -121,18 +123,7 @@ Grid makeGrid(const TagFolder &folder, int64_t world, std::vector<Error> &proble
   out.world = world;
   out.optim = pickRanks(folder, FileKind::OptimStates, world, problems);
   if (!out.zero3) {
-    for (const CheckpointFile &file : folder.files)
-      if (file.kind == FileKind::ModelStates && file.mp == 0)
-        out.model.push_back(file);
-    if (out.model.empty())
-      problems.push_back(Error(Code::BadInput, "the model states are missing")
-                             .file(folder.prefix + "mp_rank_00_model_states.pt")
-                             .hint("Rank 0 writes this file; copy it from its node."));
-    for (size_t i = 1; i < out.model.size(); ++i)
-      problems.push_back(Error(Code::BadInput, fmt::format("two files of model states: this one "
-                                                           "and '{}'",
-                                                           out.model[0].name))
-                             .file(folder.prefix + out.model[i].name));
+    out.model = oneModelFile(folder, problems);
     return out;
   }
   out.model = pickRanks(folder, FileKind::Zero3ModelStates, world, problems);

@@ -13,12 +13,10 @@ struct Grid {
   std::vector<CheckpointFile> optim; ///< One per rank.
 };
 
-/// Layouts that cannot be read (model, pipeline and expert parallelism, ZeRO-0, offloaded files),
-/// with the reason; nothing if the files are those of a data-parallel ZeRO run.
-std::vector<Error> unreadableLayouts(const TagFolder &folder);
-
 /// Missing and surplus files go to `problems`; the grid then holds what can still be used. `world`:
 /// the number of ranks that the run says it had, or 0.
 Grid makeGrid(const TagFolder &folder, int64_t world, std::vector<Error> &problems);
+/// The same for a run without ZeRO: one file for all ranks.
+Grid gridOfReplicas(const TagFolder &folder, int64_t world, std::vector<Error> &problems);
 
 } // namespace recast::format::deepspeed

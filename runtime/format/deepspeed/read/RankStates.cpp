@@ -85,65 +85,63 @@ private:
           found = value.get();
     if (!found)
       return {}; // An optimizer without state, or one that never stepped.
-    if (!found->isDict())
+    return groupStates(*found, key, out);
+  }
+
+  Status groupStates(const Object &found, int64_t key, FlatState &out) {
+    if (!found.isDict())
       return bad(fmt::format("the optimizer state {} is not a dict", key));
-    for (const auto &[stateKey, value] : found->entries) {
+    for (const auto &[stateKey, value] : found.entries) {
       if (stateKey->kind != Kind::String)
         return bad(fmt::format("the optimizer state {} has a key that is not a string", key));
       const std::string &name = stateKey->text;
       std::string shown = fmt::format("optimizer state '{}' of group {}", printable(name), key);
       if (value->isNone())
         continue; // A state that this optimizer does not use.
-      if (name == "master" || name == "weight" || name == "frozen" || name == "buffer")
-        return bad(fmt::format("{}: the name is that of a role of its own", shown));
+      RECAST_TRY(checkStateName(file_, name, shown));
       if (value->kind == Kind::Tensor && !value->tensor->shape.empty()) {
         RECAST_ASSIGN(out.elements[name], flat(value.get(), shown));
       } else {
-        RECAST_ASSIGN(out.scalars[name], scalar(*value, shown));
+        RECAST_ASSIGN(out.scalars[name], readScalar(file_, *value, shown));
       }
     }
     return {};
   }
 
-  Result<Scalar> scalar(const Object &value, std::string_view what) {
-    if (value.kind == Kind::Int)
-      return Scalar{DType::I64, static_cast<uint64_t>(value.integer)};
-    if (value.kind == Kind::Float)
-      return Scalar{DType::F64, std::bit_cast<uint64_t>(value.real)};
-    if (value.kind == Kind::Bool)
-      return Scalar{DType::Bool, static_cast<uint64_t>(value.integer)};
-    if (value.kind == Kind::Tensor && byteWidth(value.tensor->dtype) <= 8) {
-      RECAST_ASSIGN(std::string bytes, file_.elements(*value.tensor, 8));
-      return Scalar{value.tensor->dtype, bitsOf(bytes)};
-    }
-    return bad(fmt::format("{} is neither a tensor nor a number", what),
-               "Recast carries per-element and scalar states of any name, nothing nested.");
-  }
-
   Status stage12(const Object &states) {
     const Object *base = states.find("base_optimizer_state");
-    if (base && base->isSequence())
-      return bad("an elastic checkpoint (zero_optimization.elastic_checkpoint), which has lost "
-                 "the layout of its optimizer states",
-                 "Save again with elastic_checkpoint = false.");
-    const Object *groups = lookup(base, {"param_groups"});
     const Object *masters = states.find("single_partition_of_fp32_groups");
-    if (!groups || groups->kind != Kind::List || !masters || !masters->isSequence() ||
+    // With `elastic_checkpoint` the states stand alone, one dict per group, and the groups'
+    // hyper-parameters are not saved.
+    out_.elastic = base && base->isSequence();
+    const Object *groups = out_.elastic ? base : lookup(base, {"param_groups"});
+    if (!groups || !groups->isSequence() || !masters || !masters->isSequence() ||
         groups->items.size() != masters->items.size())
       return bad("no 'base_optimizer_state' and 'single_partition_of_fp32_groups' of as many "
                  "groups");
     const Object *mappings = states.find("param_slice_mappings");
     const Object *paddings = states.find("param_alignment_paddings");
     for (size_t i = 0; i < masters->items.size(); ++i) {
-      auto ids = intsOf(groups->items[i]->find("params"));
-      if (!ids || ids->size() != 1)
-        return bad(fmt::format("group {} is not one flat buffer", i));
-      if (const Object *moe = groups->items[i]->find("moe"); boolOf(moe).value_or(false))
-        return bad(fmt::format("group {} is a group of experts, which Recast does not read", i));
       FlatState flatState;
       RECAST_ASSIGN(flatState.master, flat(masters->items[i].get(),
                                            fmt::format("single_partition_of_fp32_groups[{}]", i)));
-      RECAST_TRY(this->states(lookup(base, {"state"}), ids->front(), flatState));
+      if (out_.elastic) {
+        RECAST_TRY(groupStates(*groups->items[i], static_cast<int64_t>(i), flatState));
+        if (const Object *step = states.find("base_optimizer_state_step");
+            step && !step->isNone()) {
+          RECAST_ASSIGN(flatState.scalars["step"],
+                        readScalar(file_, *step, "'base_optimizer_state_step'"));
+        }
+      } else {
+        auto ids = intsOf(groups->items[i]->find("params"));
+        if (!ids || ids->size() != 1)
+          return bad(fmt::format("group {} is not one flat buffer", i));
+        if (const Object *moe = groups->items[i]->find("moe"); boolOf(moe).value_or(false))
+          return bad(fmt::format("group {} is a group of experts, which Recast does not read", i),
+                     "Save from a run without expert parallelism (ep_size = 1, plain layers).");
+        RECAST_TRY(this->states(lookup(base, {"state"}), ids->front(), flatState));
+      }
+      RECAST_TRY(perElement(flatState, i));
       if (mappings && !mappings->isNone())
         RECAST_TRY(fragments(*mappings, i, flatState));
       if (paddings && !paddings->isNone()) {
@@ -154,7 +152,37 @@ private:
       }
       out_.flats.push_back(std::move(flatState));
     }
-    return keepGroups(*groups);
+    if (!out_.elastic)
+      return keepGroups(*groups);
+    std::vector<ObjectPtr> bare;
+    for (size_t i = 0; i < groups->items.size(); ++i)
+      bare.push_back(plan::dict(
+          {plan::entry("params", plan::list({plan::integer(static_cast<int64_t>(i))}))}));
+    out_.paramGroups = plan::list(std::move(bare));
+    return {};
+  }
+
+  /// All states of a flat buffer have one value for each of its elements, padding included; the
+  /// master may be stored without padding. Others (factored second moments, quantised states with
+  /// scales) cannot be cut into parameters.
+  Status perElement(const FlatState &state, size_t group) const {
+    const auto *first = state.elements.empty() ? nullptr : &*state.elements.begin();
+    for (const auto &[name, tensor] : state.elements) {
+      bool same = tensor.extent.elements == first->second.extent.elements;
+      if (same && tensor.extent.elements >= state.master.extent.elements)
+        continue;
+      return bad(
+          fmt::format("optimizer state '{}' of group {} is not one value per element: it has {} "
+                      "elements, {} {}",
+                      printable(name), group, tensor.extent.elements,
+                      same ? std::string("the master copy")
+                           : fmt::format("'{}'", printable(first->first)),
+                      same ? state.master.extent.elements : first->second.extent.elements),
+          "Recast cuts flat states into parameters element by element: factored (Adafactor) and "
+          "block-quantised (8-bit) states have no such form. Drop them by exporting weights from "
+          "the model states, or resume with a per-element optimizer and save again.");
+    }
+    return {};
   }
 
   /// OrderedDict name -> fragment_address(start, numel), the class in one of two modules.
@@ -193,6 +221,7 @@ private:
       RECAST_ASSIGN(flatState.master,
                     flat(masters->items[i].get(), fmt::format("fp32_flat_groups[{}]", i)));
       RECAST_TRY(this->states(lookup(inner, {"state"}), static_cast<int64_t>(i), flatState));
+      RECAST_TRY(perElement(flatState, i));
       out_.flats.push_back(std::move(flatState));
     }
     return keepGroups(*groups);
@@ -207,9 +236,9 @@ private:
   }
 
   Status keepRest(const Object &states, uint64_t &detachedBudget) {
-    constexpr std::string_view kFlat[] = {"base_optimizer_state", "single_partition_of_fp32_groups",
-                                          "param_slice_mappings", "optimizer_state_dict",
-                                          "fp32_flat_groups"};
+    constexpr std::string_view kFlat[] = {
+        "base_optimizer_state", "base_optimizer_state_step", "single_partition_of_fp32_groups",
+        "param_slice_mappings", "optimizer_state_dict",      "fp32_flat_groups"};
     std::vector<std::pair<ObjectPtr, ObjectPtr>> entries;
     for (const auto &[key, value] : states.entries)
       if (std::find(std::begin(kFlat), std::end(kFlat), key->text) == std::end(kFlat))
@@ -225,6 +254,34 @@ private:
 };
 
 } // namespace
+
+Result<Scalar> readScalar(const torch::TorchFile &file, const Object &value,
+                          std::string_view what) {
+  if (value.kind == Kind::Int)
+    return Scalar{DType::I64, static_cast<uint64_t>(value.integer)};
+  if (value.kind == Kind::Float)
+    return Scalar{DType::F64, std::bit_cast<uint64_t>(value.real)};
+  if (value.kind == Kind::Bool)
+    return Scalar{DType::Bool, static_cast<uint64_t>(value.integer)};
+  if (value.kind == Kind::Tensor && value.tensor->shape.empty() &&
+      byteWidth(value.tensor->dtype) <= 8) {
+    RECAST_ASSIGN(std::string bytes, file.elements(*value.tensor, 8));
+    return Scalar{value.tensor->dtype, bitsOf(bytes)};
+  }
+  return fail(Error(Code::BadInput, fmt::format("{} is neither a tensor nor a number", what))
+                  .file(file.path())
+                  .hint("Recast carries per-element and scalar states of any name, nothing "
+                        "nested."));
+}
+
+Status checkStateName(const torch::TorchFile &file, std::string_view name, std::string_view what) {
+  if (name == role::kMaster || name == role::kWeight || name == role::kFrozen ||
+      name == role::kBuffer)
+    return fail(
+        Error(Code::BadInput, fmt::format("{}: the name is that of a role of its own", what))
+            .file(file.path()));
+  return {};
+}
 
 Result<RankStates> readRankStates(const std::string &root, const std::string &relativePath,
                                   torch::InventoryBuilder &builder, torch::PickleBudget &budget,

@@ -35,6 +35,7 @@ struct RankStates {
   uint32_t file = 0;
   std::string name; ///< File name, for messages.
   int64_t stage = 0;
+  bool elastic = false; ///< `elastic_checkpoint`: no paddings, no hyper-parameters.
   std::vector<FlatState> flats;
   plan::ObjectPtr paramGroups; ///< List of dicts, with `params`.
   plan::ObjectPtr rest;        ///< The other keys, without tensors of any size.
@@ -42,8 +43,14 @@ struct RankStates {
   std::optional<int64_t> partitionCount; ///< Equal for all groups, else an error.
 };
 
-/// Reads `relativePath` (below `root`). Layouts that Recast does not read (elastic checkpoints,
-/// experts) are errors with the reason.
+/// A number, or a tensor of one element, of an optimizer's state; `what` names it in the error.
+Result<Scalar> readScalar(const torch::TorchFile &file, const plan::Object &value,
+                          std::string_view what);
+/// A state may not be called like a role that Recast itself gives.
+Status checkStateName(const torch::TorchFile &file, std::string_view name, std::string_view what);
+
+/// Reads `relativePath` (below `root`). What Recast does not read (experts, states that are
+/// not per element) is an error with the reason.
 Result<RankStates> readRankStates(const std::string &root, const std::string &relativePath,
                                   torch::InventoryBuilder &builder, torch::PickleBudget &budget,
                                   uint64_t &detachedBudget);

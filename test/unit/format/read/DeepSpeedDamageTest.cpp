@@ -4,6 +4,7 @@
 #include "test/unit/format/read/Samples.h"
 
 #include <fmt/format.h>
+#include <functional>
 #include <gtest/gtest.h>
 #include <random>
 
@@ -139,26 +140,48 @@ TEST_F(Damage, RandomByteFlipsNeverCrash) {
   }
 }
 
-/// The same bytes with one pickle changed, its checksum made right again.
-void replaceInPickle(const std::string &path, const std::string &from, const std::string &to) {
+/// The same file with its pickle edited, the checksum made right again.
+void editPickle(const std::string &path, const std::function<bool(std::string &)> &edit) {
   auto file = io::File::open(path);
   ASSERT_TRUE(file);
   auto directory = torch::ZipDirectory::read(*file);
   ASSERT_TRUE(directory);
-  ASSERT_EQ(from.size(), to.size());
   std::vector<test::SampleMember> members;
   bool changed = false;
   for (const torch::ZipMember &member : directory->members()) {
     std::string payload = *file->read(member.offset, member.size);
     if (member.name.ends_with("/data.pkl"))
-      for (size_t at = 0; (at = payload.find(from, at)) != std::string::npos; ++at) {
-        payload.replace(at, from.size(), to);
-        changed = true;
-      }
+      changed = edit(payload) || changed;
     members.push_back({member.name, payload, {}, {}, 0, 0, ""});
   }
-  EXPECT_TRUE(changed) << from;
+  EXPECT_TRUE(changed) << path;
   test::overwrite(path, test::zipOf(members));
+}
+
+void replaceInPickle(const std::string &path, const std::string &from, const std::string &to) {
+  ASSERT_EQ(from.size(), to.size());
+  editPickle(path, [&](std::string &pickle) {
+    bool changed = false;
+    for (size_t at = 0; (at = pickle.find(from, at)) != std::string::npos; ++at) {
+      pickle.replace(at, from.size(), to);
+      changed = true;
+    }
+    return changed;
+  });
+}
+
+/// Exchanges the first `a` and `b` (as long as each other) after `marker` in the file's pickle.
+void swapFirst(const std::string &path, const std::string &marker, const std::string &a,
+               const std::string &b) {
+  ASSERT_EQ(a.size(), b.size());
+  editPickle(path, [&](std::string &pickle) {
+    size_t from = pickle.find(marker), atA = pickle.find(a, from), atB = pickle.find(b, from);
+    if (from == std::string::npos || atA == std::string::npos || atB == std::string::npos)
+      return false;
+    pickle.replace(atA, a.size(), b);
+    pickle.replace(atB, b.size(), a);
+    return true;
+  });
 }
 
 TEST_F(Damage, HostileValuesAreProblems) {
@@ -201,6 +224,20 @@ TEST_F(Damage, AnOrderThatNothingExplainsIsRefused) {
                   "round_robin_gradientz");
   std::string text = problems();
   EXPECT_NE(text.find("ambiguous"), std::string::npos) << text;
+}
+
+TEST_F(Damage, EqualParametersThatChangedPlacesAreCaughtByTheMappings) {
+  // gate and down of two layers have one shape each: their sizes, the total and every prefix sum
+  // stay the same when the names change places in `param_shapes`, only the slice mappings tell.
+  for (const char *name : {"z2_fp32_dp3", "z1_bf16_dp2"}) {
+    copy(name);
+    swapFirst(tag_ + "mp_rank_00_model_states.pt", "param_shapes", "layers.0.mlp.down_proj.weight",
+              "layers.1.mlp.down_proj.weight");
+    std::string text = problems();
+    EXPECT_NE(text.find("ambiguous"), std::string::npos) << text;
+    EXPECT_NE(text.find("'param_slice_mappings' disagree"), std::string::npos) << text;
+    fs::remove_all(run_);
+  }
 }
 
 TEST_F(Damage, OffloadedAndExpertFilesAreRefused) {

@@ -1,0 +1,79 @@
+"""Values that tell their name and index: what DeepSpeed saved must come out under the same names, bit for bit, and be
+found there by DeepSpeed's own loader after a resume on other ranks."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from checkpoints import assert_same_bits, load_atoms
+from conftest import free_port, recast
+from stamped_run import stamp
+
+# name: (ranks, arguments of stamped_run.py)
+RUNS = {
+    "z0_fp32": (2, dict(stage=0)),
+    "z0_bf16": (2, dict(stage=0, dtype="bf16", model={"frozen": True})),
+    "z0_bf16_fused_tied": (1, dict(stage=0, dtype="bf16", fused=True, model={"tied": True, "frozen": True})),
+    "z1_bf16_momentum": (3, dict(stage=1, dtype="bf16", optimizer="momentum")),
+    "z2_rmsprop_tiny_ranks": (5, dict(stage=2, optimizer="rmsprop")),
+    "z1_elastic": (2, dict(stage=1, config={"zero_optimization": {"elastic_checkpoint": True}})),
+}
+RESUMES = [("z0_fp32", 1, 3), ("z0_bf16", 3, 2), ("z0_bf16_fused_tied", 2, 2), ("z1_elastic", 2, 2)]
+
+
+def stamped_run(ranks, folder, **options):
+    result = pathlib.Path(folder) / "result.json"
+    script = pathlib.Path(__file__).with_name("stamped_run.py")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "--master-port",
+               str(free_port()), str(script), "--result", str(result)]
+    for name, value in options.items():
+        command += [f"--{name}"] if value is True else [f"--{name}", value if isinstance(value, str) else json.dumps(value)]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=300,
+                             env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"})
+    assert process.returncode == 0 and result.exists(), process.stdout[-2000:] + process.stderr[-4000:]
+    return json.loads(result.read_text())
+
+
+@pytest.fixture(scope="session")
+def stamped(tmp_path_factory):
+    made = {}
+
+    def get(name):
+        if name not in made:
+            ranks, options = RUNS[name]
+            folder = tmp_path_factory.mktemp(name)
+            roles = stamped_run(ranks, folder, save=str(folder / "run"), **options)
+            recast("convert", folder / "run", "-o", folder / "uni", "--to", "deepspeed-universal")
+            made[name] = folder, roles
+        return made[name]
+
+    return get
+
+
+@pytest.mark.parametrize("name", sorted(RUNS))
+def test_every_value_has_its_name_and_index(stamped, name):
+    folder, roles = stamped(name)
+    atoms = load_atoms(folder / "uni")
+    assert {n for n in atoms if n not in ("still", "count")} == set(roles)
+    for parameter, states in roles.items():
+        for role in states:
+            value = atoms[parameter]["fp32" if role == "master" else role]
+            assert_same_bits(value, stamp(role, parameter, value.shape), f"{role} {parameter}")
+    if "still" in atoms:
+        assert torch.equal(atoms["still"]["fp32"], torch.arange(10.0) / 8)
+    report = json.loads(recast("inspect", folder / "run", "--objects", "--json").out)
+    assert "client_state" in json.dumps(report)
+
+
+@pytest.mark.parametrize("name, stage, ranks", RESUMES)
+def test_deepspeed_finds_them_after_a_resume(stamped, name, stage, ranks, workdir):
+    folder, _ = stamped(name)
+    options = {**RUNS[name][1], "stage": stage}
+    options.pop("fused", None)
+    options.pop("config", None)
+    found = stamped_run(ranks, workdir, load=str(folder / "uni"), **options)
+    assert found["wrong"] == [] and found["compared"] >= 10
