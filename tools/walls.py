@@ -23,7 +23,7 @@ ALLOWED = {
     "runtime/comm": {"runtime/base", "runtime/device"},
     "runtime/exec": {"runtime/base", "runtime/layout", "runtime/recipe", "runtime/plan", "runtime/io",
                      "runtime/device", "runtime/codec", "runtime/comm"},
-    "runtime/capi": {"runtime/base", "runtime/layout", "runtime/recipe", "runtime/exec", "runtime/format",
+    "runtime/capi": {"runtime/base", "runtime/codec", "runtime/layout", "runtime/recipe", "runtime/exec", "runtime/format",
                      "runtime/plan", "runtime/io"},
     "lang/ast": set(),
     "lang/ucl": {"lang/ast", "runtime/base"},

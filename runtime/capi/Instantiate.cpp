@@ -11,6 +11,7 @@ namespace {
 struct Place {
   uint32_t file = plan::kNone; ///< Program target file.
   uint64_t offset = 0;
+  uint32_t tensor = plan::kNone; ///< Program tensor; none for a value among the literals.
 };
 
 /// Where each tensor of one target lies, by request index.
@@ -42,6 +43,7 @@ private:
   };
   Slices current_;
   std::vector<std::pair<uint32_t, uint64_t>> imageStart_; ///< Program file -> (writer, image).
+  std::vector<std::pair<uint32_t, uint32_t>> labels_; ///< Program tensor -> (target, tensor of it).
 };
 
 void Instantiator::addSources() {
@@ -91,8 +93,12 @@ Status Instantiator::addTarget(uint32_t target) {
     exec::TargetFile out{target, image.path, image.size, {}};
     for (const format::CrcPatch &patch : image.patches)
       out.patches.push_back({patch.offset, patch.begin, patch.end});
-    for (const format::TensorSlot &slot : image.tensors)
-      places.places[slot.tensor] = {file, slot.offset};
+    for (const format::TensorSlot &slot : image.tensors) {
+      auto tensor = static_cast<uint32_t>(program.tensors.size());
+      places.places[slot.tensor] = {file, slot.offset, tensor};
+      program.tensors.push_back({file, slot.offset, slot.bytes});
+      labels_.emplace_back(target, slot.tensor);
+    }
     for (const format::VerbatimSlot &slot : image.verbatim)
       verbatim_.push_back({endpoint.keptFiles[slot.file].file, file, slot.offset});
     program.targets.push_back(std::move(out));
@@ -138,6 +144,7 @@ Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
           target.images.tensors[tensor].role, target.images.tensors[tensor].name));
     task.outputs[o].file = place.file;
     task.outputs[o].offset = place.offset + run.outputs[o].tensorByte;
+    task.outputs[o].tensor = place.tensor;
   }
   for (const plan::RunDim &dim : run.dims)
     task.dims.push_back({dim.extent, dim.logicalStride, dim.strides});
@@ -203,6 +210,14 @@ Result<Instance> Instantiator::run() {
     for (format::Literal &literal : writers[writer]->literals(image))
       bytes.push_back({literal.offset, std::move(literal.bytes)});
     return bytes;
+  };
+  std::vector<std::vector<format::TargetTensor>> tensors;
+  for (TargetPlaces &target : targets_)
+    tensors.push_back(std::move(target.images.tensors));
+  program.label = [tensors = std::move(tensors), labels = std::move(labels_)](uint32_t tensor) {
+    auto [target, index] = labels[tensor];
+    const format::TargetTensor &of = tensors[target][index];
+    return exec::TensorLabel{of.name, of.role, of.dtype, of.shape};
   };
   return std::move(instance_);
 }

@@ -33,6 +33,8 @@ Status takeOver(Job &job, std::span<const FinishedUnit> earlier, Report &report)
     job.bytesSkipped += bytesRead(job.program, job.schedule, job.schedule.units[unit.unit]);
     RECAST_TRY(job.records.add(unit.pieces));
     job.extents.add(unit.extents, unit.unhashed, job.files);
+    if (job.digests)
+      job.digests->add(unit.digests);
     for (const PlacedExtent &placed : unit.extents)
       report.bytesKept += placed.extent.length;
     for (const UnhashedBytes &bytes : unit.unhashed)
@@ -65,7 +67,9 @@ Status run(const Program &program, const Options &options, const Schedule &sched
 
   SourceRecords records(program);
   TargetExtents extents(program, schedule);
+  TensorDigests digests(program);
   Job job{program, schedule, slices, roots, records, extents, journal};
+  job.digests = options.digests ? &digests : nullptr;
   job.slotBytes = slots.slotBytes;
   job.files = schedule.literalFiles;
   RECAST_TRY(takeOver(job, earlier, report));
@@ -73,9 +77,11 @@ Status run(const Program &program, const Options &options, const Schedule &sched
   RECAST_TRY(runWorkers(job, slots, options.progress));
   RECAST_TRY(checkAllUnchanged(program, "while it was read"));
 
+  if (job.digests)
+    RECAST_TRY(digests.checkComplete(program));
   RECAST_TRY(stageRest(roots));
   for (uint32_t r = 0; r < roots.size(); ++r)
-    RECAST_TRY(writeManifest(program, r, *roots[r], extents));
+    RECAST_TRY(writeManifest(program, r, *roots[r], extents, job.digests));
   if (options.sync) {
     auto flushStart = std::chrono::steady_clock::now();
     RECAST_TRY(flush(roots));
@@ -117,7 +123,7 @@ Result<Report> execute(const Program &program, const Options &options) {
     report.seconds = secondsSince(start);
     return report;
   }
-  Journal journal(program, schedule);
+  Journal journal(program, schedule, options.digests);
   Status status = run(program, options, schedule, slots, slices, roots, journal, report);
   if (!status) {
     // Asked to stop, or refused before it began: the next run goes on with what is staged.

@@ -15,9 +15,10 @@
 namespace recast::exec {
 namespace {
 
-constexpr uint64_t kMagic = 0x31304c4e524a4352; // "RCJRNL01"
+constexpr uint64_t kMagic = 0x32304c4e524a4352; // "RCJRNL02"
 constexpr uint64_t kMaxJournal = uint64_t{4} << 30;
-constexpr size_t kHeadWords = 4, kExtentWords = 5, kUnhashedWords = 2, kPieceWords = 4;
+constexpr size_t kHeadWords = 5, kExtentWords = 5, kUnhashedWords = 2, kPieceWords = 4,
+                 kDigestWords = 4;
 
 using Words = std::vector<uint64_t>;
 
@@ -41,6 +42,7 @@ uint64_t Journal::workHash() const {
     number(value.size());
     hash.update(value.data(), value.size());
   };
+  number(digests_);
   for (const TargetRoot &root : program_.roots)
     text(root.folder);
   for (const TargetFile &file : program_.targets) {
@@ -66,6 +68,7 @@ uint64_t Journal::workHash() const {
       number(output.slice);
       number(output.file);
       number(output.offset);
+      number(output.tensor);
     }
     for (const TaskDim &dim : task.dims) {
       number(static_cast<uint64_t>(dim.extent));
@@ -105,10 +108,15 @@ bool Journal::isPlausible(const FinishedUnit &unit) const {
   auto isPiece = [&](const RecordPiece &piece) {
     return piece.record < program_.records.size() && piece.begin <= piece.end;
   };
+  auto isDigest = [&](const DigestPiece &piece) {
+    return piece.tensor < program_.tensors.size() &&
+           piece.bytes <= program_.tensors[piece.tensor].bytes;
+  };
   return unit.unit < schedule_.units.size() &&
          std::all_of(unit.extents.begin(), unit.extents.end(), isExtent) &&
          std::all_of(unit.unhashed.begin(), unit.unhashed.end(), isUnhashed) &&
-         std::all_of(unit.pieces.begin(), unit.pieces.end(), isPiece);
+         std::all_of(unit.pieces.begin(), unit.pieces.end(), isPiece) &&
+         std::all_of(unit.digests.begin(), unit.digests.end(), isDigest);
 }
 
 /// One entry from `words`; false at a torn or foreign one.
@@ -116,14 +124,15 @@ bool Journal::parse(const Words &words, size_t &at, uint64_t &chain, FinishedUni
   if (words.size() - at <= kHeadWords)
     return false;
   const uint64_t *entry = words.data() + at;
-  uint64_t extents = entry[1], unhashed = entry[2], pieces = entry[3], room = words.size() - at;
-  if (extents > room || unhashed > room || pieces > room)
+  uint64_t extents = entry[1], unhashed = entry[2], pieces = entry[3], digests = entry[4],
+           room = words.size() - at;
+  if (extents > room || unhashed > room || pieces > room || digests > room)
     return false;
-  uint64_t body =
-      kHeadWords + extents * kExtentWords + unhashed * kUnhashedWords + pieces * kPieceWords;
+  uint64_t body = kHeadWords + extents * kExtentWords + unhashed * kUnhashedWords +
+                  pieces * kPieceWords + digests * kDigestWords;
   if (body >= room || chained(chain, entry, body) != entry[body])
     return false;
-  out = {static_cast<uint32_t>(entry[0]), {}, {}, {}};
+  out = {static_cast<uint32_t>(entry[0]), {}, {}, {}, {}};
   const uint64_t *word = entry + kHeadWords;
   for (uint64_t i = 0; i < extents; ++i, word += kExtentWords)
     out.extents.push_back({static_cast<uint32_t>(word[0]),
@@ -133,6 +142,8 @@ bool Journal::parse(const Words &words, size_t &at, uint64_t &chain, FinishedUni
   for (uint64_t i = 0; i < pieces; ++i, word += kPieceWords)
     out.pieces.push_back(
         {static_cast<uint32_t>(word[0]), word[1], word[2], static_cast<uint32_t>(word[3])});
+  for (uint64_t i = 0; i < digests; ++i, word += kDigestWords)
+    out.digests.push_back({static_cast<uint32_t>(word[0]), word[1], {{word[2], word[3]}}});
   if (!isPlausible(out))
     return false;
   chain = entry[body];
@@ -203,8 +214,9 @@ Status Journal::open(const std::vector<std::unique_ptr<StagedRoot>> &roots) {
 }
 
 Status Journal::add(uint32_t unit, std::span<const PlacedExtent> extents,
-                    std::span<const UnhashedBytes> unhashed, std::span<const RecordPiece> pieces) {
-  Words words{unit, extents.size(), unhashed.size(), pieces.size()};
+                    std::span<const UnhashedBytes> unhashed, std::span<const RecordPiece> pieces,
+                    std::span<const DigestPiece> digests) {
+  Words words{unit, extents.size(), unhashed.size(), pieces.size(), digests.size()};
   for (const PlacedExtent &placed : extents)
     words.insert(words.end(), {placed.target, placed.extent.offset, placed.extent.length,
                                placed.extent.xxh3, placed.extent.crc32});
@@ -212,6 +224,9 @@ Status Journal::add(uint32_t unit, std::span<const PlacedExtent> extents,
     words.insert(words.end(), {bytes.target, bytes.bytes});
   for (const RecordPiece &piece : pieces)
     words.insert(words.end(), {piece.record, piece.begin, piece.end, piece.crc});
+  for (const DigestPiece &piece : digests)
+    words.insert(words.end(),
+                 {piece.tensor, piece.bytes, piece.digest.lanes[0], piece.digest.lanes[1]});
   std::lock_guard lock(mutex_);
   uint64_t hash = chained(chain_, words.data(), words.size());
   words.push_back(hash);

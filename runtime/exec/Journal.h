@@ -11,6 +11,7 @@
 #include "runtime/exec/SourceRecords.h"
 #include "runtime/exec/Staging.h"
 #include "runtime/exec/TargetExtents.h"
+#include "runtime/exec/TensorDigests.h"
 
 #include <mutex>
 
@@ -22,14 +23,16 @@ struct FinishedUnit {
   std::vector<PlacedExtent> extents;
   std::vector<UnhashedBytes> unhashed; ///< Count as staged for as long as the machine stays up.
   std::vector<RecordPiece> pieces;
+  std::vector<DigestPiece> digests;
 };
 
 class Journal {
 public:
   static constexpr char kName[] = ".recast-journal";
 
-  Journal(const Program &program, const Schedule &schedule)
-      : program_(program), schedule_(schedule) {}
+  /// `digests`: whether units have digests; those of a run that made none are of no use then.
+  Journal(const Program &program, const Schedule &schedule, bool digests)
+      : program_(program), schedule_(schedule), digests_(digests) {}
 
   /// The units that can be trusted, if the staging folders of all roots are there and hold a
   /// journal of this very work; none otherwise. Reads back (and hashes) what was staged under
@@ -41,7 +44,8 @@ public:
   Status open(const std::vector<std::unique_ptr<StagedRoot>> &roots);
   /// Thread-safe.
   Status add(uint32_t unit, std::span<const PlacedExtent> extents,
-             std::span<const UnhashedBytes> unhashed, std::span<const RecordPiece> pieces);
+             std::span<const UnhashedBytes> unhashed, std::span<const RecordPiece> pieces,
+             std::span<const DigestPiece> digests);
   /// Whether anything of the staged bytes would be of use to another run.
   bool hasUnits() const { return units_ > 0; }
 
@@ -54,6 +58,7 @@ private:
 
   const Program &program_;
   const Schedule &schedule_;
+  bool digests_;
   io::Descriptor file_;
   std::string shown_;
   uint64_t length_ = 0; ///< Bytes that are valid.

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -61,10 +62,32 @@ Status writeFileEntry(Output &out, const std::string &path, uint64_t size,
   return out.add("]}}");
 }
 
+/// Tensors by name, wherever they lie: `file` and `offset` only help to find them.
+Status writeTensors(Output &out, const Program &program, uint32_t index,
+                    const TensorDigests &digests) {
+  RECAST_TRY(out.add("\n],\n\"digest\": \"{}\",\n\"tensors\": [", codec::kDigestName));
+  bool first = true;
+  for (uint32_t t = 0; t < program.tensors.size(); ++t) {
+    const TargetTensor &tensor = program.tensors[t];
+    const TargetFile &file = program.targets[tensor.file];
+    auto path = file.root == index ? pathInManifest(program.roots[index], file.path) : std::nullopt;
+    if (!path)
+      continue;
+    TensorLabel label = program.label(t);
+    RECAST_TRY(out.add("{}\n{{\"name\": {}, \"role\": {}, \"dtype\": \"{}\", \"shape\": [{}], "
+                       "\"file\": {}, \"offset\": {}, \"digest\": \"{}\"}}",
+                       first ? "" : ",", jsonText(label.name), jsonText(label.role),
+                       name(label.dtype), fmt::join(label.shape, ", "), jsonText(*path),
+                       tensor.offset, digests[t].str()));
+    first = false;
+  }
+  return {};
+}
+
 } // namespace
 
 Status writeManifest(const Program &program, uint32_t index, const StagedRoot &staged,
-                     const TargetExtents &extents) {
+                     const TargetExtents &extents, const TensorDigests *digests) {
   const TargetRoot &root = program.roots[index];
   std::string path = staged.manifestPath(), shown = staged.shown(path);
   RECAST_TRY(io::makeParents(staged.staging(), path, root.folder));
@@ -81,6 +104,8 @@ Status writeManifest(const Program &program, uint32_t index, const StagedRoot &s
     if (const TargetFile &target = program.targets[t]; target.root == index)
       if (auto name = pathInManifest(root, target.path))
         RECAST_TRY(writeFileEntry(out, *name, target.size, extents.extents(t), first));
+  if (digests)
+    RECAST_TRY(writeTensors(out, program, index, *digests));
   RECAST_TRY(out.add("\n],\n\"links\": ["));
   first = true;
   for (const auto &[name, existing] : root.links) {

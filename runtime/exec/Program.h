@@ -45,6 +45,19 @@ struct TargetFile {
   std::vector<CrcPatch> patches;
 };
 
+/// A tensor that lies in a target file whole, row-major: it gets a digest of its own, which does
+/// not depend on where the bytes lie.
+struct TargetTensor {
+  uint32_t file = 0; ///< Index into Program::targets.
+  uint64_t offset = 0, bytes = 0;
+};
+/// What the manifest says of it.
+struct TensorLabel {
+  std::string name, role;
+  DType dtype = DType::U8;
+  std::vector<int64_t> shape;
+};
+
 /// An output folder and how it becomes visible (see format::CommitPlan).
 struct TargetRoot {
   std::string folder;
@@ -73,6 +86,9 @@ struct TaskOutput {
   uint32_t file = 0;
   uint64_t offset = 0;
   std::vector<uint16_t> inputs;
+  /// `tensor` of what belongs to none (files kept byte for byte).
+  static constexpr uint32_t kNoTensor = 0xffffffff;
+  uint32_t tensor = kNoTensor; ///< Index into Program::tensors, inside which it writes.
 };
 struct TaskCheck {
   uint32_t slice = 0;
@@ -110,17 +126,21 @@ struct Program {
   std::vector<RecordCheck> records; ///< Sorted by (file, offset).
   std::vector<TargetRoot> roots;
   std::vector<TargetFile> targets;
+  std::vector<TargetTensor> tensors;
   std::vector<recipe::Recipe> slices; ///< One output or one check each.
   std::vector<Task> tasks;
   /// Literal bytes of a target file, in any order: called once per file, from any thread, never by
   /// two at a time. Together with the outputs of tasks they cover the file exactly once.
   std::function<std::vector<LiteralBytes>(uint32_t target)> literals;
+  /// Of a tensor; called when everything is written, from one thread.
+  std::function<TensorLabel(uint32_t tensor)> label;
 };
 
 struct Options {
   unsigned threads = 0;   ///< 0: one per core.
   bool sync = true;       ///< Flush to the device before the commit.
   bool overwrite = false; ///< Exchange an existing tag.
+  bool digests = true;    ///< Of each target tensor, for the manifest.
   bool useKernels = true; ///< false: the recipe interpreter only.
   /// Where kernels come from; null: those that are built in. Not owned.
   device::cpu::KernelFinder *kernels = nullptr;

@@ -1,6 +1,7 @@
 #include "runtime/exec/Slots.h"
 
 #include "runtime/exec/TargetExtents.h"
+#include "runtime/exec/TensorDigests.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -22,7 +23,7 @@ template <typename T> uint64_t vectorBytes(const std::vector<T> &v) {
 uint64_t programMemory(const Program &program) {
   uint64_t bytes = vectorBytes(program.names) + vectorBytes(program.sources) +
                    vectorBytes(program.records) + vectorBytes(program.targets) +
-                   vectorBytes(program.tasks);
+                   vectorBytes(program.tasks) + vectorBytes(program.tensors);
   for (const std::string &name : program.names)
     bytes += name.capacity();
   for (const SourceFile &source : program.sources)
@@ -53,7 +54,7 @@ Result<SlotPlan> planSlots(const Program &program, const Schedule &schedule, uns
   for (size_t t = 0; t < program.targets.size(); ++t)
     literals = std::max(literals, program.targets[t].size - schedule.taskBytes[t]);
   plan.tableBytes = programMemory(program) + schedule.memory() + literals +
-                    TargetExtents::memory(program, schedule);
+                    TargetExtents::memory(program, schedule) + TensorDigests::memory(program);
   if (program.budget == 0)
     return plan;
   auto total = [&] { return plan.tableBytes + plan.threads * kWorkerOverhead + plan.poolBytes(); };

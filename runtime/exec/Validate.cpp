@@ -66,6 +66,16 @@ Status checkDims(const Task &task) {
   return {};
 }
 
+bool insideTensor(const Program &program, const Task &task, size_t o) {
+  const TaskOutput &output = task.outputs[o];
+  if (output.tensor >= program.tensors.size())
+    return false;
+  const TargetTensor &tensor = program.tensors[output.tensor];
+  return output.file == tensor.file && output.offset >= tensor.offset &&
+         rangeInside(output.offset - tensor.offset,
+                     operandSpan(program, task, task.inputs.size() + o), tensor.bytes);
+}
+
 Status checkTask(const Program &program, const Task &task) {
   if (task.count < 0 || task.name >= program.names.size() || task.inputs.empty())
     return internal("a task has no elements, no name or no input");
@@ -92,6 +102,8 @@ Status checkTask(const Program &program, const Task &task) {
         !inside(task.inputs.size() + o, output.offset, program.slices[output.slice].outputType(0),
                 program.targets[output.file].size))
       return internal("a task writes outside its target file");
+    if (output.tensor != TaskOutput::kNoTensor && !insideTensor(program, task, o))
+      return internal("a task writes outside its tensor");
   }
   for (const TaskCheck &check : task.checks)
     RECAST_TRY(checkUse(program, task, check.slice, check.inputs, false));
@@ -190,6 +202,10 @@ Status validate(const Program &program) {
   RECAST_TRY(checkRecords(program));
   for (const TargetFile &target : program.targets)
     RECAST_TRY(checkTarget(program, target));
+  for (const TargetTensor &tensor : program.tensors)
+    if (tensor.file >= program.targets.size() || !program.label ||
+        !rangeInside(tensor.offset, tensor.bytes, program.targets[tensor.file].size))
+      return internal("a tensor lies outside its target file");
   for (uint32_t r = 0; r < program.roots.size(); ++r)
     RECAST_TRY(checkRoot(program, r));
   return {};

@@ -36,8 +36,12 @@ Status Worker::run(size_t item) {
     closeExtent(i);
   std::fill(openPiece_.begin(), openPiece_.end(), SIZE_MAX);
   RECAST_TRY(job_.records.add(pieces_));
-  RECAST_TRY(job_.journal.add(unit, closedExtents_, unhashed_, pieces_));
+  joinPieces(digests_);
+  RECAST_TRY(job_.journal.add(unit, closedExtents_, unhashed_, pieces_, digests_));
   pieces_.clear();
+  if (job_.digests)
+    job_.digests->add(digests_);
+  digests_.clear();
   std::vector<uint32_t> complete;
   job_.extents.add(closedExtents_, unhashed_, complete);
   closedExtents_.clear();
@@ -217,6 +221,7 @@ Status Worker::writeOutputs(size_t ordinal) {
       cursor += size;
     }
     noteWritten(ordinal, output.file, offset, data, size, crc);
+    noteDigest(output, offset, data, size);
     if (pending_.size && pending_.file == output.file &&
         pending_.offset + pending_.size == offset && pending_.data + pending_.size == data) {
       pending_.size += size;

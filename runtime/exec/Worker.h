@@ -10,6 +10,7 @@
 #include "runtime/exec/SourceRecords.h"
 #include "runtime/exec/Staging.h"
 #include "runtime/exec/TargetExtents.h"
+#include "runtime/exec/TensorDigests.h"
 #include "runtime/exec/Tile.h"
 #include "runtime/io/File.h"
 
@@ -26,6 +27,7 @@ struct Job {
   SourceRecords &records;
   TargetExtents &extents;
   Journal &journal;
+  TensorDigests *digests = nullptr; ///< Null: none are wanted.
   std::vector<uint32_t> units = {}; ///< Of the schedule, that are still to do.
   std::vector<uint32_t> files = {}; ///< Targets that no unit will complete: to be finished.
   size_t slotBytes = 0;
@@ -90,6 +92,7 @@ private:
   void noteWritten(size_t ordinal, uint32_t file, uint64_t offset, const std::byte *data,
                    size_t size, const SpanCrc &crc);
   void closeExtent(size_t ordinal);
+  void noteDigest(const TaskOutput &output, uint64_t offset, const std::byte *data, size_t size);
 
   /// Bytes that are contiguous in memory and in a target file, to be written at once.
   struct Pending {
@@ -120,6 +123,7 @@ private:
   std::vector<OpenExtent> openExtents_;
   std::vector<PlacedExtent> closedExtents_;
   std::vector<UnhashedBytes> unhashed_;
+  std::vector<DigestPiece> digests_;
   std::vector<RecordPiece> pieces_; ///< Of the unit; the last of an input may still grow.
   std::vector<size_t> openPiece_;   ///< Per input, index into pieces_.
   codec::Crc32Combiner combiner_;

@@ -179,6 +179,7 @@ Status Worker::writeBox(const Task &task, const SubBox &tile, size_t ordinal, bo
         output.offset + static_cast<uint64_t>(start + segments.offset()) * slice.width();
     if (streams)
       noteWritten(ordinal, output.file, offset, data, size, {});
+    noteDigest(output, offset, data, size);
     RECAST_TRY(write(output.file, offset, data, size));
     data += size;
   } while (segments.advance());

@@ -1,5 +1,5 @@
 // The checksums of a worker: CRC-32 of what it reads inside source records, XXH3 (and, under a
-// patch, CRC-32) of what it writes.
+// patch, CRC-32) of what it writes, and digests of the tensors that it writes to.
 #include "runtime/exec/Worker.h"
 
 #include <algorithm>
@@ -70,6 +70,17 @@ void Worker::noteWritten(size_t ordinal, uint32_t file, uint64_t offset, const s
     data += part;
     size -= part;
   }
+}
+
+void Worker::noteDigest(const TaskOutput &output, uint64_t offset, const std::byte *data,
+                        size_t size) {
+  if (!job_.digests || output.tensor == TaskOutput::kNoTensor)
+    return;
+  if (digests_.empty() || digests_.back().tensor != output.tensor)
+    digests_.push_back({output.tensor, 0, {}});
+  DigestPiece &piece = digests_.back();
+  piece.bytes += size;
+  piece.digest.add(offset - job_.program.tensors[output.tensor].offset, data, size);
 }
 
 void Worker::closeExtent(size_t ordinal) {

@@ -40,7 +40,8 @@ struct Arguments {
   std::string plan, kernels;
   std::string command; ///< What the user typed.
   unsigned threads = 0;
-  bool overwrite = false, noSync = false, noKernels = false, json = false, quiet = false;
+  bool overwrite = false, noSync = false, noKernels = false, noDigests = false, json = false,
+       quiet = false;
 };
 
 /// The kernels that the user named. Code::BadInput if the pack lacks one that the plan needs: it
@@ -93,6 +94,7 @@ int run(const Arguments &arguments, uint64_t memory) {
   options.sync = !arguments.noSync;
   options.overwrite = arguments.overwrite;
   options.useKernels = !arguments.noKernels;
+  options.digests = !arguments.noDigests;
   options.kernels = &kernels;
   tools::Progress progress(arguments.json ? tools::Progress::Style::Machines
                                           : tools::Progress::Style::People);
@@ -125,6 +127,8 @@ int main(int argc, char **argv) {
   app.add_flag("--no-sync", arguments.noSync,
                "Do not flush to the device before the output appears");
   app.add_flag("--no-kernels", arguments.noKernels, "Use the recipe interpreter only");
+  app.add_flag("--no-digests", arguments.noDigests,
+               "Leave the digests of tensors out of the manifest");
   app.add_option("--kernels", arguments.kernels,
                  "A kernel pack made by `recast compile`: machine code, loaded only when named");
   app.add_flag("--json", arguments.json,

@@ -74,6 +74,7 @@ std::vector<std::string> ExecuteOptions::arguments() const {
   flag(overwrite, "--overwrite");
   flag(noSync, "--no-sync");
   flag(noKernels, "--no-kernels");
+  flag(noDigests, "--no-digests");
   flag(json, "--json");
   flag(quiet, "--quiet");
   if (!command.empty())

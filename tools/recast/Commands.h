@@ -14,7 +14,8 @@ struct ExecuteOptions {
   uint64_t memory = 0; ///< Bytes; 0: what the plan says.
   unsigned threads = 0;
   std::string kernels; ///< A kernel pack; empty: none.
-  bool overwrite = false, noSync = false, noKernels = false, json = false, quiet = false;
+  bool overwrite = false, noSync = false, noKernels = false, noDigests = false, json = false,
+       quiet = false;
   std::string command; ///< What the user typed, for messages.
   std::vector<std::string> arguments() const;
 };

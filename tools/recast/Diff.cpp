@@ -2,12 +2,12 @@
 
 #include "runtime/base/Printable.h"
 #include "runtime/capi/ReadTensor.h"
+#include "runtime/capi/StoredDigests.h"
 #include "runtime/format/Inventory.h"
-#include "runtime/recipe/Compare.h"
 #include "runtime/recipe/Recipe.h"
+#include "tools/recast/ValueDifference.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <map>
@@ -22,6 +22,13 @@ using Names = std::map<std::string, const format::Tensor *>; ///< By role.
 
 struct Finding {
   std::string name, role, what;
+  std::optional<ValueDifference> values = {};
+};
+
+/// One of the two checkpoints.
+struct Side {
+  format::Inventory inventory;
+  capi::StoredDigests digests; ///< None unless they may stand for the values.
 };
 
 std::map<std::string, Names> byName(const format::Inventory &inventory) {
@@ -40,9 +47,9 @@ std::set<std::string> rolesOf(const format::Inventory &inventory) {
 
 class Comparison {
 public:
-  Comparison(const format::Inventory &left, const format::Inventory &right)
-      : left_(left), right_(right), leftReader_(left), rightReader_(right),
-        leftRoles_(rolesOf(left)), rightRoles_(rolesOf(right)) {}
+  Comparison(const Side &left, const Side &right)
+      : left_(left), right_(right), leftReader_(left.inventory), rightReader_(right.inventory),
+        leftRoles_(rolesOf(left.inventory)), rightRoles_(rolesOf(right.inventory)) {}
 
   Status run();
   bool equal() const { return findings.empty() && compared > 0; }
@@ -50,13 +57,15 @@ public:
   std::vector<Finding> findings;
   std::vector<std::string> remarks; ///< Differences of kind, not of value: roles and dtypes.
   uint64_t compared = 0;
+  uint64_t byDigest = 0; ///< Of these, equal by what the manifests say: not read.
+  uint64_t bytesRead() const { return leftReader_.bytesRead() + rightReader_.bytesRead(); }
 
 private:
   Status compareName(const std::string &name, const Names &left, const Names &right);
   Status compareTensors(const format::Tensor &a, const format::Tensor &b);
   const format::Tensor *weightLike(const Names &names, const Names &other) const;
 
-  const format::Inventory &left_, &right_;
+  const Side &left_, &right_;
   capi::TensorReader leftReader_, rightReader_;
   std::set<std::string> leftRoles_, rightRoles_;
 
@@ -66,12 +75,6 @@ private:
   };
   std::map<std::string, Kind> kinds_;
 };
-
-/// Index of the first element whose bits differ, or -1: NaNs of other payloads are other values.
-int64_t firstOtherBits(const std::string &a, const std::string &b, unsigned width) {
-  auto [at, ignored] = std::mismatch(a.begin(), a.end(), b.begin());
-  return at == a.end() ? -1 : (at - a.begin()) / static_cast<int64_t>(width);
-}
 
 /// What a format that knows nothing but weights holds under a name: the model's value. Weights of
 /// another dtype than `other` were rounded from the master, if there is one, not from the weight.
@@ -110,6 +113,13 @@ Status Comparison::compareTensors(const format::Tensor &a, const format::Tensor 
                                     fmt::join(b.shape, ", "))});
     return {};
   }
+  if (a.dtype == b.dtype) {
+    const codec::Digest *x = left_.digests.find(a), *y = right_.digests.find(b);
+    if (x && y && *x == *y) {
+      ++byDigest;
+      return {};
+    }
+  }
   RECAST_ASSIGN(std::string left, leftReader_.read(a));
   RECAST_ASSIGN(std::string right, rightReader_.read(b));
   // Compared in the dtype that both reach: exactly where one is wider, as a cast master otherwise.
@@ -124,21 +134,10 @@ Status Comparison::compareTensors(const format::Tensor &a, const format::Tensor 
   }
   RECAST_ASSIGN(left, castTo(std::move(left), a.dtype, type));
   RECAST_ASSIGN(right, castTo(std::move(right), b.dtype, type));
-  unsigned width = byteWidth(type);
-  // What two programs round to when a NaN loses its low bits differs, so a cast NaN equals any.
-  auto at = a.dtype == b.dtype
-                ? firstOtherBits(left, right, width)
-                : recipe::firstDifference(reinterpret_cast<const std::byte *>(left.data()),
-                                          reinterpret_cast<const std::byte *>(right.data()), type,
-                                          static_cast<int64_t>(left.size() / width));
-  if (at < 0)
-    return {};
-  uint64_t x = 0, y = 0;
-  std::memcpy(&x, left.data() + static_cast<size_t>(at) * width, width);
-  std::memcpy(&y, right.data() + static_cast<size_t>(at) * width, width);
-  findings.push_back(
-      {a.name, a.role,
-       fmt::format("element {} is {:#0{}x} and {:#0{}x}", at, x, 2 * width + 2, y, 2 * width + 2)});
+  // Bits decide: NaNs of other payloads are other values. What two programs round to when a NaN
+  // loses its low bits differs, so a cast NaN equals any.
+  if (auto values = compareValues(left, right, type, a.dtype != b.dtype))
+    findings.push_back({a.name, a.role, values->str(left.size() / byteWidth(type)), values});
   return {};
 }
 
@@ -163,7 +162,7 @@ Status Comparison::compareName(const std::string &name, const Names &left, const
 }
 
 Status Comparison::run() {
-  auto left = byName(left_), right = byName(right_);
+  auto left = byName(left_.inventory), right = byName(right_.inventory);
   for (const auto &[name, roles] : left) {
     auto found = right.find(name);
     if (found == right.end())
@@ -187,24 +186,53 @@ Status Comparison::run() {
   return {};
 }
 
+/// Digests stand for values only where no file changed after they were written.
+Result<Side> readSide(const std::string &path, const DiffOptions &options) {
+  Side side;
+  RECAST_ASSIGN(side.inventory, format::readSoundInventory(path, {}));
+  if (options.values)
+    return side;
+  RECAST_ASSIGN(std::string folder, capi::manifestFolder(path, side.inventory.tag));
+  RECAST_ASSIGN(capi::StoredDigests digests, capi::StoredDigests::read(folder, side.inventory));
+  if (digests.newer().empty())
+    side.digests = std::move(digests);
+  return side;
+}
+
+std::string toJson(const Comparison &comparison, bool same) {
+  nlohmann::json out{{"equal", same},
+                     {"findings", nlohmann::json::array()},
+                     {"compared", comparison.compared},
+                     {"by_digest", comparison.byDigest},
+                     {"bytes_read", comparison.bytesRead()},
+                     {"remarks", comparison.remarks}};
+  for (const Finding &finding : comparison.findings) {
+    nlohmann::json entry{{"name", finding.name}, {"role", finding.role}, {"what", finding.what}};
+    if (const auto &values = finding.values) {
+      entry["first"] = values->first;
+      entry["count"] = values->count;
+      // JSON has no infinity: it becomes null.
+      if (values->maxAbs)
+        entry["max_abs"] = *values->maxAbs;
+      if (values->maxUlps)
+        entry["max_ulps"] = *values->maxUlps;
+    }
+    out["findings"].push_back(std::move(entry));
+  }
+  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 } // namespace
 
 Result<bool> diff(const std::string &leftPath, const std::string &rightPath,
                   const DiffOptions &options) {
-  RECAST_ASSIGN(format::Inventory left, format::readSoundInventory(leftPath, {}));
-  RECAST_ASSIGN(format::Inventory right, format::readSoundInventory(rightPath, {}));
+  RECAST_ASSIGN(Side left, readSide(leftPath, options));
+  RECAST_ASSIGN(Side right, readSide(rightPath, options));
   Comparison comparison(left, right);
   RECAST_TRY(comparison.run());
   bool same = comparison.equal() && !(options.strict && !comparison.remarks.empty());
   if (options.json) {
-    nlohmann::json out{{"equal", same},
-                       {"findings", nlohmann::json::array()},
-                       {"compared", comparison.compared},
-                       {"remarks", comparison.remarks}};
-    for (const Finding &finding : comparison.findings)
-      out["findings"].push_back(
-          {{"name", finding.name}, {"role", finding.role}, {"what", finding.what}});
-    fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    fmt::print("{}\n", toJson(comparison, same));
     return same;
   }
   constexpr size_t kShown = 20;
@@ -219,7 +247,12 @@ Result<bool> diff(const std::string &leftPath, const std::string &rightPath,
   if (comparison.compared == 0)
     fmt::print("nothing in common to compare\n");
   else if (same)
-    fmt::print("equal: {} tensors, bit for bit\n", comparison.compared);
+    fmt::print("equal: {} tensors, bit for bit{}\n", comparison.compared,
+               comparison.byDigest == 0
+                   ? ""
+                   : fmt::format("; {} of them by the digests in both manifests, without reading "
+                                 "(--values reads them)",
+                                 comparison.byDigest));
   else if (comparison.findings.empty())
     fmt::print("the {} compared tensors are equal, but not all else is\n", comparison.compared);
   else

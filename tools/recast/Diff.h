@@ -9,6 +9,7 @@ namespace recast::tools {
 
 struct DiffOptions {
   bool json = false;
+  bool values = false; ///< Read values even where both manifests have digests of them.
   bool strict = false; ///< Other dtypes and roles of one side only are differences, not notes.
 };
 

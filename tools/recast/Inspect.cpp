@@ -2,6 +2,8 @@
 
 #include "runtime/base/Checked.h"
 #include "runtime/base/Text.h"
+#include "runtime/capi/ReadTensor.h"
+#include "runtime/capi/StoredDigests.h"
 #include "runtime/format/Inventory.h"
 #include "runtime/format/Printable.h"
 #include "runtime/format/read/Values.h"
@@ -204,8 +206,44 @@ void printNext(const Inventory &inventory, const std::string &path,
     fmt::print("  {:{}}   # {}\n", command, width, purpose);
 }
 
-void printScreen(const Inventory &inventory, const std::string &path,
-                 const InspectOptions &options) {
+using Digests = std::map<const Tensor *, codec::Digest>;
+
+/// Computed where that is asked for; else what a manifest says, for machines.
+Result<Digests> digestsOf(const Inventory &inventory, const std::string &path,
+                          const InspectOptions &options) {
+  Digests out;
+  if (!inventory.problems.empty() || (!options.digests && !options.json))
+    return out;
+  capi::TensorReader reader(inventory);
+  capi::StoredDigests stored;
+  if (!options.digests) {
+    RECAST_ASSIGN(std::string folder, capi::manifestFolder(path, inventory.tag));
+    RECAST_ASSIGN(stored, capi::StoredDigests::read(folder, inventory));
+  }
+  for (const Tensor &tensor : inventory.tensors) {
+    if (tensor.scalar || (!options.match.empty() && !matches(options.match, tensor.name)))
+      continue;
+    if (options.digests) {
+      RECAST_ASSIGN(out[&tensor], reader.digest(tensor));
+    } else if (const codec::Digest *digest = stored.find(tensor);
+               digest && stored.newer().empty()) {
+      out[&tensor] = *digest;
+    }
+  }
+  return out;
+}
+
+/// One line each, made to be sorted and compared between machines.
+void printDigests(const Inventory &inventory, const Digests &digests) {
+  fmt::print("\n");
+  for (const Tensor &tensor : inventory.tensors)
+    if (auto found = digests.find(&tensor); found != digests.end())
+      fmt::print("  {}  {:<10} {} {} ({})\n", found->second.str(), printable(tensor.role),
+                 printable(tensor.name), name(tensor.dtype), fmt::join(tensor.shape, ", "));
+}
+
+void printScreen(const Inventory &inventory, const std::string &path, const InspectOptions &options,
+                 const Digests &digests) {
   fmt::print("{}: {}\n", printable(path, 4096), printable(inventory.formatDetail));
   std::string head;
   if (!inventory.tag.empty())
@@ -223,6 +261,8 @@ void printScreen(const Inventory &inventory, const std::string &path,
   printSpecials(inventory);
   if (!options.match.empty())
     printMatches(inventory, options.match);
+  if (options.digests)
+    printDigests(inventory, digests);
   if (options.objects)
     for (const auto &[key, object] : inventory.objects)
       fmt::print("\n  {}: {}\n", printable(key), describeObject(*object));
@@ -254,7 +294,8 @@ ordered_json jsonOf(const Error &error) {
   return out;
 }
 
-ordered_json jsonOf(const Inventory &inventory, const InspectOptions &options) {
+ordered_json jsonOf(const Inventory &inventory, const InspectOptions &options,
+                    const Digests &digests) {
   ordered_json out;
   out["format"] = inventory.format;
   out["detail"] = inventory.formatDetail;
@@ -294,6 +335,8 @@ ordered_json jsonOf(const Inventory &inventory, const InspectOptions &options) {
       entry["layout"] = layoutText(inventory, tensor);
     if (tensor.group >= 0)
       entry["group"] = tensor.group;
+    if (auto found = digests.find(&tensor); found != digests.end())
+      entry["digest"] = found->second.str();
     out["tensors"].push_back(std::move(entry));
   }
   if (options.objects)
@@ -312,13 +355,13 @@ ordered_json jsonOf(const Inventory &inventory, const InspectOptions &options) {
 
 Result<int> inspect(const std::string &path, const InspectOptions &options) {
   RECAST_ASSIGN(Inventory inventory, format::readInventory(path, options.read));
+  RECAST_ASSIGN(Digests digests, digestsOf(inventory, path, options));
   if (options.json)
     // Names that are not UTF-8 must not end the process.
-    fmt::print(
-        "{}\n",
-        jsonOf(inventory, options).dump(2, ' ', false, ordered_json::error_handler_t::replace));
+    fmt::print("{}\n", jsonOf(inventory, options, digests)
+                           .dump(2, ' ', false, ordered_json::error_handler_t::replace));
   else
-    printScreen(inventory, path, options);
+    printScreen(inventory, path, options, digests);
   return inventory.problems.empty() ? 0 : static_cast<int>(Code::BadInput);
 }
 

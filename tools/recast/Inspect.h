@@ -10,6 +10,7 @@ namespace recast::tools {
 struct InspectOptions {
   bool json = false;    ///< One JSON document instead of the screen.
   bool objects = false; ///< Also what is not a tensor: param_groups, scheduler, client state.
+  bool digests = false; ///< Read every tensor and say its digest.
   std::string match;    ///< Glob over names (`*`, `?`): list these tensors one by one.
   format::ReadOptions read;
 };

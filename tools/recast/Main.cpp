@@ -36,6 +36,8 @@ void addExecute(CLI::App *command, ExecuteOptions &options) {
   command->add_flag("--no-sync", options.noSync,
                     "Do not flush to the device before the output appears");
   command->add_flag("--no-kernels", options.noKernels, "Use the recipe interpreter only");
+  command->add_flag("--no-digests", options.noDigests,
+                    "Leave the digests of tensors out of the manifest");
   command->add_option("--kernels", options.kernels,
                       "A kernel pack made by `recast compile`: machine code, used only when named");
   command->add_flag("--json", options.json,
@@ -96,6 +98,9 @@ void CommandLine::addReading(CLI::App &app) {
   command->add_option("--match", inspect.match,
                       "List the tensors whose names match, e.g. \"*.bias\"");
   command->add_flag("--objects", inspect.objects, "Show the objects too");
+  command->add_flag("--digests", inspect.digests,
+                    "Read every tensor and print its digest, which depends on values, dtype and\n"
+                    "shape alone: equal for equal tensors in any format and on any ranks");
   addReadOptions(command, inspect.read);
   command->callback([this] {
     action = [this]() -> Result<int> { return tools::inspect(inspectPath, inspect); };
@@ -104,7 +109,8 @@ void CommandLine::addReading(CLI::App &app) {
   command = app.add_subcommand(
       "verify",
       "Check that a checkpoint is complete and that no byte changed: an output of Recast\n"
-      "against its manifest, any other against the checksums in its own files.\n"
+      "against its manifest (hashes of bytes, digests of tensors), any other against the checksums "
+      "in its own files.\n"
       "Example: recast verify runs/universal");
   command->add_option("path", verifyPath, "The folder that a loader is given, or a tag")
       ->required();
@@ -117,6 +123,9 @@ void CommandLine::addReading(CLI::App &app) {
   command->add_option("left", left)->required();
   command->add_option("right", right)->required();
   command->add_flag("--json", diff.json, "Print for machines");
+  command->add_flag("--values", diff.values,
+                    "Read all values; otherwise, where Recast wrote both sides, the digests in\n"
+                    "their manifests are compared first, and what they find equal is not read");
   command->add_flag("--strict", diff.strict,
                     "Other dtypes, and roles of one side only, are differences too, not notes");
   command->callback([this] {

@@ -1,45 +1,20 @@
 #include "tools/recast/Verify.h"
 
 #include "runtime/base/Text.h"
+#include "runtime/capi/ReadTensor.h"
+#include "runtime/capi/StoredDigests.h"
 #include "runtime/codec/Crc32.h"
 #include "runtime/exec/Manifest.h"
 #include "runtime/format/Inventory.h"
 #include "runtime/io/File.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <fmt/format.h>
 #include <map>
 #include <vector>
 
 namespace recast::tools {
 namespace {
-
-namespace fs = std::filesystem;
-
-bool hasManifest(const fs::path &folder) {
-  std::error_code ignored;
-  return fs::exists(folder / ".recast" / "manifest.json", ignored);
-}
-
-/// A parent folder stands for the tag that its pointer names.
-Result<std::string> folderOf(const std::string &path) {
-  if (hasManifest(path))
-    return path;
-  for (const char *pointer : {"latest_universal", "latest"}) {
-    std::string file = (fs::path(path) / pointer).string();
-    std::error_code ignored;
-    if (!fs::exists(file, ignored))
-      continue;
-    RECAST_ASSIGN(std::string tag, io::readWhole(file, 4096));
-    if (tag.empty() || tag == ".." || tag == "." ||
-        tag.find_first_of(std::string("/\n\0", 3)) != tag.npos)
-      return fail(Error(Code::BadInput, "the pointer names no folder beside it").file(file));
-    if (hasManifest(fs::path(path) / tag))
-      return (fs::path(path) / tag).string();
-  }
-  return path;
-}
 
 /// Every record of the inventory, read whole and compared with its checksum.
 class RecordVerifier {
@@ -107,21 +82,47 @@ Result<int> verifyForeign(const std::string &path, bool quiet) {
   return 0;
 }
 
+/// The values, as the reader of the format gives them, are those that were written.
+Result<uint64_t> verifyDigests(const std::string &folder, const format::Inventory &inventory) {
+  RECAST_ASSIGN(capi::StoredDigests digests, capi::StoredDigests::read(folder, inventory));
+  auto wrong = [&](const std::string &tensor, std::string what) {
+    return fail(Error(Code::Negative, std::move(what))
+                    .tensor(tensor)
+                    .file(folder)
+                    .hint("The output is not what was written: convert again or restore it from "
+                          "another copy."));
+  };
+  if (!digests.missing().empty())
+    return wrong(digests.missing(), "the manifest has a digest of it, but the checkpoint does not "
+                                    "have it as it was written");
+  capi::TensorReader reader(inventory);
+  for (const format::Tensor &tensor : inventory.tensors)
+    if (const codec::Digest *expected = digests.find(tensor)) {
+      RECAST_ASSIGN(codec::Digest found, reader.digest(tensor));
+      if (found != *expected)
+        return wrong(tensor.name, fmt::format("its values changed: their digest is {}, {} was "
+                                              "written",
+                                              found.str(), expected->str()));
+    }
+  return digests.size();
+}
+
 } // namespace
 
 Result<int> verify(const std::string &path, bool quiet) {
-  RECAST_ASSIGN(std::string folder, folderOf(path));
-  if (!hasManifest(folder))
+  RECAST_ASSIGN(std::string folder, capi::manifestFolder(path));
+  if (folder.empty())
     return verifyForeign(path, quiet);
   exec::VerifyCounts counts;
   RECAST_TRY(exec::verifyManifest(folder, &counts));
   // The manifest cannot know what became of names beside its own: the reader does.
   RECAST_ASSIGN(format::Inventory inventory, format::readSoundInventory(folder, {}));
+  RECAST_ASSIGN(uint64_t digests, verifyDigests(folder, inventory));
   if (!quiet)
     fmt::print("{}: {} files are there, {} extents ({}) have their hash, all {} tensors are "
-               "complete\n",
+               "complete, {} have their digest\n",
                folder, counts.files, counts.extents, bytesText(counts.bytes),
-               inventory.tensors.size());
+               inventory.tensors.size(), digests);
   return 0;
 }
 

@@ -1,6 +1,9 @@
 #include "runtime/codec/Crc32.h"
+#include "runtime/codec/Digest.h"
 #include "runtime/codec/Xxh3.h"
 
+#include <algorithm>
+#include <cstring>
 #include <gtest/gtest.h>
 #include <random>
 #include <string>
@@ -71,6 +74,75 @@ TEST(Crc32, CombineBeyondFourGiB) {
   uint32_t head = crc32(0, "recast", 6);
   EXPECT_EQ(crc32Combine(crc32Combine(head, zeros(n - 1), n - 1), crc32(0, "\0", 1), 1),
             crc32Combine(head, zeros(n), n));
+}
+
+/// The definition of docs/artifact.md, word by word.
+Digest definition(std::string data) {
+  auto mix = [](uint64_t x) {
+    x = (x + 1) * 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+  };
+  data.resize((data.size() + 3) / 4 * 4);
+  Digest digest;
+  for (uint64_t i = 0; 4 * i < data.size(); ++i) {
+    uint32_t word = 0;
+    std::memcpy(&word, data.data() + 4 * i, 4);
+    for (uint64_t lane = 0; lane < 2; ++lane)
+      digest.lanes[lane] += (mix((uint64_t{1} << 32) + 2 * (i / 1024) + lane) | 1) *
+                            (mix(2 * (i % 1024) + lane) >> 32) * word;
+  }
+  return digest;
+}
+
+TEST(Digest, AnyPartsInAnyOrderMakeTheWhole) {
+  for (size_t size : {0u, 1u, 2u, 3u, 4u, 7u, 4095u, 4096u, 4097u, 100003u}) {
+    std::string data = noise(size, static_cast<unsigned>(size) + 9);
+    Digest whole;
+    whole.add(0, data.data(), size);
+    EXPECT_EQ(whole, definition(data)) << size;
+    std::mt19937 random(3);
+    std::vector<std::pair<size_t, size_t>> parts;
+    for (size_t at = 0; at < size;) {
+      size_t n = std::min<size_t>(1 + random() % (random() % 4 ? 9 : 9000), size - at);
+      parts.emplace_back(at, n);
+      at += n;
+    }
+    std::shuffle(parts.begin(), parts.end(), random);
+    Digest sums[2];
+    for (size_t i = 0; i < parts.size(); ++i)
+      sums[i % 2].add(parts[i].first, data.data() + parts[i].first, parts[i].second);
+    EXPECT_EQ(sums[0] += sums[1], whole) << size;
+  }
+}
+
+TEST(Digest, SeesEveryBitAndEverySwap) {
+  std::string data = noise(3 * 4096 + 6, 5);
+  Digest whole = definition(data);
+  std::mt19937 random(7);
+  for (int i = 0; i < 20000; ++i) {
+    std::string other = data;
+    if (i % 2)
+      other[random() % data.size()] ^= static_cast<char>(1 << random() % 8);
+    else
+      std::swap_ranges(other.begin(), other.begin() + 2, other.begin() + 2 * (1 + random() % 6000));
+    if (other == data)
+      continue;
+    Digest digest;
+    digest.add(0, other.data(), other.size());
+    ASSERT_NE(digest.lanes[0], whole.lanes[0]);
+    ASSERT_NE(digest.lanes[1], whole.lanes[1]);
+  }
+}
+
+TEST(Digest, AsText) {
+  Digest digest = definition("recast");
+  EXPECT_EQ(Digest::parse(digest.str()), digest);
+  EXPECT_EQ(digest.str(), "6a576a73e4ee719238bddef50b0b0764");
+  for (const char *bad :
+       {"", "0", "0123456789abcdef0123456789abcdeg", "+123456789abcdef0123456789abcdef"})
+    EXPECT_FALSE(Digest::parse(bad)) << bad;
 }
 
 TEST(Xxh3, StreamEqualsOneShot) {

@@ -36,7 +36,8 @@ struct Conversion : Sandbox {
       program.targets[full].patches = {{count * 4 + 8, 0, count * 4}};
       literal(full, count * 4, "trailer.crc=");
       task(static_cast<int64_t>(count), {{in, 0, DType::F32}}, name).outputs = {
-          {same, full, 0, {0}}, {cast, half, 0, {0}}};
+          {same, full, 0, {0}, tensor(full, 0, count * 4)},
+          {cast, half, 0, {0}, tensor(half, 0, count * 2)}};
     }
     program.roots[one].links = {{"tag/second", "tag/in0"}};
     program.roots[one].pointers = {{"latest", "tag"}};
@@ -164,10 +165,10 @@ void pretendReboot(const Conversion &box) {
   std::memcpy(bytes.data() + words * 8, &digest, 8);
   // Entries continue from it: write them anew.
   uint64_t chain = digest;
-  for (size_t at = (words + 1) * 8; at + 32 < bytes.size();) {
-    uint64_t head[4];
-    std::memcpy(head, bytes.data() + at, 32);
-    size_t size = (4 + head[1] * 5 + head[2] * 2 + head[3] * 4) * 8;
+  for (size_t at = (words + 1) * 8; at + 40 < bytes.size();) {
+    uint64_t head[5];
+    std::memcpy(head, bytes.data() + at, sizeof head);
+    size_t size = (5 + head[1] * 5 + head[2] * 2 + head[3] * 4 + head[4] * 4) * 8;
     codec::Xxh3Stream entry;
     entry.update(&chain, 8);
     entry.update(bytes.data() + at, size);

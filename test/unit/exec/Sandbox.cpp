@@ -124,6 +124,19 @@ void Sandbox::literal(uint32_t target, uint64_t offset, std::string bytes) {
   literals_[target].push_back({offset, std::move(bytes)});
 }
 
+uint32_t Sandbox::tensor(uint32_t target, uint64_t offset, uint64_t bytes) {
+  auto index = static_cast<uint32_t>(program.tensors.size());
+  program.tensors.push_back({target, offset, bytes});
+  program.label = [this](uint32_t t) {
+    const TargetTensor &tensor = program.tensors[t];
+    return TensorLabel{program.targets[tensor.file].path,
+                       "weight",
+                       DType::U8,
+                       {static_cast<int64_t>(tensor.bytes)}};
+  };
+  return index;
+}
+
 uint32_t Sandbox::slice(const std::string &text) {
   auto parsed = recipe::Recipe::parse(text);
   EXPECT_TRUE(parsed) << text;

@@ -38,6 +38,8 @@ public:
   /// A target file `tag/name`.
   uint32_t target(uint32_t root, const std::string &name, uint64_t size);
   void literal(uint32_t target, uint64_t offset, std::string bytes);
+  /// A tensor of u8 in a target file, to be given a digest.
+  uint32_t tensor(uint32_t target, uint64_t offset, uint64_t bytes);
 
   uint32_t slice(const std::string &text);
   /// A task without outputs; fill in the rest.
