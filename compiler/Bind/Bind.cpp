@@ -48,6 +48,7 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
   for (const Condition &expect : job.expects)
     RECAST_TRY(expectHolds(expect, job.source, source));
   std::vector<std::string> notes = source.notes;
+  std::string held = format::tensorsHash(source);
   RECAST_ASSIGN(Ends ends, bindEnds(declared, job, std::move(source)));
   RECAST_ASSIGN(Resolution resolution, resolve(job, ends));
   RECAST_ASSIGN(std::vector<int32_t> armed, armChecks(job, ends.source, resolution, asked));
@@ -57,6 +58,12 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
   plan.budget = job.budget;
   Strings strings;
   format::addSource(plan, job.source.name, ends.source);
+  plan.sources[0].facts = {{format::kTensorsFact, std::move(held)}};
+  for (const std::unique_ptr<BoundView> &view : ends.views)
+    for (const std::string &config : view->model.configs) {
+      RECAST_ASSIGN(auto fact, format::configFact(config, plan.sources[0].path));
+      plan.sources[0].facts.insert(std::move(fact));
+    }
   RECAST_TRY(addTargetTables(plan, job, ends, strings));
   std::vector<FamilyDraft> drafts = draftFamilies(ends.source, resolution, armed, strings);
   plan.strings = strings.take();

@@ -290,6 +290,7 @@ Result<BoundModel> bindModel(mlir::ModuleOp module, ckpt::ModelOp op, mlir::Attr
     return fail(specError(loc, fmt::format("the model '{}' takes {} arguments, not {}",
                                            op.getSymName().str(), op.getParams().size(),
                                            call.getArgs().size())));
+  std::vector<std::string> configs;
   Names names;
   names.call = [&](const std::string &callee,
                    const std::vector<ObjectPtr> &args) -> Result<ObjectPtr> {
@@ -297,6 +298,7 @@ Result<BoundModel> bindModel(mlir::ModuleOp module, ckpt::ModelOp op, mlir::Attr
       return ObjectPtr();
     if (args.size() != 1 || args[0]->kind != Kind::String)
       return fail(specError(loc, "`config` takes the name of one JSON file"));
+    configs.push_back(args[0]->text);
     return readConfig(args[0]->text);
   };
   std::map<std::string, ObjectPtr> params;
@@ -305,7 +307,9 @@ Result<BoundModel> bindModel(mlir::ModuleOp module, ckpt::ModelOp op, mlir::Attr
     RECAST_ASSIGN(Evaluated value, evaluate(loc, arg, names));
     params[param.str()] = std::move(value.value);
   }
-  return Binder(op, std::move(params)).run();
+  RECAST_ASSIGN(BoundModel model, Binder(op, std::move(params)).run());
+  model.configs = std::move(configs);
+  return model;
 }
 
 } // namespace recast::compiler

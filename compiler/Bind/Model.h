@@ -37,6 +37,7 @@ struct PathMatch {
 
 struct BoundModel {
   std::string name;
+  std::vector<std::string> configs; ///< Paths of the configurations that its arguments name.
   std::map<std::string, int64_t> dims;
   std::vector<TensorDecl> decls;
   std::vector<LogicalTensor> tensors; ///< In the order of the model.

@@ -102,7 +102,8 @@ private:
 
   Status add(ir::plan::SourceOp op) {
     plan_.sources.push_back(
-        {op.getName().str(), op.getFormat().str(), op.getPath().str(), op.getTag().str()});
+        {op.getName().str(), op.getFormat().str(), op.getPath().str(), op.getTag().str(), {}});
+    addTexts(op.getFactsAttr(), plan_.sources.back().facts);
     return {};
   }
 

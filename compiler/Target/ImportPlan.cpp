@@ -19,7 +19,7 @@ public:
     strings();
     for (const plan::SourceEndpoint &source : plan_.sources)
       create<ir::plan::SourceOp>(text(source.name), text(source.format), text(source.path),
-                                 text(source.tag));
+                                 text(source.tag), dictionary(source.facts));
     tables();
     for (const layout::Layout &layout : plan_.layouts)
       create<ir::plan::LayoutOp>(text(layout.str()));

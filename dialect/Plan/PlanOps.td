@@ -47,9 +47,12 @@ def Plan_SourceOp : Plan_Op<"source"> {
     ```mlir
     plan.source "run" format "deepspeed" path "/runs/a" tag "global_step3"
     ```
+    `facts` are hashes of what the plan was made from: names, types and places of the tensors, and
+    configurations that the job read. Where they are equal, `rebind` needs to compare nothing else.
   }];
-  let arguments = (ins StrAttr:$name, StrAttr:$format, StrAttr:$path, StrAttr:$tag);
-  let assemblyFormat = "$name `format` $format `path` $path `tag` $tag attr-dict";
+  let arguments = (ins StrAttr:$name, StrAttr:$format, StrAttr:$path, StrAttr:$tag,
+                       OptionalAttr<Plan_TextDictionary>:$facts);
+  let assemblyFormat = "$name `format` $format `path` $path `tag` $tag (`facts` $facts^)? attr-dict";
 }
 
 def Plan_FilesOp : Plan_Op<"files"> {

@@ -27,7 +27,9 @@ public:
   }
 
   Result<plan::Plan> run() {
-    RECAST_TRY(checkTables());
+    RECAST_TRY(checkSource());
+    RECAST_TRY(rebindTables());
+    RECAST_TRY(checkConfigs());
     RECAST_TRY(rebindFamilies());
     RECAST_TRY(checkLeftOut());
     for (plan::TargetEndpoint &target : plan_.targets)
@@ -55,7 +57,10 @@ private:
                     .hint(kAgain));
   }
 
+  Status checkSource() const;
+  Status rebindTables();
   Status checkTables();
+  Status checkConfigs() const;
   Status checkFiles();
   Status rebindFamilies();
   Status rebindInput(plan::Family &family, uint32_t member, size_t input);
@@ -65,6 +70,9 @@ private:
   Status rebindTarget(plan::TargetEndpoint &target);
   std::set<std::string> rolesFrom(const plan::Family &family, uint32_t member, size_t input) const;
   bool isLeftOut(const std::string &what, const std::string &why) const;
+  bool isDropped(const std::string &role, const plan::Family &family) const;
+  bool holdsScalars() const;
+  bool renames() const;
 
   const plan::Plan &old_;
   const RebindRequest &request_;
@@ -72,6 +80,8 @@ private:
   plan::Plan plan_;
   std::map<std::string, std::vector<const format::Tensor *>> byName_;
   std::set<const format::Tensor *> used_;
+  /// The plan says what it was made from, and it is the same: only values can have changed.
+  bool sameTensors_ = false;
 };
 
 /// Paths carry the tag: what is left without it must be the same list.
@@ -99,11 +109,16 @@ Status Rebinder::checkFiles() {
   return {};
 }
 
-Status Rebinder::checkTables() {
+Status Rebinder::checkSource() const {
   if (old_.sources.size() != 1)
     return usage("plans with several sources are not rebound: compile the job again");
   if (source_.format != old_.sources[0].format)
     return differs(fmt::format("it is {}, it was {}", source_.format, old_.sources[0].format));
+  return {};
+}
+
+/// Files, records and buffers of the new checkpoint; members stay as they are.
+Status Rebinder::rebindTables() {
   plan_.sources.clear();
   plan_.files.clear();
   plan_.records.clear();
@@ -111,6 +126,40 @@ Status Rebinder::checkTables() {
   plan_.stores.clear();
   plan_.layouts.clear();
   format::addSource(plan_, old_.sources[0].name, source_);
+  plan_.sources[0].facts = old_.sources[0].facts;
+  auto fact = old_.sources[0].facts.find(format::kTensorsFact);
+  bool hasFact = fact != old_.sources[0].facts.end();
+  sameTensors_ = hasFact && fact->second == format::tensorsHash(source_);
+  if (sameTensors_) {
+    plan_.layouts = old_.layouts;
+    return {};
+  }
+  RECAST_TRY(checkTables()); // To say what differs.
+  for (const plan::Family &family : old_.families)
+    for (uint32_t name : family.memberNames)
+      if (hasFact && !byName_.contains(old_.strings[name]))
+        return differs("its tensors have other names, roles, types or shapes, or lie elsewhere");
+  return {};
+}
+
+/// Numbers that views were made with: another number of heads packs tensors of the same shape in
+/// another order.
+Status Rebinder::checkConfigs() const {
+  for (const auto &[what, hash] : old_.sources[0].facts) {
+    if (what == format::kTensorsFact)
+      continue;
+    std::string path = format::configPath(what, source_.root);
+    RECAST_ASSIGN(auto now, format::configFact(path, source_.root));
+    if (now.second != hash)
+      return fail(Error(Code::BadInput, "not the same run any more: the configuration changed that "
+                                        "the plan was made with")
+                      .file(path)
+                      .hint(kAgain));
+  }
+  return {};
+}
+
+Status Rebinder::checkTables() {
   RECAST_TRY(checkFiles());
 
   // Lowering appends the layouts of targets to those of the source.
@@ -148,12 +197,26 @@ std::set<std::string> Rebinder::rolesFrom(const plan::Family &family, uint32_t m
   return roles;
 }
 
+/// A value that was read with the metadata, or a constant: padding, `init`.
 Status Rebinder::rebindScalar(plan::Family &family, uint32_t member, size_t input) {
+  if (!family.shape.empty())
+    return {}; // Whole tensors of one value are made of constants.
   const std::string &name = old_.strings[family.memberNames[member]];
+  if (sameTensors_ && holdsScalars() && renames())
+    return fail(Error(Code::Usage, "it is a value without dimensions, which the source may hold "
+                                   "under another name than the plan does")
+                    .tensor(name)
+                    .hint(kAgain));
+  std::set<std::string> roles = rolesFrom(family, member, input);
   const format::Tensor *found = nullptr;
+  bool otherRole = false; // Only those: the value is an `init`.
   for (const format::Tensor *tensor : byName_[name]) {
     if (!tensor->scalar || tensor->dtype != family.inputs[input].dtype)
       continue;
+    if (sameTensors_ && !roles.contains(tensor->role)) {
+      otherRole = true;
+      continue;
+    }
     if (found)
       return fail(Error(Code::Usage, "it has several values without dimensions, which a plan does "
                                      "not tell apart")
@@ -161,6 +224,15 @@ Status Rebinder::rebindScalar(plan::Family &family, uint32_t member, size_t inpu
                       .hint(kAgain));
     found = tensor;
   }
+  if (found && isDropped(found->role, family))
+    return fail(
+        Error(Code::Usage, fmt::format("the job drops some of {}, and the plan does not say "
+                                       "whether this one is read or an `init`",
+                                       found->role))
+            .tensor(name)
+            .hint(kAgain));
+  if (!found && sameTensors_ && (otherRole || !holdsScalars()))
+    return {};
   if (!found)
     return tensorDiffers(name, "a value without dimensions is missing");
   used_.insert(found);
@@ -174,6 +246,12 @@ Status Rebinder::rebindInput(plan::Family &family, uint32_t member, size_t input
   const std::string &name = old_.strings[family.memberNames[member]];
   if (row.store == plan::kNone)
     return rebindScalar(family, member, input);
+  if (sameTensors_)
+    return {};
+  if (row.part != 0)
+    return fail(Error(Code::Usage, "the source packs several tensors into one, and the plan does "
+                                   "not say how they were called there: it is of an older Recast")
+                    .hint(kAgain));
   auto tensors = byName_.find(name);
   if (tensors == byName_.end())
     return tensorDiffers(name, "the tensor is missing");
@@ -213,11 +291,6 @@ Status Rebinder::rebindFamilies() {
   for (plan::Family &family : plan_.families) {
     if (family.inputs.empty() || family.memberInputs.empty())
       return usage("the plan makes tensors of no source; compile the job again");
-    for (const plan::MemberInput &row : family.memberInputs)
-      if (row.part != 0)
-        return fail(Error(Code::Usage, "the source packs several tensors into one, which is not "
-                                       "rebound yet")
-                        .hint(kAgain));
     for (uint32_t m = 0; m < family.memberCount(); ++m)
       for (size_t i = 0; i < family.inputs.size(); ++i)
         RECAST_TRY(rebindInput(family, m, i));
@@ -231,8 +304,43 @@ bool Rebinder::isLeftOut(const std::string &what, const std::string &why) const 
   });
 }
 
+/// Whether the job left tensors of a role out of the targets that a family writes: then values
+/// there may be an `init`.
+bool Rebinder::isDropped(const std::string &role, const plan::Family &family) const {
+  return std::any_of(old_.leftOut.begin(), old_.leftOut.end(), [&](const plan::LeftOut &item) {
+    return item.what.starts_with(role + " of ") &&
+           std::any_of(family.outputs.begin(), family.outputs.end(), [&](const plan::Output &o) {
+             return item.why == fmt::format("dropped for '{}'", old_.targets[o.target].name);
+           });
+  });
+}
+
+bool Rebinder::holdsScalars() const {
+  return std::any_of(source_.tensors.begin(), source_.tensors.end(),
+                     [](const format::Tensor &tensor) { return tensor.scalar.has_value(); });
+}
+
+/// Whether the members have other names than the tensors that they read: the source has a view.
+bool Rebinder::renames() const {
+  for (const plan::Family &family : old_.families)
+    for (size_t row = 0; row < family.memberInputs.size(); ++row) {
+      const plan::MemberInput &input = family.memberInputs[row];
+      if (input.store == plan::kNone)
+        continue;
+      auto named = byName_.find(old_.strings[family.memberNames[row / family.inputs.size()]]);
+      if (named == byName_.end() ||
+          std::none_of(named->second.begin(), named->second.end(), [&](const format::Tensor *t) {
+            return !t->scalar && t->store == input.store && t->start == input.start;
+          }))
+        return true;
+    }
+  return false;
+}
+
 /// What the plan does not read was left out on purpose when it was made, in the same number.
 Status Rebinder::checkLeftOut() {
+  if (sameTensors_)
+    return {};                                                // The same ones.
   std::map<std::string, std::pair<uint64_t, uint64_t>> roles; // All of a role, unused ones.
   std::map<std::string, const format::Tensor *> example;
   for (const format::Tensor &tensor : source_.tensors) {

@@ -182,7 +182,8 @@ void writeDirectory(Builder &builder, const Plan &plan, const ColumnArea &column
     auto format = builder.CreateString(source.format);
     auto path = builder.CreateString(source.path);
     auto tag = builder.CreateString(source.tag);
-    sourceTables.push_back(fb::CreateSource(builder, name, format, path, tag));
+    auto facts = writePairs(builder, source.facts);
+    sourceTables.push_back(fb::CreateSource(builder, name, format, path, tag, facts));
   }
   auto sources = builder.CreateVector(sourceTables);
   std::vector<Offset<flatbuffers::String>> layoutTexts;

@@ -62,6 +62,12 @@ void hashSchema(Hasher &hash, const Plan &plan) {
   for (const SourceEndpoint &source : plan.sources) {
     hash.text(source.name);
     hash.text(source.format);
+    if (!source.facts.empty()) // Plans without them keep their fingerprints.
+      hash.number(source.facts.size());
+    for (const auto &[what, is] : source.facts) {
+      hash.text(what);
+      hash.text(is);
+    }
   }
   hash.number(plan.targets.size());
   for (const TargetEndpoint &target : plan.targets) {

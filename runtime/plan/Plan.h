@@ -16,11 +16,15 @@
 namespace recast::plan {
 
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 1;
+inline constexpr uint16_t kVersionMinor = 2;
 inline constexpr uint32_t kNone = 0xffffffffu;
 
 struct SourceEndpoint {
   std::string name, format, path, tag;
+  /// What the plan was made from besides numbers and values, as hashes: `tensors` (see
+  /// format::tensorsHash), and each configuration that the job read, by its path in the source or,
+  /// outside of it, whole. Equal facts, equal plans. Empty in plans before 1.2.
+  std::map<std::string, std::string> facts = {};
   bool operator==(const SourceEndpoint &) const = default;
 };
 

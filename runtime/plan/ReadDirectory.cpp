@@ -151,6 +151,8 @@ Status readDirectory(const fb::Directory &directory, size_t bytes, Plan &plan) {
     RECAST_TRY(reader.text(from.format(), to.format));
     RECAST_TRY(reader.text(from.path(), to.path));
     RECAST_TRY(reader.text(from.tag(), to.tag));
+    if (from.facts())
+      RECAST_TRY(reader.pairs(from.facts(), to.facts));
   }
   RECAST_ASSIGN(size_t layouts, reader.size(directory.layouts(), 4));
   for (size_t i = 0; i < layouts; ++i) {

@@ -162,8 +162,11 @@ Status verifyTarget(const Plan &plan, size_t index) {
 /// Texts that the directory of the artifact holds; FlatBuffers has 32-bit offsets.
 uint64_t directoryBytes(const Plan &plan) {
   uint64_t bytes = plan.spec.size();
-  for (const SourceEndpoint &source : plan.sources)
+  for (const SourceEndpoint &source : plan.sources) {
     bytes += source.name.size() + source.format.size() + source.path.size() + source.tag.size();
+    for (const auto &[what, is] : source.facts)
+      bytes += what.size() + is.size();
+  }
   for (const TargetEndpoint &target : plan.targets) {
     bytes += target.name.size() + target.format.size() + target.path.size() + target.tag.size();
     for (const auto &[key, value] : target.options)

@@ -46,8 +46,9 @@ Plan goldenPlan() {
   Plan plan;
   plan.spec = "job resume {\n  from \"run\"\n}\n";
   plan.budget = uint64_t{1} << 30;
-  plan.sources = {{"run", "deepspeed", "/runs/a", "global_step3"},
-                  {"base", "safetensors", "/models/b", ""}};
+  plan.sources = {
+      {"run", "deepspeed", "/runs/a", "global_step3", {{"tensors", "0123456789abcdef"}}},
+      {"base", "safetensors", "/models/b", "", {{"config.json", "a"}, {"tensors", ""}}}};
   plan.files = {{0, "global_step3/zero_pp_rank_0.pt", 4096, 1700000000123456789},
                 {0, "global_step3/zero_pp_rank_1.pt", 4096, -1},
                 {1, "model.safetensors", 1000, 0}};
