@@ -6,11 +6,6 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
-find_package(MLIR 22.1 REQUIRED CONFIG)
-list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
-include(TableGen)
-include(AddLLVM)
-include(AddMLIR)
 
 # -fPIC rather than CMAKE_POSITION_INDEPENDENT_CODE: executables would get -fPIE, and one
 # precompiled header cannot serve both.
@@ -27,36 +22,17 @@ target_compile_options(recast_options INTERFACE -fno-exceptions)
 target_compile_definitions(recast_options INTERFACE JSON_NOEXCEPTION)
 target_link_libraries(recast_options INTERFACE fmt::fmt tl::expected nlohmann_json::nlohmann_json)
 if(RECAST_SANITIZE)
-  target_compile_options(recast_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined)
-  target_link_options(recast_options INTERFACE -fsanitize=address,undefined)
+  # fuzzer-no-link: the counters of libFuzzer, which steer test/fuzz.
+  set(sanitizers -fsanitize=address,undefined,fuzzer-no-link)
+  target_compile_options(recast_options INTERFACE ${sanitizers} -fno-sanitize-recover=undefined
+                         -fno-omit-frame-pointer -gline-tables-only)
+  target_link_options(recast_options INTERFACE ${sanitizers})
 endif()
-
-add_library(recast_mlir_options INTERFACE)
-target_link_libraries(recast_mlir_options INTERFACE recast_options MLIR LLVM)
-target_include_directories(recast_mlir_options SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
-# Only the shared libMLIR and libLLVM: one static component beside them duplicates TypeIDs.
 
 function(recast_library name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PUBLIC recast_options ${ARG_LINK})
-endfunction()
-
-# The one precompiled header of everything that includes MLIR.
-add_library(recast_mlir_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
-target_link_libraries(recast_mlir_pch PUBLIC recast_mlir_options)
-target_precompile_headers(recast_mlir_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
-target_compile_options(recast_mlir_pch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
-
-function(recast_mlir_library name)
-  cmake_parse_arguments(ARG "" "" "LINK;DEPENDS" ${ARGN})
-  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
-  target_link_libraries(${name} PUBLIC recast_mlir_options ${ARG_LINK})
-  target_precompile_headers(${name} REUSE_FROM recast_mlir_pch)
-  target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
-  if(ARG_DEPENDS)
-    add_dependencies(${name} ${ARG_DEPENDS})
-  endif()
 endfunction()
 
 # One GoogleTest program per room: recast_unit_test(layout A.cpp B.cpp LINK recast_layout).
