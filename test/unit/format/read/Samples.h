@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/format/Inventory.h"
+#include "test/unit/format/read/ZipSamples.h" // IWYU pragma: export
 
 #include <filesystem>
 #include <map>
@@ -46,18 +47,5 @@ const Tensor *findTensor(const Inventory &inventory, const std::string &name,
                          const std::string &role);
 /// Messages of all problems, one per line: what a failing test shows.
 std::string problemText(const Inventory &inventory);
-
-/// A zip member for `zipOf`; unset fields are made right.
-struct SampleMember {
-  std::string name, payload;
-  std::optional<uint32_t> crc;
-  std::optional<uint32_t> offset; ///< Written to the directory instead of the true one.
-  uint16_t method = 0, flags = 0;
-  std::string localName; ///< Empty: `name`.
-};
-/// A small stored zip file, as hostile as its members say.
-std::string zipOf(const std::vector<SampleMember> &members);
-/// A torch file around one pickle.
-std::string torchFileOf(const std::string &pickle);
 
 } // namespace recast::format::test
