@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Makes the seed corpora from test/data, small real files: test/fuzz/corpus/TARGET/good_*.
+
+    python3 test/fuzz/seeds.py [FOLDER]    FOLDER: default, the committed corpus
+
+What fuzzers found (other names) is left alone.
+"""
+import os
+import pathlib
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+DATA = HERE.parent / "data"
+BIN = pathlib.Path(os.environ.get("RECAST_BIN", HERE.parent.parent / "build" / "bin"))
+
+
+def pickle_of(file):
+    with zipfile.ZipFile(file) as archive:
+        name = next(n for n in archive.namelist() if n.endswith("/data.pkl"))
+        return archive.read(name)
+
+
+def packed(folder):
+    """A folder as FolderTargets.cpp reads it: name, line feed, size, content (pickles of .pt)."""
+    out = b""
+    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+        if file.suffix in (".py", ".md"):
+            continue
+        content = pickle_of(file) if file.suffix == ".pt" else file.read_bytes()
+        out += file.relative_to(folder).as_posix().encode() + b"\n" + struct.pack("<I", len(content)) + content
+    return out
+
+
+def planned(case):
+    """The artifact of a conversion to two targets; paths are relative, times are fixed."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(DATA / "deepspeed" / case / "native", folder + "/run")
+        for file in pathlib.Path(folder).rglob("*"):
+            os.utime(file, (1e9, 1e9))
+        (pathlib.Path(folder) / "job.ucl").write_text(
+            'source run = deepspeed("run") as same\ntarget uni = deepspeed_universal("uni") as same\n'
+            'target hub = safetensors("hub") as same\nconvert run -> uni, hub {\n'
+            "  for uni { else: keep  objects { else: keep } }\n"
+            "  for hub { weight: master | cast(bf16)  frozen, buffer: keep  drop master  objects { else: drop } }\n}\n")
+        subprocess.run([BIN / "recast", "plan", "job.ucl", "-o", "job.rplan"], check=True, cwd=folder)
+        return (pathlib.Path(folder) / "job.rplan").read_bytes()
+
+
+def safetensors(header, data=0):
+    return struct.pack("<QQ", data, len(header)) + header
+
+
+def seeds():
+    for case in ("z1_bf16_dp2", "z3_fp32_dp3", "odd_z2_bf16_dp2_sgd", "odd_z1_fp32_dp5_tiny", "z3_fp32_dp4_subgroups"):
+        if (DATA / "deepspeed" / case).exists():
+            yield "deepspeed", case, packed(DATA / "deepspeed" / case / "native")
+    for file in sorted((DATA / "deepspeed" / "z1_bf16_dp2" / "native").rglob("*.pt"))[1:]:
+        yield "pickle", file.stem, pickle_of(file)
+    for name in ("odd_protocol3", "odd_protocol5", "objects", "objects_protocol4", "objects_protocol5", "tiny"):
+        yield "pickle", name, pickle_of(DATA / "torch" / f"{name}.pt")
+    for name in ("tiny", "odd", "without_crc"):
+        yield "torch_file", name, (DATA / "torch" / f"{name}.pt").read_bytes()
+    for case in ("odd_z2_bf16_dp2_sgd", "odd_z1_fp32_dp5_tiny"):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([BIN / "recast", "convert", DATA / "deepspeed" / case / "native", "-o", folder + "/out",
+                            "--to", "deepspeed-universal", "-q", "--no-sync"], check=True)
+            yield "universal", case, packed(pathlib.Path(folder) / "out")
+    for version in ("1.0", "1.1"):  # Every field is used, but no writer would take it.
+        yield "artifact", f"golden_{version}", (DATA / "plan" / f"v{version}.rplan").read_bytes()
+    yield "artifact", "job", planned("odd_z2_bf16_dp2_sgd")
+    yield "safetensors", "two", safetensors(
+        b'{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},'
+        b'"b":{"dtype":"BF16","shape":[],"data_offsets":[24,26]}}  ', 26)
+    yield "safetensors", "many", safetensors(
+        b"{" + b",".join(b'"t%d":{"dtype":"%s","shape":[%d,0],"data_offsets":[0,0]}' % (i, d, i) for i, d in
+                         enumerate((b"F64", b"F16", b"I8", b"BOOL", b"U64", b"F8_E4M3", b"C64"))) + b"}")
+    yield "shard_index", "two", (
+        b'{"metadata":{"total_size":26},"weight_map":{"a":"model-00001-of-00002.safetensors",'
+        b'"b":"model-00002-of-00002.safetensors"}}')
+    layouts = ['4 6\nwhole', '4 6\non (dp = 2) map "d0 d1" {d0 = 4, d1 = 6} split d0 by dp',
+               '4 2;2 2;2 2\non (tp = 2) map "((g r d) + (g d) + (g d)) h" {d = 1, g = 2, h = 2, r = 2} split g by tp',
+               '7 3\non (dp = 4) flat dp per param', '7 3\non (dp = 4) flat dp per group',
+               '7 3\non (pp = 2, dp = 2) stage pp at 1 chunk 0 by dp', '3\non (tp = 2) varying tp',
+               '5 6\non (tp = 2) map "v h" {v = 5, h = 6} pad v to multiple of 4 split v by tp (widths 3 5)',
+               '4\non (piece = 2) pieces {0->0[2:1:1]|2->0[2:1:1]}',
+               '6 4\non (tp = 4) map "g r" {g = 6, r = 4} split g r by tp (balanced)']
+    for i, text in enumerate(layouts):
+        yield "layout", str(i), text.encode()
+    maps = ["4 2;2 2;2 2\n((g r d) + (g d) + (g d)) h, g=2, r=2", "4 6\nh (n d), n=2", "\na b c",
+            "4 6;2 6\n(n d) h + (n e) h -> h (n d + n e), n = 2", "\n"]
+    for i, text in enumerate(maps):
+        yield "map", str(i), text.encode()
+    yield "recipe", "cast", b"load 0 f32; cast %0 bf16; store %1 0"
+    yield "recipe", "check", b"load 0 f32; load 1 bf16; cast %0 bf16; check %2 %1; store %0 0; cast %0 f8e4m3fn saturate; store %5 1"
+    yield "object_json", "kinds", (
+        b'{"list": [null, true, -5, "text", {"float": 0.1}, {"float": "7ff8000000000000"}, {"bigint": "123456789012345678901"},'
+        b'{"text": "ff00"}, {"bytes": "00ff"}, {"tuple": [1, 2]}, {"set": [3]}, {"dict": [["a", 1], [2, {"list": []}]]},'
+        b'{"ordered": [["lr", {"float": 0.001}]]}, {"global": ["torch", "Size"]},'
+        b'{"call": [[{"global": ["builtins", "set"]}, {"tuple": []}], []]},'
+        b'{"tensor": ["f32", "", "cpu", 2, 0, [2], [1], false, false, "0000803f00000040"]}]}')
+    yield "commit_marker", "two", (
+        b'{"boot":"0f0e\\n","moves":[["global_step1","global_step1",false,77],["p/latest","latest",true,78]],"synced":true}')
+    # The hashes are those of the two halves of what ExecTargets.cpp writes.
+    yield "manifest", "two", (
+        b'{"recast_manifest": 1,\n"fingerprint": "0123456789abcdef",\n"files": [\n{"path": "a", "size": 8, "extents": '
+        b'[[0, 3, "404a763b3f4c8c9a"], [3, 5, "bd20f605d380fc50"]]},\n{"path": "d/b", "size": 0, "extents": []}\n],\n"links": [\n["c", "a"]\n]}\n')
+    for file in sorted((HERE.parent.parent / "examples").glob("**/*.ucl")):
+        yield "ucl", file.stem, file.read_bytes()
+    # The text that has every production of the grammar.
+    texts = (HERE.parent / "unit" / "lang" / "Texts.h").read_text()
+    for i, text in enumerate(re.findall(r'R"\((.*?)\)"', texts, re.S)):
+        yield "ucl", f"grammar{i}", text.encode()
+
+
+def main():
+    corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "corpus"
+    for target, name, content in seeds():
+        (corpus / target).mkdir(parents=True, exist_ok=True)
+        (corpus / target / (name if name.startswith("golden_") else f"good_{name}")).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
