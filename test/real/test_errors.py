@@ -245,6 +245,46 @@ def test_names_do_not_command_the_terminal(workdir):
     assert "x\\x1b[2J" in recast("diff", a, b, check=False).out
 
 
+def test_damaged_safetensors_never_give_other_numbers(workdir):
+    """Header and file damage: an error, or what the reference reader says about the same bytes. (The
+    format has no checksums: tensor data that was changed is, for every reader, the data.)"""
+    import torch
+    from safetensors.torch import load_file, save_file
+    generator = random.Random(7)
+    save_file({"a.weight": torch.arange(24, dtype=torch.float32).reshape(4, 6), "b": torch.arange(5, dtype=torch.int64),
+               "c.weight": torch.ones(3, dtype=torch.bfloat16)}, workdir / "model.safetensors", metadata={"format": "pt"})
+    good = (workdir / "model.safetensors").read_bytes()
+    header = 8 + int.from_bytes(good[:8], "little")
+    accepted = 0
+    for round_number in range(120):
+        data = bytearray(good)
+        at = generator.randrange(header)
+        match round_number % 4:
+            case 0:
+                data[at] ^= 1 << generator.randrange(8)
+            case 1:
+                data[at] = generator.choice(b'0123456789"[]{},: ')
+            case 2:
+                data = data[:generator.randrange(len(data))]
+            case 3:
+                data[at:at] = data[at:at + generator.randrange(1, 9)]
+        victim = workdir / f"in{round_number}" / "model.safetensors"
+        victim.parent.mkdir()
+        victim.write_bytes(data)
+        output = workdir / f"out{round_number}"
+        done = recast("convert", victim.parent, "-o", output, "--to", "safetensors", "--no-sync", "-q", check=False)
+        if done.code == 0:
+            theirs, ours = load_file(victim), load_file(output / "model.safetensors")
+            assert theirs.keys() == ours.keys()
+            for name, value in theirs.items():
+                assert value.dtype == ours[name].dtype and torch.equal(value, ours[name]), (round_number, name)
+            accepted += 1
+        else:
+            assert done.code in (2, 3), (round_number, done.code, done.err)
+            assert_nothing_visible(output)
+    assert 0 < accepted < 120
+
+
 def test_source_changed_after_the_plan(run, workdir):
     job = workdir / "job.ucl"
     recast("init", run, "--to", "deepspeed-universal", "--out-dir", workdir / "out", "-o", job)
