@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs every test of the project and prints totals: 'N passed, N failed' is the last line.
 
-Unit programs (GoogleTest) run from BUILD/test, IR tests through lit, and the tests against real
-frameworks through pytest. A program that crashes or runs no test counts as one failure.
+Unit programs (GoogleTest) run from BUILD/test and, with sanitizers, from BUILD-asan/test; IR tests
+through lit, and the tests against real frameworks through pytest. A program that crashes or runs no test counts as one failure.
 """
 import argparse
 import json
@@ -31,9 +31,10 @@ class Totals:
         print(f"  {mark} {label:<34} {passed:5d} passed, {failed} failed{tail}   {seconds:6.1f} s", flush=True)
 
 
-def run_unit(build, totals, environment):
-    for program in sorted((build / "test").glob("test_*")):
-        if not os.access(program, os.X_OK) or program.is_dir():
+def run_unit(build, totals, environment, kind="unit", names=()):
+    programs = [build / "test" / name for name in names] or (build / "test").glob("test_*")
+    for program in sorted(programs):
+        if not names and (not os.access(program, os.X_OK) or program.is_dir()):
             continue
         start = time.time()
         with tempfile.TemporaryDirectory() as folder:
@@ -55,7 +56,7 @@ def run_unit(build, totals, environment):
                 failed += 1
             if failed:
                 print(done.stdout[-6000:], done.stderr[-3000:])
-        totals.add(f"unit {program.name[5:]}", passed, failed, skipped, time.time() - start)
+        totals.add(f"{kind} {program.name[5:]}", passed, failed, skipped, time.time() - start)
 
 
 def run_lit(build, totals):
@@ -89,19 +90,27 @@ def run_pytest(build, totals, python, environment, arguments):
     totals.add("real frameworks (pytest)", passed, failed, counts.get("skipped", 0), time.time() - start)
 
 
+def sanitized(build):
+    """The build of `tools/dev test` with RECAST_SANITIZE, beside the other."""
+    return build.with_name(build.name + "-asan")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--python", default=sys.executable, help="interpreter with the real frameworks")
-    parser.add_argument("--only", choices=["unit", "lit", "real"], action="append", help="run these kinds only")
+    parser.add_argument("--only", choices=["unit", "lit", "real", "asan"], action="append", help="run these kinds only")
+    parser.add_argument("--sanitized", default="", help="sanitized programs to run, default: all that are built")
     parser.add_argument("--exhaustive", action="store_true", help="also sweeps over every f32, many minutes")
     parser.add_argument("pytest", nargs="*", help="further arguments for pytest")
     options = parser.parse_args()
-    kinds = options.only or ["unit", "lit", "real"]
+    kinds = options.only or ["unit", "asan", "lit", "real"]
     environment = dict(os.environ, **({"RECAST_EXHAUSTIVE": "1"} if options.exhaustive else {}))
     totals = Totals()
     if "unit" in kinds:
         run_unit(options.build, totals, environment)
+    if "asan" in kinds:
+        run_unit(sanitized(options.build), totals, dict(os.environ), "asan", options.sanitized.split())
     if "lit" in kinds:
         run_lit(options.build, totals)
     if "real" in kinds:
