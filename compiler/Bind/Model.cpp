@@ -1,10 +1,10 @@
 #include "compiler/Bind/Model.h"
 
-#include "compiler/Bind/Config.h"
 #include "compiler/Bind/Evaluate.h"
 #include "compiler/Bind/SourceText.h"
 #include "runtime/base/Checked.h"
 #include "runtime/base/NearestName.h"
+#include "runtime/format/read/ConfigFile.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -299,7 +299,7 @@ Result<BoundModel> bindModel(mlir::ModuleOp module, ckpt::ModelOp op, mlir::Attr
     if (args.size() != 1 || args[0]->kind != Kind::String)
       return fail(specError(loc, "`config` takes the name of one JSON file"));
     configs.push_back(args[0]->text);
-    return readConfig(args[0]->text);
+    return format::readConfig(args[0]->text);
   };
   std::map<std::string, ObjectPtr> params;
   for (auto [param, arg] :

@@ -241,7 +241,7 @@ def test_files_that_do_not_fit_their_view(models, tmp_path):
     assert missing.code == 3 and "dimension 'V' is missing" in missing.err
     (tmp_path / "config.json").write_text("[1")
     broken = recast("check", job(tmp_path, "llama", folder, tmp_path / "out", ("hf", "fused"), config=tmp_path), check=False)
-    assert broken.code == 3 and "must be a JSON object" in broken.err
+    assert broken.code == 3 and "not a usable configuration" in broken.err
 
 
 def test_init_recognises_models(models, tmp_path):

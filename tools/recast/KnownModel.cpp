@@ -1,11 +1,11 @@
 #include "tools/recast/KnownModel.h"
 
-#include "runtime/io/File.h"
+#include "runtime/format/read/ConfigFile.h"
+#include "runtime/format/read/Values.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 
 namespace recast::tools {
 namespace {
@@ -39,13 +39,11 @@ std::optional<KnownModel> recogniseModel(const format::Inventory &source) {
   std::error_code ignored;
   if (!std::filesystem::exists(config, ignored))
     return std::nullopt;
-  auto text = io::readWhole(config, uint64_t{16} << 20);
-  if (!text)
+  auto read = format::readConfig(config);
+  if (!read)
     return std::nullopt;
-  auto json = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("model_type") || !json["model_type"].is_string())
-    return std::nullopt;
-  auto model = kArchitectures.find(json["model_type"].get<std::string>());
+  auto type = format::stringOf((*read)->find("model_type"));
+  auto model = type ? kArchitectures.find(*type) : kArchitectures.end();
   if (model == kArchitectures.end())
     return std::nullopt;
   for (const Mark &mark : kMarks)
