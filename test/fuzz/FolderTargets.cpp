@@ -1,4 +1,4 @@
-// Folders of several torch files. An input is a list of files: name, line feed, four bytes of size
+// Folders of several files. An input is a list of files: name, line feed, four bytes of size
 // (little-endian), content. A name that ends in ".pt" has a pickle for its content, around which a
 // sound archive is built, with every storage that the pickle speaks of: so the fuzzer reaches what
 // lies behind the checksums.
@@ -98,5 +98,7 @@ bool runFolder(std::string_view input, const char *name) {
 
 bool runDeepSpeed(std::string_view input) { return runFolder(input, "deepspeed"); }
 bool runUniversal(std::string_view input) { return runFolder(input, "deepspeed_universal"); }
+bool runTorchFolder(std::string_view input) { return runFolder(input, "torch"); }
+bool runSafetensorsFolder(std::string_view input) { return runFolder(input, "safetensors"); }
 
 } // namespace recast::fuzz

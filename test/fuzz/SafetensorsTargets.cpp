@@ -1,4 +1,5 @@
-// Headers of safetensors, and the indices of sharded models.
+// Headers of safetensors, indices of sharded models, configurations.
+#include "runtime/format/read/ConfigFile.h"
 #include "runtime/format/read/ShardIndex.h"
 #include "runtime/format/safetensors/read/SafetensorsHeader.h"
 #include "runtime/io/Directory.h"
@@ -69,6 +70,16 @@ bool runShardIndex(std::string_view input) {
     files.insert(file);
   }
   format::missingShard({files.begin(), files.end()});
+  return true;
+}
+
+bool runConfig(std::string_view input) {
+  auto config = format::parseConfig(input);
+  if (!config)
+    return false;
+  RECAST_PROMISE(*config && (*config)->isDict());
+  auto again = plan::fromJson(plan::toJson(**config));
+  RECAST_PROMISE(again.has_value() && plan::equal(**config, **again));
   return true;
 }
 

@@ -4,12 +4,19 @@ namespace recast::fuzz {
 namespace {
 constexpr Target kTargets[] = {
     {"pickle", runPickle},
+    {"zip_directory", runZipDirectory},
     {"torch_file", runTorchFile},
+    {"torch_stream", runTorchFile}, // The form before zip: a corpus of its own.
+    {"torch_folder", runTorchFolder},
     {"safetensors", runSafetensors},
+    {"safetensors_folder", runSafetensorsFolder},
     {"shard_index", runShardIndex},
+    {"config", runConfig},
     {"deepspeed", runDeepSpeed},
     {"universal", runUniversal},
     {"ucl", runUcl},
+    {"models", runModels},
+    {"define", runDefine},
     {"layout", runLayout},
     {"map", runMap},
     {"recipe", runRecipe},
@@ -17,6 +24,8 @@ constexpr Target kTargets[] = {
     {"object_json", runObjectJson},
     {"commit_marker", runMarker},
     {"manifest", runManifest},
+    {"journal", runJournal},
+    {"kernel_pack", runKernelPack},
 };
 } // namespace
 

@@ -27,11 +27,17 @@ const Target *findTarget(std::string_view name);
 
 bool runPickle(std::string_view input);
 bool runTorchFile(std::string_view input);
+bool runZipDirectory(std::string_view input);
+bool runTorchFolder(std::string_view input);
 bool runSafetensors(std::string_view input);
+bool runSafetensorsFolder(std::string_view input);
 bool runShardIndex(std::string_view input);
+bool runConfig(std::string_view input);
 bool runDeepSpeed(std::string_view input);
 bool runUniversal(std::string_view input);
 bool runUcl(std::string_view input);
+bool runModels(std::string_view input);
+bool runDefine(std::string_view input);
 bool runLayout(std::string_view input);
 bool runMap(std::string_view input);
 bool runRecipe(std::string_view input);
@@ -39,6 +45,8 @@ bool runArtifact(std::string_view input);
 bool runObjectJson(std::string_view input);
 bool runMarker(std::string_view input);
 bool runManifest(std::string_view input);
+bool runJournal(std::string_view input);
+bool runKernelPack(std::string_view input);
 
 } // namespace recast::fuzz
 

@@ -1,8 +1,12 @@
 // Pickles and the files that torch.save makes of them.
 #include "runtime/format/torch/read/TorchFile.h"
+#include "runtime/format/torch/read/ZipDirectory.h"
 #include "runtime/format/torch/write/PickleEmitter.h"
 #include "test/fuzz/Folder.h"
 #include "test/fuzz/Target.h"
+
+#include <map>
+#include <set>
 
 namespace recast::fuzz {
 namespace torch = format::torch;
@@ -41,6 +45,31 @@ bool runPickle(std::string_view input) {
   RECAST_PROMISE(pickle->root != nullptr);
   checkText(*pickle->root);
   checkWrittenAgain(*pickle->root);
+  return true;
+}
+
+bool runZipDirectory(std::string_view input) {
+  const std::string &folder = emptyFolder();
+  writeFile(folder, "a.zip", input);
+  auto file = io::File::open(folder + "/a.zip");
+  RECAST_PROMISE(file.has_value());
+  auto directory = torch::ZipDirectory::read(*file);
+  if (!directory)
+    return false;
+  std::map<uint64_t, uint64_t> taken; // Begin -> end, from local header to the end of the payload.
+  std::set<std::string> names;
+  for (const torch::ZipMember &member : directory->members()) {
+    RECAST_PROMISE(names.insert(member.name).second);
+    RECAST_PROMISE(directory->find(member.name) == &member);
+    RECAST_PROMISE(member.headerOffset < member.offset && member.offset <= input.size() &&
+                   member.size <= input.size() - member.offset);
+    RECAST_PROMISE(taken.emplace(member.headerOffset, member.offset + member.size).second);
+  }
+  uint64_t end = 0;
+  for (const auto &[from, to] : taken) {
+    RECAST_PROMISE(from >= end);
+    end = to;
+  }
   return true;
 }
 

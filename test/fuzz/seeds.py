@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Makes the seed corpora from test/data, small real files: test/fuzz/corpus/TARGET/good_*.
+"""Makes the seed corpora from test/data, small real files: test/fuzz/corpus/TARGET/good_*
+(must be accepted) and seed_* (need not be).
 
     python3 test/fuzz/seeds.py [FOLDER]    FOLDER: default, the committed corpus
 
 What fuzzers found (other names) is left alone.
 """
+import io
+import json
 import os
 import pathlib
 import re
@@ -56,6 +59,44 @@ def safetensors(header, data=0):
     return struct.pack("<QQ", data, len(header)) + header
 
 
+def small_model(name="model"):
+    """A safetensors file of two tensors, whole."""
+    header = (b'{"__metadata__":{"format":"pt","by":"hand"},"%s.a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},'
+              b'"%s.b":{"dtype":"BF16","shape":[3],"data_offsets":[16,22]}}' % (name.encode(), name.encode()))
+    header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header + bytes(range(22))
+
+
+def files(contents):
+    """The same as `packed`, from a dict."""
+    return b"".join(name.encode() + b"\n" + struct.pack("<I", len(content)) + content for name, content in contents.items())
+
+
+def zip64_file():
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name in ("a/data.pkl", "a/data/0", "a/version"):
+            with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as member:
+                member.write(name.encode())
+    return stream.getvalue()
+
+
+def journal(*entries):
+    """Entries of (unit, extents, unhashed, pieces, digests), each with room for the hash that is made right."""
+    words = []
+    for unit, extents, unhashed, pieces, digests in entries:
+        words += [unit, len(extents), len(unhashed), len(pieces), len(digests)]
+        words += [word for row in extents + unhashed + pieces + digests for word in row] + [0]
+    return struct.pack(f"<{len(words)}Q", *words)
+
+
+def kernel_pack(*kernels, level=b""):
+    pack = b"\x89RPACK\r\n" + struct.pack("<IIQQ", 1, len(kernels), 0, 0) + level.ljust(16, b"\0")
+    for text, name in kernels:
+        pack += struct.pack("<QHH", 1, len(text), len(name)) + text + name
+    return pack + b"no library"
+
+
 def seeds():
     for case in ("z1_bf16_dp2", "z3_fp32_dp3", "odd_z2_bf16_dp2_sgd", "odd_z1_fp32_dp5_tiny", "z3_fp32_dp4_subgroups"):
         if (DATA / "deepspeed" / case).exists():
@@ -71,7 +112,7 @@ def seeds():
             subprocess.run([BIN / "recast", "convert", DATA / "deepspeed" / case / "native", "-o", folder + "/out",
                             "--to", "deepspeed-universal", "-q", "--no-sync"], check=True)
             yield "universal", case, packed(pathlib.Path(folder) / "out")
-    for version in ("1.0", "1.1"):  # Every field is used, but no writer would take it.
+    for version in ("1.0", "1.1", "1.2"):  # Every field is used, but no writer would take it.
         yield "artifact", f"golden_{version}", (DATA / "plan" / f"v{version}.rplan").read_bytes()
     yield "artifact", "job", planned("odd_z2_bf16_dp2_sgd")
     yield "safetensors", "two", safetensors(
@@ -80,6 +121,27 @@ def seeds():
     yield "safetensors", "many", safetensors(
         b"{" + b",".join(b'"t%d":{"dtype":"%s","shape":[%d,0],"data_offsets":[0,0]}' % (i, d, i) for i, d in
                          enumerate((b"F64", b"F16", b"I8", b"BOOL", b"U64", b"F8_E4M3", b"C64"))) + b"}")
+    yield "safetensors_folder", "one", files({"model.safetensors": small_model()})
+    index = json.dumps({"metadata": {"total_size": 44}, "weight_map": {
+        f"{name}.{tensor}": f"model-0000{i}-of-00002.safetensors" for i, name in ((1, "x"), (2, "y")) for tensor in "ab"}})
+    yield "safetensors_folder", "two", files({
+        "model-00001-of-00002.safetensors": small_model("x"), "model-00002-of-00002.safetensors": small_model("y"),
+        "model.safetensors.index.json": index.encode(), "config.json": b"{}"})
+    tiny, odd = (pickle_of(DATA / "torch" / f"{name}.pt") for name in ("tiny", "odd"))
+    yield "torch_folder", "zip", files({"model.pt": odd})
+    yield "torch_folder", "seed_objects", files({"objects.pt": pickle_of(DATA / "torch" / "objects.pt")})
+    yield "torch_folder", "stream", files({"pytorch_model.bin": (DATA / "torch" / "legacy.pt").read_bytes()})
+    yield "torch_folder", "index", files({"x.pt": tiny, "pytorch_model.bin.index.json": json.dumps(
+        {"metadata": {}, "weight_map": {"a": "x.pt"}}).encode()})
+    yield "torch_stream", "legacy", (DATA / "torch" / "legacy.pt").read_bytes()
+    yield "zip_directory", "tiny", (DATA / "torch" / "tiny.pt").read_bytes()
+    yield "zip_directory", "zip64", zip64_file()
+    for name in ("llama", "gpt2", "qwen3_biases_tied"):
+        yield "config", name, (DATA / "std" / f"{name}.json").read_bytes()
+    yield "config", "kinds", b'{"a": [1, -2, 0.5, true, null, {"b": {}}], "c\\u00e9": "d\\n", "e": 9223372036854775807}'
+    yield "journal", "two", journal((0, [(0, 0, 4 << 20, 1, 2)], [], [(0, 0, 4 << 20, 3)], [(0, 4 << 20, 5, 6)]),
+                                    (1, [(0, 4 << 20, 4 << 20, 1, 2)], [(0, 5)], [], []))
+    yield "kernel_pack", "seed_two", kernel_pack((b"load 0 f32; store %0 0", b"copy"), (b"", b""))
     yield "shard_index", "two", (
         b'{"metadata":{"total_size":26},"weight_map":{"a":"model-00001-of-00002.safetensors",'
         b'"b":"model-00002-of-00002.safetensors"}}')
@@ -112,17 +174,28 @@ def seeds():
         b'[[0, 3, "404a763b3f4c8c9a"], [3, 5, "bd20f605d380fc50"]]},\n{"path": "d/b", "size": 0, "extents": []}\n],\n"links": [\n["c", "a"]\n]}\n')
     for file in sorted((HERE.parent.parent / "examples").glob("**/*.ucl")):
         yield "ucl", file.stem, file.read_bytes()
+    for file in sorted((HERE.parent.parent / "lang" / "std").glob("*.ucl")):
+        yield "models", file.stem, file.read_bytes()
+    yield "models", "used", (
+        b'use "std/llama.ucl"\nlet m = llama(config("a/config.json"))\nsource run = safetensors("a") as hf(m)\n'
+        b'target out = safetensors("b") as fused(m)\nconvert run -> out {\n  weight: keep\n}\n')
+    yield "define", "both", (
+        b'place=a/b\nlet place = "x"\nlet size = 5MiB\nsource run = torch(place) as same\n'
+        b'target out = safetensors("b", max_shard_size = size) as same\nconvert run -> out { weight: keep }\n')
+    yield "define", "expression", (
+        b'size=2 * 3GiB\nlet size = 5MiB\nsource run = torch("a") as same\n'
+        b'target out = safetensors("b", max_shard_size = size) as same\nconvert run -> out { weight: keep }\n')
     # The text that has every production of the grammar.
     texts = (HERE.parent / "unit" / "lang" / "Texts.h").read_text()
     for i, text in enumerate(re.findall(r'R"\((.*?)\)"', texts, re.S)):
-        yield "ucl", f"grammar{i}", text.encode()
+        yield "ucl", f"seed_grammar{i}", text.encode()
 
 
 def main():
     corpus = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "corpus"
     for target, name, content in seeds():
         (corpus / target).mkdir(parents=True, exist_ok=True)
-        (corpus / target / (name if name.startswith("golden_") else f"good_{name}")).write_bytes(content)
+        (corpus / target / (name if name.startswith(("golden_", "seed_")) else f"good_{name}")).write_bytes(content)
 
 
 if __name__ == "__main__":
