@@ -83,6 +83,8 @@ Status run(const Program &program, const Options &options, const Schedule &sched
   for (uint32_t r = 0; r < roots.size(); ++r)
     RECAST_TRY(writeManifest(program, r, *roots[r], extents, job.digests));
   if (options.sync) {
+    if (options.flushing)
+      options.flushing();
     auto flushStart = std::chrono::steady_clock::now();
     RECAST_TRY(flush(roots));
     report.flushSeconds = secondsSince(flushStart);

@@ -146,6 +146,8 @@ struct Options {
   device::cpu::KernelFinder *kernels = nullptr;
   /// Called now and then from one thread with bytes done and bytes in all.
   std::function<void(uint64_t, uint64_t)> progress = {};
+  /// Called once, when everything is written and the flush begins.
+  std::function<void()> flushing = {};
 };
 
 /// Counted while running, not estimated.

@@ -1,5 +1,6 @@
 #include "runtime/exec/Staging.h"
 
+#include "runtime/base/Text.h"
 #include "runtime/exec/Commit.h"
 #include "runtime/exec/Journal.h"
 #include "runtime/io/Directory.h"
@@ -201,8 +202,8 @@ Status checkRoom(const Program &program, const std::vector<std::unique_ptr<Stage
       continue; // A file system that does not say; writing will tell.
     uint64_t available = static_cast<uint64_t>(fs.f_bavail) * fs.f_frsize;
     if (entry.first > available)
-      return fail(Error(Code::Io, fmt::format("not enough space: {} bytes needed, {} available",
-                                              entry.first, available))
+      return fail(Error(Code::Io, fmt::format("not enough space: {} needed, {} available",
+                                              bytesText(entry.first), bytesText(available)))
                       .file(roots[entry.second]->root().folder)
                       .hint("Free some space, or write to another file system."));
   }

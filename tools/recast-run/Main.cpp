@@ -98,8 +98,10 @@ int run(const Arguments &arguments, uint64_t memory) {
   options.kernels = &kernels;
   tools::Progress progress(arguments.json ? tools::Progress::Style::Machines
                                           : tools::Progress::Style::People);
-  if (!arguments.quiet && (arguments.json || isatty(STDERR_FILENO)))
+  if (!arguments.quiet && (arguments.json || isatty(STDERR_FILENO))) {
     options.progress = [&](uint64_t bytes, uint64_t all) { progress.show(bytes, all); };
+    options.flushing = [&] { progress.flushing(); };
+  }
   auto done = exec::execute(instance->program, options);
   progress.finish();
   if (!done)

@@ -10,6 +10,8 @@ namespace {
 
 std::string remaining(double seconds) {
   auto left = static_cast<uint64_t>(seconds + 0.5);
+  if (left < 1)
+    return "less than 1 s left";
   if (left < 60)
     return fmt::format("{} s left", left);
   return left < 3600 ? fmt::format("{} min {:02} s left", left / 60, left % 60)
@@ -26,8 +28,10 @@ void Progress::show(uint64_t done, uint64_t all) {
     return;
   last_ = now;
   ended_ = end;
-  if (first_ == UINT64_MAX)
+  if (first_ == UINT64_MAX) { // The rate counts from here.
     first_ = done;
+    start_ = now;
+  }
   double seconds = std::chrono::duration<double>(now - start_).count();
   double rate = seconds > 0 ? static_cast<double>(done - first_) / seconds : 0;
   double left = rate > 0 ? static_cast<double>(all - done) / rate : 0;
@@ -39,14 +43,23 @@ void Progress::show(uint64_t done, uint64_t all) {
     return;
   }
   double share = all == 0 ? 1 : static_cast<double>(done) / static_cast<double>(all);
-  std::string line = fmt::format("{:3.0f} %  {} of {}  {}/s", 100 * share, bytesText(done),
-                                 bytesText(all), bytesText(static_cast<uint64_t>(rate)));
+  std::string line =
+      fmt::format("{:3.0f} %  {} of {}", 100 * share, bytesText(done), bytesText(all));
+  if (rate > 0)
+    line += fmt::format("  {}/s", bytesText(static_cast<uint64_t>(rate)));
   if (!end && rate > 0)
     line += "  " + remaining(left);
   fmt::print(stderr, "\r  {:<70}", line);
   open_ = true;
   if (end)
     finish();
+}
+
+void Progress::flushing() {
+  if (style_ == Style::Machines)
+    fmt::print(stderr, "{{\"event\": \"flush\"}}\n");
+  else
+    fmt::print(stderr, "  flushing to the device ...\n");
 }
 
 void Progress::finish() {

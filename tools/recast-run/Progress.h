@@ -14,6 +14,8 @@ public:
   /// Bytes read so far and in all; prints to standard error, people at most ten times a second,
   /// machines once a second, both at the end.
   void show(uint64_t done, uint64_t all);
+  /// Everything is written, and the system is asked to put it on the device.
+  void flushing();
   /// Ends a line that is still open, so that what follows begins on one of its own.
   void finish();
 

@@ -31,9 +31,13 @@ std::string reportText(const exec::Report &report, const capi::Instance &instanc
   auto line = [&out](std::string_view label, const std::string &text) {
     out += fmt::format("  {:<9} {}\n", label, text);
   };
-  line("read", fmt::format("{} = {} for data + {} for checks; read / unique = {:.2f}",
-                           bytesText(report.bytesRead), bytesText(report.bytesNeeded),
-                           bytesText(report.bytesForChecks), ratio(report)));
+  // Without the equals sign: an earlier run read the rest, or some bytes were read twice.
+  uint64_t unique = report.bytesNeeded + report.bytesForChecks;
+  line("read",
+       fmt::format("{} {} {} for data + {} for checks{}", bytesText(report.bytesRead),
+                   report.bytesRead == unique ? "=" : "of", bytesText(report.bytesNeeded),
+                   bytesText(report.bytesForChecks),
+                   report.bytesKept ? "" : fmt::format("; read / unique = {:.2f}", ratio(report))));
   if (report.resumed)
     line("resumed", "an earlier run was killed while its output became visible: that was finished");
   if (report.bytesKept)
@@ -41,18 +45,24 @@ std::string reportText(const exec::Report &report, const capi::Instance &instanc
                                 bytesText(report.bytesKept)));
   line("written", fmt::format("{} in {} files, no temporary copies", bytesText(report.bytesWritten),
                               report.filesWritten));
-  line("checked", fmt::format("{} source checksums, {} elements of cast(master) == weight{}",
-                              report.recordsVerified, report.elementsChecked,
-                              report.recordsSkipped
-                                  ? fmt::format("; {} checksums not checked (records read in part)",
-                                                report.recordsSkipped)
-                                  : ""));
+  if (report.recordsVerified + report.recordsSkipped + report.elementsChecked == 0)
+    line("checked", "sizes and times of the sources; they carry no checksums");
+  else
+    line("checked",
+         fmt::format("{} source checksums, {} elements of cast(master) == weight{}",
+                     report.recordsVerified, report.elementsChecked,
+                     report.recordsSkipped
+                         ? fmt::format("; {} checksums not checked (records read in part)",
+                                       report.recordsSkipped)
+                         : ""));
   line("memory", fmt::format("{} in slots, peak {} with the program", bytesText(report.slotBytes),
                              bytesText(peakResidentBytes())));
   double rate = report.seconds > 0 ? static_cast<double>(report.bytesWritten) / report.seconds : 0;
-  line("time", fmt::format("{:.2f} s ({}/s written), flush {:.2f} s; kernels: {}", report.seconds,
-                           bytesText(static_cast<uint64_t>(rate)), report.flushSeconds,
-                           fmt::join(report.kernels, ", ")));
+  line("time",
+       fmt::format("{:.2f} s ({}/s written), flush {:.2f} s; kernels: {}", report.seconds,
+                   bytesText(static_cast<uint64_t>(rate)), report.flushSeconds,
+                   report.kernels.empty() ? "none needed"
+                                          : fmt::format("{}", fmt::join(report.kernels, ", "))));
   for (const std::string &note : instance.notes)
     line("note", note);
   for (const std::string &folder : report.leftovers)

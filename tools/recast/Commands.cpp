@@ -163,19 +163,25 @@ Result<int> explain(const SpecOptions &options) {
 Result<int> compileKernels(const SpecOptions &options, const std::string &target) {
   RECAST_ASSIGN(PlanOrJob loaded, loadPlanOrJob(options.file, options.defines));
   std::vector<recipe::Recipe> kernels = codegen::kernelsOfPlan(loaded.plan);
-  if (target.starts_with("nvptx")) {
-    RECAST_ASSIGN(std::string ptx, codegen::makePtx(kernels, target));
+  std::string count = fmt::format("{} kernel{}", kernels.size(), kernels.size() == 1 ? "" : "s");
+  if (kernels.empty() && !options.quiet)
+    fmt::print("note: {} moves bytes and computes nothing, so it needs no kernels\n", options.file);
+  bool isPtx = fs::path(options.output).extension() == ".ptx";
+  if (target.starts_with("nvptx") || (target.empty() && isPtx)) {
+    RECAST_ASSIGN(std::string ptx,
+                  codegen::makePtx(kernels, isPtx && target.empty() ? "nvptx" : target));
     RECAST_TRY(replaceFile(options.output, ptx));
     if (!options.quiet)
-      fmt::print("wrote {} ({} kernels)\n", options.output, kernels.size());
+      fmt::print("wrote {} ({})\n", options.output, count);
     return 0;
   }
   std::string_view level = target.empty() ? device::cpu::bestCpuLevel() : target;
   RECAST_ASSIGN(std::string pack, codegen::makePack(kernels, level));
   RECAST_TRY(replaceFile(options.output, pack));
   if (!options.quiet)
-    fmt::print("wrote {} ({} kernels for {}, {}); next: recast run PLAN --kernels {}\n",
-               options.output, kernels.size(), level, bytesText(pack.size()), options.output);
+    fmt::print("wrote {} ({} for {}, {}); next: recast {} {} --kernels {}\n", options.output, count,
+               level, bytesText(pack.size()), isSpec(options.file) ? "convert" : "run",
+               options.file, options.output);
   return 0;
 }
 
@@ -219,6 +225,10 @@ Result<int> rebind(const RebindOptions &options) {
 }
 
 Result<int> run(const std::string &plan, const ExecuteOptions &options) {
+  if (isSpec(plan))
+    return fail(Error(Code::Usage, "this is a specification, not a plan")
+                    .file(plan)
+                    .hint(fmt::format("recast convert {}", plan)));
   RECAST_TRY(executePlanFile(plan, options.arguments()));
   return 0;
 }

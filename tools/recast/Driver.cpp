@@ -7,6 +7,7 @@
 #include "lang/ucl/Link.h"
 #include "lang/ucl/Parser.h"
 #include "runtime/capi/Instantiate.h"
+#include "runtime/format/Inventory.h"
 #include "runtime/io/File.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -39,9 +40,21 @@ Result<std::optional<std::string>> readUsed(const std::string &path) {
   return text;
 }
 
+/// Commands that take a job or a plan say what to do with a checkpoint.
+Status refuseCheckpoint(const std::string &path) {
+  std::string format = format::detectFormat(path);
+  if (format.empty())
+    return {};
+  return fail(
+      Error(Code::Usage, fmt::format("this is a checkpoint ({}), not a job", format))
+          .file(path)
+          .hint(fmt::format("Write a job for it: recast init {} --to FORMAT -o job.ucl", path)));
+}
+
 } // namespace
 
 Result<lang::Spec> loadSpec(const std::string &path, const std::vector<std::string> &defines) {
+  RECAST_TRY(refuseCheckpoint(path));
   RECAST_ASSIGN(std::string text, io::readWhole(path, kLargestSpec));
   RECAST_ASSIGN(lang::Spec spec, lang::parse(text, path));
   for (const std::string &define : defines) {
@@ -90,6 +103,7 @@ Result<PlanOrJob> loadPlanOrJob(const std::string &path, const std::vector<std::
                      std::move(compiled.notes),   std::move(compiled.declaredIr),
                      std::move(compiled.boundIr), std::move(compiled.planIr)};
   }
+  RECAST_TRY(refuseCheckpoint(path));
   PlanOrJob loaded;
   RECAST_ASSIGN(loaded.plan, capi::loadPlan(path));
   RECAST_ASSIGN(loaded.proofs, compiler::prove(loaded.plan));

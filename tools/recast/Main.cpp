@@ -1,4 +1,5 @@
 // The command line. Each command's help teaches by an example; the work is done elsewhere.
+#include "runtime/base/NearestName.h"
 #include "runtime/base/Text.h"
 #include "tools/recast/Commands.h"
 #include "tools/recast/Diff.h"
@@ -6,10 +7,13 @@
 #include "tools/recast/Verify.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <functional>
+#include <optional>
 
 using namespace recast;
 using namespace recast::tools;
@@ -62,9 +66,10 @@ void addTargetOptions(CLI::App *command, InitRequest &job) {
                       "safetensors, torch: the most bytes per file, e.g. 5GB");
 }
 
-CLI::App *addSpecCommand(CLI::App &app, const char *name, const char *help, SpecOptions &options) {
+CLI::App *addSpecCommand(CLI::App &app, const char *name, const char *help, SpecOptions &options,
+                         const char *file = "A .ucl specification or an .rplan") {
   CLI::App *command = app.add_subcommand(name, help);
-  command->add_option("file", options.file, "A .ucl specification or an .rplan")->required();
+  command->add_option("file", options.file, file)->required();
   command->add_option("-D", options.defines, "Give a `let` another value: -D name=value");
   return command;
 }
@@ -193,8 +198,9 @@ void CommandLine::addPlanning(CLI::App &app) {
   command->add_flag("-q,--quiet", check.quiet, "Print nothing but errors");
   command->callback([this] { action = [this] { return tools::check(check); }; });
 
-  command = addSpecCommand(
-      app, "plan", "Compile a job into a plan.\nExample: recast plan job.ucl -o job.rplan", plan);
+  command = addSpecCommand(app, "plan",
+                           "Compile a job into a plan.\nExample: recast plan job.ucl -o job.rplan",
+                           plan, "A .ucl specification");
   command->add_option("-o", plan.output, "The .rplan to write")->required();
   command->add_flag("--no-fuse", plan.noFuse,
                     "Neither normalise nor merge what bind made: the same result, for comparison");
@@ -245,6 +251,27 @@ void CommandLine::addPlanning(CLI::App &app) {
   command->callback([this] { action = [this] { return formatFiles(format); }; });
 }
 
+/// In the form of every other error, with the help of the command that was meant.
+std::string wrongUse(const CLI::App *app, const CLI::Error &error) {
+  std::string command = app->get_name();
+  for (const CLI::App *sub : app->get_subcommands())
+    command += " " + sub->get_name();
+  return fmt::format("error: {}\n  try:    {} --help\n", error.what(), command);
+}
+
+/// A message if the first word is none of the commands.
+std::optional<std::string> unknownCommand(CLI::App &app, const std::string &word) {
+  std::vector<std::string> names;
+  for (const CLI::App *command : app.get_subcommands([](CLI::App *) { return true; }))
+    names.push_back(command->get_name());
+  if (word.starts_with('-') || std::find(names.begin(), names.end(), word) != names.end())
+    return std::nullopt;
+  std::string near = nearestName(word, names);
+  return fmt::format("error: there is no command '{}'\n  try:    {}\n", word,
+                     near.empty() ? fmt::format("One of {}.", fmt::join(names, ", "))
+                                  : fmt::format("Did you mean `recast {}`?", near));
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -255,6 +282,11 @@ int main(int argc, char **argv) {
   line.addConverting(app);
   line.addPlanning(app);
   app.require_subcommand(0, 1);
+  app.failure_message(wrongUse);
+  if (auto message = argc > 1 ? unknownCommand(app, argv[1]) : std::nullopt) {
+    fmt::print(stderr, "{}", *message);
+    return static_cast<int>(Code::Usage);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

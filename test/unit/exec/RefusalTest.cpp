@@ -304,7 +304,7 @@ TEST(Refuse, FullDisk) {
     GTEST_SKIP() << "needs the right to mount";
   job.program.roots[0].folder = job.path("small/out");
   Error error = refused(job.program, Code::Io);
-  EXPECT_THAT(error.message(), HasSubstr("9000003 bytes needed"));
+  EXPECT_THAT(error.message(), HasSubstr("8.58 MiB needed"));
   // It fills up while we write.
   auto literals = job.program.literals;
   ::mount("none", job.path("small").c_str(), "tmpfs", MS_REMOUNT, "size=10m");
