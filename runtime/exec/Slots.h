@@ -18,7 +18,7 @@ namespace recast::exec {
 inline constexpr size_t kSlotBytes = size_t{256} << 10; ///< Where memory allows.
 /// The same if there are strided tasks: segments of a transposed tile are as long as a slot is
 /// wide.
-inline constexpr size_t kBoxSlotBytes = size_t{1} << 20;
+inline constexpr size_t kBoxSlotBytes = size_t{4} << 20;
 inline constexpr size_t kMinSlotBytes = size_t{4} << 10;
 
 struct SlotPlan {

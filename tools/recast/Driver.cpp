@@ -42,7 +42,9 @@ Result<std::optional<std::string>> readUsed(const std::string &path) {
 
 /// Commands that take a job or a plan say what to do with a checkpoint.
 Status refuseCheckpoint(const std::string &path) {
-  std::string format = format::detectFormat(path);
+  std::string extension = std::filesystem::path(path).extension();
+  std::string format =
+      extension == ".ucl" || extension == ".rplan" ? "" : format::detectFormat(path);
   if (format.empty())
     return {};
   return fail(
