@@ -129,7 +129,8 @@ def test_interrupted_run_says_how_to_go_on_and_goes_on(workdir):
         report = json.loads(done.out)
         kept += report["bytes_kept"]
         events = [json.loads(line) for line in done.err.splitlines()]
-        assert events and events[-1]["event"] == "progress" and events[-1]["bytes_done"] == events[-1]["bytes_all"]
+        assert events[-1]["event"] == "flush" and events[-2]["event"] == "progress"
+        assert events[-2]["bytes_done"] == events[-2]["bytes_all"]
         assert report["bytes_kept"] + report["bytes_written"] >= 24 * 16_000_000
         recast("verify", workdir / "out")
         assert recast("diff", source, workdir / "out").code == 0
