@@ -60,6 +60,24 @@ bool isNamingCall(long call) {
 
 bool isDataCall(long call) { return call == SYS_pread64 || call == SYS_pwrite64; }
 
+bool isFileCall(long call) {
+  switch (call) {
+  case SYS_openat:
+#ifdef SYS_openat2
+  case SYS_openat2:
+#endif
+  case SYS_ftruncate:
+  case SYS_fallocate:
+  case SYS_copy_file_range:
+  case SYS_fchmod:
+    return true;
+  default:
+    return isNamingCall(call) || isDataCall(call);
+  }
+}
+
+bool isAnyCall(long) { return true; }
+
 FaultResult faultAtCall(int n, Fault fault, bool (*counts)(long),
                         const std::function<int()> &body) {
   FaultResult result;

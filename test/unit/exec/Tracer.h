@@ -21,6 +21,9 @@ struct FaultResult {
 bool isNamingCall(long call);
 /// Positional reads and writes.
 bool isDataCall(long call);
+/// These, and whatever else makes or changes files.
+bool isFileCall(long call);
+bool isAnyCall(long call);
 
 /// Runs `body` in a child; call `n` (from 0, over all its threads) of those that `counts` picks
 /// suffers `fault`. Only Kill works on processors other than x86-64.
