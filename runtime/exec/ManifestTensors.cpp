@@ -1,17 +1,16 @@
 #include "runtime/exec/ManifestTensors.h"
 
+#include "runtime/exec/ManifestStream.h"
 #include "runtime/exec/Staging.h"
 #include "runtime/io/Directory.h"
-#include "runtime/io/File.h"
 
-#include <nlohmann/json.hpp>
+#include <cerrno>
+#include <fcntl.h>
 
 namespace recast::exec {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr uint64_t kMaxManifest = uint64_t{1} << 30;
 
 std::optional<ManifestTensor> parseTensor(const Json &json) {
   if (!json.is_object())
@@ -45,32 +44,43 @@ std::optional<ManifestTensor> parseTensor(const Json &json) {
   return tensor;
 }
 
+/// More than any model has; a table of them is built.
+constexpr size_t kMaxTensors = size_t{1} << 21;
+
+class Tensors : public ManifestVisitor {
+public:
+  explicit Tensors(const std::string &shown) : shown_(shown) {}
+  std::vector<ManifestTensor> take() && { return std::move(tensors_); }
+
+private:
+  void digestName(const std::string &name) override { isKnown_ = name == codec::kDigestName; }
+  Status tensor(const Json &json) override {
+    if (!isKnown_)
+      return {};
+    auto tensor = parseTensor(json);
+    if (!tensor)
+      return brokenManifest("a tensor is not described", shown_);
+    if (tensors_.size() == kMaxTensors)
+      return brokenManifest("it lists more tensors than any model has", shown_);
+    tensors_.push_back(std::move(*tensor));
+    return {};
+  }
+
+  const std::string &shown_;
+  bool isKnown_ = false;
+  std::vector<ManifestTensor> tensors_;
+};
+
 } // namespace
 
 Result<std::vector<ManifestTensor>> readManifestTensors(const std::string &folder) {
-  std::string path = folder + "/" + std::string(StagedRoot::kManifestPath);
-  RECAST_ASSIGN(std::string text, io::readWhole(path, kMaxManifest));
-  Json json = Json::parse(text, nullptr, false);
-  auto broken = [&](const char *what) {
-    return fail(Error(Code::BadInput, std::string("the manifest is damaged: ") + what)
-                    .file(path)
-                    .hint("Convert again."));
-  };
-  if (!json.is_object() || json.value("recast_manifest", Json()) != 1)
-    return broken("not a manifest of this version");
-  std::vector<ManifestTensor> tensors;
-  auto listed = json.find("tensors");
-  if (listed == json.end() || json.value("digest", Json()) != std::string(codec::kDigestName))
-    return tensors;
-  if (!listed->is_array())
-    return broken("it lists no tensors");
-  for (const Json &entry : *listed) {
-    auto tensor = parseTensor(entry);
-    if (!tensor)
-      return broken("a tensor is not described");
-    tensors.push_back(std::move(*tensor));
-  }
-  return tensors;
+  std::string shown = folder + "/" + std::string(StagedRoot::kManifestPath);
+  io::Descriptor root(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root)
+    return ioError("cannot open the folder", errno, folder);
+  Tensors tensors(shown);
+  RECAST_TRY(readManifest(root.get(), shown, tensors));
+  return std::move(tensors).take();
 }
 
 } // namespace recast::exec

@@ -1,6 +1,7 @@
 #include "runtime/base/Checked.h"
 #include "runtime/codec/Xxh3.h"
 #include "runtime/exec/Manifest.h"
+#include "runtime/exec/ManifestStream.h"
 #include "runtime/exec/Stop.h"
 #include "runtime/io/Directory.h"
 #include "runtime/io/OutputFile.h"
@@ -11,19 +12,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
 namespace recast::exec {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr uint64_t kMaxManifest = uint64_t{1} << 30;
 constexpr char kOwnFolder[] = ".recast";
 constexpr size_t kChunk = size_t{256} << 10;
 
-class Verifier {
+class Verifier : public ManifestVisitor {
 public:
   Verifier(const std::string &folder, VerifyCounts &counts) : folder_(folder), counts_(counts) {}
 
@@ -31,9 +28,7 @@ public:
 
 private:
   tl::unexpected<Error> broken(std::string_view what) const {
-    return fail(Error(Code::BadInput, fmt::format("the manifest is damaged: {}", what))
-                    .file(manifest_)
-                    .hint("Convert again."));
+    return brokenManifest(what, manifest_);
   }
   tl::unexpected<Error> wrong(const std::string &path, std::string_view what, uint64_t begin,
                               uint64_t end) const {
@@ -45,19 +40,28 @@ private:
   }
   std::string shown(const std::string &path) const { return fmt::format("{}/{}", folder_, path); }
 
-  Status verifyFile(const std::string &path, const Json &entry);
-  Status verifyLink(const Json &link, const std::map<std::string, const Json *> &files);
-  Status verifyExtent(int fd, const std::string &path, const Json &extent, uint64_t size,
-                      uint64_t &position);
+  void wholeFolder() override { isWhole_ = true; }
+  Status beginFile(const std::string &path, uint64_t size) override;
+  Status extent(const Json &extent) override;
+  Status endFile() override;
+  Status link(const Json &link) override;
+  Status compare(const std::string &name, const std::string &existing, uint64_t size);
+  Result<size_t> readChunk(int fd, char *buffer, const std::string &path, uint64_t begin,
+                           uint64_t end);
   Result<uint64_t> hash(int fd, const std::string &path, uint64_t begin, uint64_t end);
-  Status refuseSurplus(int folder, const std::string &prefix,
-                       const std::map<std::string, const Json *> &files) const;
+  Status refuseSurplus(int folder, const std::string &prefix) const;
   Result<io::Descriptor> openSized(const std::string &path, uint64_t size) const;
 
   std::string folder_, manifest_;
   VerifyCounts &counts_;
   io::Descriptor root_;
-  std::vector<char> buffer_ = std::vector<char>(kChunk);
+  bool isWhole_ = false;
+  /// Sizes of what was verified; every name is one of a file that is there.
+  std::map<std::string, uint64_t> files_;
+  std::string path_; ///< Of the file whose extents come.
+  io::Descriptor file_;
+  uint64_t size_ = 0, position_ = 0;
+  std::vector<char> buffer_ = std::vector<char>(kChunk), other_ = buffer_;
 };
 
 Status Verifier::run() {
@@ -72,37 +76,12 @@ Status Verifier::run() {
                     .file(manifest_)
                     .hint("Name the folder that holds `.recast` (for a checkpoint with tags, the "
                           "folder of the tag)."));
-  RECAST_ASSIGN(std::string text, io::readFile(root_.get(), name, kMaxManifest, manifest_));
-  Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object() || json.value("recast_manifest", Json()) != 1)
-    return broken("not a manifest of this version");
-  if (!json.contains("files") || !json["files"].is_array() || !json.contains("links") ||
-      !json["links"].is_array())
-    return broken("it lists no files");
-
-  std::map<std::string, const Json *> files;
-  for (const Json &entry : json["files"]) {
-    if (!entry.is_object() || !entry.contains("path") || !entry["path"].is_string() ||
-        !entry.contains("size") || !entry["size"].is_number_unsigned() ||
-        !entry.contains("extents") || !entry["extents"].is_array())
-      return broken("a file is not described");
-    auto path = entry["path"].get<std::string>();
-    if (!io::checkRelativePath(path) || !files.emplace(path, &entry).second)
-      return broken("a file has no usable name");
-    RECAST_TRY(verifyFile(path, entry));
-  }
-  for (const Json &link : json["links"]) {
-    RECAST_TRY(verifyLink(link, files));
-    files.emplace(link[0].get<std::string>(), nullptr);
-  }
-  if (json.value("whole_folder", Json()) == true)
-    return refuseSurplus(root_.get(), "", files);
-  return {};
+  RECAST_TRY(readManifest(root_.get(), manifest_, *this));
+  return isWhole_ ? refuseSurplus(root_.get(), "") : Status();
 }
 
 /// A loader lists folders: a file that nobody wrote becomes part of the checkpoint.
-Status Verifier::refuseSurplus(int folder, const std::string &prefix,
-                               const std::map<std::string, const Json *> &files) const {
+Status Verifier::refuseSurplus(int folder, const std::string &prefix) const {
   std::vector<std::string> folders;
   std::string surplus;
   RECAST_TRY(io::listFolder(folder, shown(prefix), [&](const std::string &entry) {
@@ -112,7 +91,7 @@ Status Verifier::refuseSurplus(int folder, const std::string &prefix,
         ::fstatat(folder, entry.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
     if (isFolder && path != kOwnFolder)
       folders.push_back(entry);
-    else if (!isFolder && !files.count(path))
+    else if (!isFolder && !files_.contains(path))
       surplus = surplus.empty() ? path : std::min(surplus, path);
     return true;
   }));
@@ -125,7 +104,7 @@ Status Verifier::refuseSurplus(int folder, const std::string &prefix,
     io::Descriptor sub = io::openBeneath(folder, entry, O_RDONLY | O_DIRECTORY);
     if (!sub)
       return ioError("cannot open", errno, shown(prefix + entry));
-    RECAST_TRY(refuseSurplus(sub.get(), prefix + entry + "/", files));
+    RECAST_TRY(refuseSurplus(sub.get(), prefix + entry + "/"));
   }
   return {};
 }
@@ -149,75 +128,112 @@ Result<io::Descriptor> Verifier::openSized(const std::string &path, uint64_t siz
   return file;
 }
 
-Status Verifier::verifyFile(const std::string &path, const Json &entry) {
-  auto size = entry["size"].get<uint64_t>();
-  RECAST_ASSIGN(io::Descriptor file, openSized(path, size));
-  uint64_t position = 0;
-  for (const Json &extent : entry["extents"])
-    RECAST_TRY(verifyExtent(file.get(), path, extent, size, position));
-  if (position != size)
-    return broken(fmt::format("it does not cover '{}'", path));
+Status Verifier::beginFile(const std::string &path, uint64_t size) {
+  if (!io::checkRelativePath(path) || files_.contains(path))
+    return broken("a file has no usable name");
+  RECAST_ASSIGN(file_, openSized(path, size));
+  path_ = path;
+  size_ = size;
+  position_ = 0;
+  return {};
+}
+
+Status Verifier::endFile() {
+  if (position_ != size_)
+    return broken(fmt::format("it does not cover '{}'", path_));
+  files_.emplace(path_, size_);
   ++counts_.files;
   return {};
 }
 
-Status Verifier::verifyExtent(int fd, const std::string &path, const Json &extent, uint64_t size,
-                              uint64_t &position) {
+Status Verifier::extent(const Json &extent) {
   if (!extent.is_array() || extent.size() != 3 || !extent[0].is_number_unsigned() ||
       !extent[1].is_number_unsigned() || !extent[2].is_string())
     return broken("an extent is not described");
   auto begin = extent[0].get<uint64_t>(), length = extent[1].get<uint64_t>();
-  if (begin != position || !rangeInside(begin, length, size))
-    return broken(fmt::format("it does not cover '{}'", path));
+  if (begin != position_ || !rangeInside(begin, length, size_))
+    return broken(fmt::format("it does not cover '{}'", path_));
   auto digits = extent[2].get<std::string>();
   uint64_t expected = 0;
   auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), expected, 16);
   if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size())
     return broken("a hash is not a number");
-  position = begin + length;
-  RECAST_ASSIGN(uint64_t found, hash(fd, path, begin, position));
+  position_ = begin + length;
+  RECAST_ASSIGN(uint64_t found, hash(file_.get(), path_, begin, position_));
   if (found != expected)
     return wrong(
-        path,
+        path_,
         fmt::format("bytes changed: their hash is {:016x}, {:016x} was written", found, expected),
-        begin, position);
+        begin, position_);
   ++counts_.extents;
   counts_.bytes += length;
   return {};
 }
 
-Result<uint64_t> Verifier::hash(int fd, const std::string &path, uint64_t begin, uint64_t end) {
-  codec::Xxh3Stream stream;
-  for (uint64_t at = begin; at < end;) {
+/// Some of the bytes of [begin, end), at least one.
+Result<size_t> Verifier::readChunk(int fd, char *buffer, const std::string &path, uint64_t begin,
+                                   uint64_t end) {
+  while (true) {
     if (stopRequested())
       return interrupted();
-    size_t want = static_cast<size_t>(std::min<uint64_t>(kChunk, end - at));
-    ssize_t got = ::pread(fd, buffer_.data(), want, static_cast<off_t>(at));
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return fail(std::move(ioError("cannot read", errno, shown(path)).value()).bytes(at, end));
+    size_t want = static_cast<size_t>(std::min<uint64_t>(kChunk, end - begin));
+    ssize_t got = ::pread(fd, buffer, want, static_cast<off_t>(begin));
+    if (got > 0)
+      return static_cast<size_t>(got);
     if (got == 0)
-      return wrong(path, "the file is cut short", at, end);
-    stream.update(buffer_.data(), static_cast<size_t>(got));
-    at += static_cast<uint64_t>(got);
+      return wrong(path, "the file is cut short", begin, end);
+    if (errno != EINTR)
+      return fail(std::move(ioError("cannot read", errno, shown(path)).value()).bytes(begin, end));
+  }
+}
+
+Result<uint64_t> Verifier::hash(int fd, const std::string &path, uint64_t begin, uint64_t end) {
+  codec::Xxh3Stream stream;
+  while (begin < end) {
+    RECAST_ASSIGN(size_t got, readChunk(fd, buffer_.data(), path, begin, end));
+    stream.update(buffer_.data(), got);
+    begin += got;
   }
   return stream.digest();
 }
 
-Status Verifier::verifyLink(const Json &link, const std::map<std::string, const Json *> &files) {
+Status Verifier::link(const Json &link) {
   if (!link.is_array() || link.size() != 2 || !link[0].is_string() || !link[1].is_string())
     return broken("a link is not described");
   auto name = link[0].get<std::string>(), existing = link[1].get<std::string>();
-  auto file = files.find(existing);
-  if (!io::checkRelativePath(name) || file == files.end())
+  auto file = files_.find(existing);
+  if (!io::checkRelativePath(name) || file == files_.end())
     return broken("a link leads nowhere");
+  uint64_t size = file->second;
   struct stat a, b;
-  if (::fstatat(root_.get(), name.c_str(), &a, AT_SYMLINK_NOFOLLOW) == 0 &&
-      ::fstatat(root_.get(), existing.c_str(), &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-      a.st_ino == b.st_ino && a.st_dev == b.st_dev)
-    return {}; // The same file, verified above.
-  return verifyFile(name, *file->second);
+  bool isSame = ::fstatat(root_.get(), name.c_str(), &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+                ::fstatat(root_.get(), existing.c_str(), &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+                a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+  if (!isSame) { // A copy counts by its bytes.
+    RECAST_TRY(compare(name, existing, size));
+    ++counts_.files;
+    counts_.bytes += size;
+  }
+  files_.emplace(name, size);
+  return {};
+}
+
+/// `existing` was verified: `name` has to have the same bytes.
+Status Verifier::compare(const std::string &name, const std::string &existing, uint64_t size) {
+  RECAST_ASSIGN(io::Descriptor mine, openSized(name, size));
+  RECAST_ASSIGN(io::Descriptor theirs, openSized(existing, size));
+  for (uint64_t at = 0; at < size;) {
+    RECAST_ASSIGN(size_t got, readChunk(mine.get(), buffer_.data(), name, at, size));
+    for (uint64_t begin = at; at < begin + got;) {
+      RECAST_ASSIGN(size_t part, readChunk(theirs.get(), other_.data(), existing, at, begin + got));
+      if (!std::equal(other_.begin(), other_.begin() + static_cast<ptrdiff_t>(part),
+                      buffer_.begin() + static_cast<ptrdiff_t>(at - begin)))
+        return wrong(name, fmt::format("bytes changed: it was the same file as {}", existing), at,
+                     at + part);
+      at += part;
+    }
+  }
+  return {};
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "runtime/exec/CommitMarker.h"
 #include "runtime/exec/Journal.h"
 #include "runtime/exec/Manifest.h"
+#include "runtime/exec/ManifestTensors.h"
 #include "runtime/exec/Schedule.h"
 #include "test/fuzz/Folder.h"
 #include "test/fuzz/Target.h"
@@ -37,11 +38,12 @@ bool runManifest(std::string_view input) {
   writeFile(folder, "d/b", "");
   writeFile(folder, "c", "12345678");
   writeFile(folder, exec::StagedRoot::kManifestPath, input);
+  bool lists = exec::readManifestTensors(folder).has_value();
   exec::VerifyCounts counts;
   if (!exec::verifyManifest(folder, &counts))
     return false;
   RECAST_PROMISE(counts.bytes <= 8 * counts.files);
-  return true;
+  return lists;
 }
 
 namespace {

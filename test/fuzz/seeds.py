@@ -171,7 +171,9 @@ def seeds():
     # The hashes are those of the two halves of what ExecTargets.cpp writes.
     yield "manifest", "two", (
         b'{"recast_manifest": 1,\n"fingerprint": "0123456789abcdef",\n"files": [\n{"path": "a", "size": 8, "extents": '
-        b'[[0, 3, "404a763b3f4c8c9a"], [3, 5, "bd20f605d380fc50"]]},\n{"path": "d/b", "size": 0, "extents": []}\n],\n"links": [\n["c", "a"]\n]}\n')
+        b'[[0, 3, "404a763b3f4c8c9a"], [3, 5, "bd20f605d380fc50"]]},\n{"path": "d/b", "size": 0, "extents": []}\n],\n'
+        b'"digest": "keyed-sum-1",\n"tensors": [\n{"name": "w", "role": "weight", "dtype": "f32", "shape": [2], "file": "a", "offset": 0, '
+        b'"digest": "%s"}\n],\n"links": [\n["c", "a"]\n]}\n') % (b"0" * 32)
     for file in sorted((HERE.parent.parent / "examples").glob("**/*.ucl")):
         yield "ucl", file.stem, file.read_bytes()
     for file in sorted((HERE.parent.parent / "lang" / "std").glob("*.ucl")):
