@@ -1,5 +1,6 @@
 #include "runtime/capi/Instantiate.h"
 
+#include "runtime/exec/Slots.h"
 #include "runtime/plan/Expand.h"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ private:
   Status addFamily(uint32_t family);
   Result<exec::Task> makeTask(const plan::Run &run);
   uint32_t sliceOf(recipe::Recipe slice);
+  Status account(const exec::Task &task);
 
   const plan::Plan &plan_;
   Instance instance_;
@@ -42,6 +44,7 @@ private:
     std::vector<exec::TaskCheck> checks;
   };
   Slices current_;
+  uint64_t taskBytes_ = 0;
   std::vector<std::pair<uint32_t, uint64_t>> imageStart_; ///< Program file -> (writer, image).
   std::vector<std::pair<uint32_t, uint32_t>> labels_; ///< Program tensor -> (target, tensor of it).
 };
@@ -160,6 +163,20 @@ Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
   return task;
 }
 
+/// A small plan may expand to more runs than memory can hold: it ends here, not when all are made.
+/// What is less than the program takes anyway is left to the full account, which names the minimum.
+Status Instantiator::account(const exec::Task &task) {
+  constexpr uint64_t kAlways = uint64_t{64} << 20;
+  taskBytes_ += sizeof task + exec::taskMemory(task);
+  if (plan_.budget == 0 || taskBytes_ <= std::max(plan_.budget, kAlways))
+    return {};
+  return fail(Error(Code::OverBudget,
+                    fmt::format("{} bytes of memory are not enough: the tables of the first {} "
+                                "tasks alone make {}",
+                                plan_.budget, instance_.program.tasks.size() + 1, taskBytes_))
+                  .hint("Allow several times as much with --memory."));
+}
+
 Status Instantiator::addFamily(uint32_t index) {
   const plan::Family &family = plan_.families[index];
   current_ = {};
@@ -181,6 +198,7 @@ Status Instantiator::addFamily(uint32_t index) {
     program.names.push_back(plan_.strings[family.memberNames[m]]);
     RECAST_TRY(expander.expandBoxes(m, [&](const plan::Run &run) -> Status {
       RECAST_ASSIGN(exec::Task task, makeTask(run));
+      RECAST_TRY(account(task));
       program.tasks.push_back(std::move(task));
       return {};
     }));

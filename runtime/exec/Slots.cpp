@@ -20,6 +20,18 @@ template <typename T> uint64_t vectorBytes(const std::vector<T> &v) {
 
 } // namespace
 
+uint64_t taskMemory(const Task &task) {
+  uint64_t bytes = vectorBytes(task.inputs) + vectorBytes(task.outputs) + vectorBytes(task.checks);
+  for (const TaskOutput &output : task.outputs)
+    bytes += vectorBytes(output.inputs);
+  for (const TaskCheck &check : task.checks)
+    bytes += vectorBytes(check.inputs);
+  bytes += vectorBytes(task.dims);
+  for (const TaskDim &dim : task.dims)
+    bytes += vectorBytes(dim.strides);
+  return bytes;
+}
+
 uint64_t programMemory(const Program &program) {
   uint64_t bytes = vectorBytes(program.names) + vectorBytes(program.sources) +
                    vectorBytes(program.records) + vectorBytes(program.targets) +
@@ -30,16 +42,8 @@ uint64_t programMemory(const Program &program) {
     bytes += source.path.capacity();
   for (const TargetFile &target : program.targets)
     bytes += target.path.capacity() + vectorBytes(target.patches);
-  for (const Task &task : program.tasks) {
-    bytes += vectorBytes(task.inputs) + vectorBytes(task.outputs) + vectorBytes(task.checks);
-    for (const TaskOutput &output : task.outputs)
-      bytes += vectorBytes(output.inputs);
-    for (const TaskCheck &check : task.checks)
-      bytes += vectorBytes(check.inputs);
-    bytes += vectorBytes(task.dims);
-    for (const TaskDim &dim : task.dims)
-      bytes += vectorBytes(dim.strides);
-  }
+  for (const Task &task : program.tasks)
+    bytes += taskMemory(task);
   return bytes;
 }
 

@@ -29,6 +29,8 @@ struct SlotPlan {
   size_t poolBytes() const { return threads * slotsPerThread * slotBytes; }
 };
 
+/// Bytes that a task holds besides itself.
+uint64_t taskMemory(const Task &task);
 /// Bytes of the program's own tables, as they lie in memory.
 uint64_t programMemory(const Program &program);
 
