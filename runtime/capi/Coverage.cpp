@@ -1,4 +1,4 @@
-// Which source bytes the tasks touch: each once, needed or only checked.
+// Which source bytes the tasks touch: needed, or only checked.
 #include "runtime/capi/Instantiate.h"
 #include "runtime/exec/Box.h"
 
@@ -18,7 +18,6 @@ uint64_t tolerableGap(uint64_t recordLength) {
 struct Touch {
   uint32_t file = 0;
   uint64_t begin = 0, end = 0;
-  uint32_t task = 0;
   bool operator<(const Touch &o) const {
     return std::tie(file, begin, end) < std::tie(o.file, o.begin, o.end);
   }
@@ -26,32 +25,14 @@ struct Touch {
 
 std::vector<Touch> allTouches(const exec::Program &program) {
   std::vector<Touch> touches;
-  for (uint32_t t = 0; t < program.tasks.size(); ++t) {
-    const exec::Task &task = program.tasks[t];
+  for (const exec::Task &task : program.tasks)
     for (size_t i = 0; i < task.inputs.size(); ++i)
       if (!task.inputs[i].isConstant())
         exec::forEachSegment(program, task, i, [&](uint64_t offset, uint64_t bytes) {
-          touches.push_back({task.inputs[i].file, offset, offset + bytes, t});
+          touches.push_back({task.inputs[i].file, offset, offset + bytes});
         });
-  }
   std::sort(touches.begin(), touches.end());
   return touches;
-}
-
-Status refuseOverlap(const exec::Program &program, const std::vector<Touch> &touches) {
-  for (size_t i = 1; i < touches.size(); ++i) {
-    const Touch &a = touches[i - 1], &b = touches[i];
-    if (a.file != b.file || a.end <= b.begin)
-      continue;
-    Error error(Code::BadInput, fmt::format("'{}' and '{}' share bytes of one file",
-                                            program.names[program.tasks[a.task].name],
-                                            program.names[program.tasks[b.task].name]));
-    return fail(std::move(error)
-                    .file(program.sources[b.file].path)
-                    .bytes(b.begin, std::min(a.end, b.end))
-                    .hint("Drop one of the two; overlapping views are not converted."));
-  }
-  return {};
 }
 
 /// Inputs that only checks use: their bytes count as "for checks".
@@ -68,19 +49,24 @@ uint64_t checkOnlyBytes(const exec::Task &task) {
   return bytes;
 }
 
-void addGapTask(exec::Program &program, uint32_t file, uint64_t begin, uint64_t end) {
+/// Bytes of a source that are read for a checksum only.
+void addIdleTask(exec::Program &program, std::string_view what, uint32_t file, uint64_t begin,
+                 uint64_t end) {
   exec::Task task;
   task.count = static_cast<int64_t>(end - begin);
   task.name = static_cast<uint32_t>(program.names.size());
   task.inputs.push_back({file, begin, DType::U8});
-  program.names.push_back(fmt::format("(padding in {})", program.sources[file].path));
+  program.names.push_back(fmt::format("({} in {})", what, program.sources[file].path));
   program.tasks.push_back(std::move(task));
 }
 
-/// Both lists are sorted by (file, offset): one sweep.
-void closeGaps(exec::Program &program, const std::vector<Touch> &touches, Forecast &forecast) {
+/// Lets the checksum of every record be verified of which the tasks read nearly all. Bytes that
+/// nobody reads get tasks of their own; where tasks read the same bytes, the record is read once
+/// more for its checksum. Both lists are sorted by (file, offset): one sweep.
+void completeChecksums(exec::Program &program, const std::vector<Touch> &touches,
+                       Forecast &forecast) {
   size_t first = 0;
-  for (const exec::RecordCheck &record : program.records) {
+  for (exec::RecordCheck &record : program.records) {
     uint64_t begin = record.offset, end = record.offset + record.length;
     while (first < touches.size() &&
            (touches[first].file < record.file ||
@@ -92,6 +78,7 @@ void closeGaps(exec::Program &program, const std::vector<Touch> &touches, Foreca
          i < touches.size() && touches[i].file == record.file && touches[i].begin < end; ++i) {
       if (touches[i].begin > position)
         gaps.emplace_back(position, touches[i].begin);
+      record.apart |= touches[i].begin < position;
       position = std::max(position, touches[i].end);
     }
     if (position == begin)
@@ -105,8 +92,12 @@ void closeGaps(exec::Program &program, const std::vector<Touch> &touches, Foreca
       continue;
     }
     ++forecast.recordsWhole;
+    if (record.apart) {
+      addIdleTask(program, "checksum of shared bytes", record.file, begin, end);
+      continue;
+    }
     for (auto [gapBegin, gapEnd] : gaps)
-      addGapTask(program, record.file, gapBegin, gapEnd);
+      addIdleTask(program, "padding", record.file, gapBegin, gapEnd);
   }
 }
 
@@ -114,9 +105,7 @@ void closeGaps(exec::Program &program, const std::vector<Touch> &touches, Foreca
 
 Result<Forecast> completeRecords(exec::Program &program) {
   Forecast forecast;
-  std::vector<Touch> touches = allTouches(program);
-  RECAST_TRY(refuseOverlap(program, touches));
-  closeGaps(program, touches, forecast);
+  completeChecksums(program, allTouches(program), forecast);
   for (const exec::Task &task : program.tasks) {
     uint64_t forChecks = checkOnlyBytes(task);
     for (const exec::TaskInput &input : task.inputs)

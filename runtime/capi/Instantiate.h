@@ -53,8 +53,8 @@ struct VerbatimUse {
 };
 Status addVerbatim(exec::Program &program, std::span<const VerbatimUse> uses);
 
-/// Adds read-only tasks for the few bytes (padding) that keep a source record from being verified
-/// whole, then counts. Refuses tasks that share source bytes.
+/// Adds idle tasks for what keeps a source record from being verified whole: a few bytes (padding)
+/// that nobody reads, or bytes that several tasks read; then counts.
 Result<Forecast> completeRecords(exec::Program &program);
 } // namespace detail
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <map>
+#include <set>
 
 namespace recast::capi::detail {
 namespace {
@@ -26,7 +27,10 @@ public:
     uint64_t position = 0;
     // By value: gaps add tasks, and with them touches.
     const std::vector<Touch> touches = touchesOf(use.source);
+    const std::set<uint32_t> overlapping = overlappingTasks(touches);
     for (const Touch &touch : touches) {
+      if (overlapping.contains(touch.task))
+        continue; // What it reads is copied with other tasks and gaps: each byte once.
       copyGap(use, position, touch.begin);
       position = touch.end;
       exec::Task &task = program_.tasks[touch.task];
@@ -62,6 +66,18 @@ private:
     std::sort(list.begin(), list.end(),
               [](const Touch &a, const Touch &b) { return a.begin < b.begin; });
     return list;
+  }
+
+  /// Tasks without which no two touches overlap.
+  static std::set<uint32_t> overlappingTasks(const std::vector<Touch> &touches) {
+    std::set<uint32_t> out;
+    uint64_t end = 0;
+    for (const Touch &touch : touches) {
+      if (touch.begin < end)
+        out.insert(touch.task);
+      end = std::max(end, touch.end);
+    }
+    return out;
   }
 
   uint32_t copySlice(DType dtype) {

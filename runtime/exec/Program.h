@@ -26,6 +26,9 @@ struct RecordCheck {
   uint32_t file = 0;
   uint64_t offset = 0, length = 0;
   uint32_t crc32 = 0;
+  /// Some of its bytes are read by several tasks (views that overlap), so that their pieces do not
+  /// tile it: only what idle tasks read counts.
+  bool apart = false;
 };
 
 /// At `offset`, inside a literal and outside every patched range: the CRC-32 of [begin, end) of the
@@ -105,7 +108,7 @@ struct TaskDim {
 };
 
 /// `count` consecutive elements, or a box of as many, read once from every input, pushed into every
-/// output. No byte of a source file belongs to two tasks.
+/// output.
 struct Task {
   int64_t count = 0;
   int64_t first = 0; ///< Index of the first element in the tensor, for messages.
@@ -116,6 +119,9 @@ struct Task {
   /// None: consecutive elements. Else offsets name the first element of a box; in order of falling
   /// stride of the first input that is not a constant.
   std::vector<TaskDim> dims;
+
+  /// Reads for checksums only.
+  bool isIdle() const { return outputs.empty() && checks.empty(); }
 };
 
 struct Program {

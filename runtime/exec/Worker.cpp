@@ -140,7 +140,7 @@ Status Worker::readInput(size_t input) {
       continue;
     const TaskInput &in = task.inputs[input];
     unsigned width = byteWidth(in.dtype);
-    noteRead(s, input, in.file, in.offset + static_cast<uint64_t>(spans[s].first) * width,
+    noteRead(task, s, input, in.offset + static_cast<uint64_t>(spans[s].first) * width,
              slot(input) + tile_.at(s, input), static_cast<size_t>(spans[s].count) * width);
   }
   return {};

@@ -87,7 +87,8 @@ private:
   SpanCrc &spanCrc(size_t span, size_t input) {
     return spanCrcs_[span * job_.schedule.maxInputs + input];
   }
-  void noteRead(size_t span, size_t input, uint32_t file, uint64_t offset, const std::byte *data,
+  /// `size` bytes of an input of `task`, read from `offset` of its file to `data`.
+  void noteRead(const Task &task, size_t span, size_t input, uint64_t offset, const std::byte *data,
                 size_t size);
   void noteWritten(size_t ordinal, uint32_t file, uint64_t offset, const std::byte *data,
                    size_t size, const SpanCrc &crc);

@@ -93,7 +93,7 @@ Status Worker::readBox(const Task &task, const SubBox &tile, size_t input) {
     uint64_t offset = in.offset + static_cast<uint64_t>(start + segments.offset()) * width;
     if (Status status = (*file)->readAt(offset, data, size); !status)
       return fail(std::move(status).error().tensor(name));
-    noteRead(0, input, in.file, offset, data, size);
+    noteRead(task, 0, input, offset, data, size);
     data += size;
   } while (segments.advance());
   job_.bytesRead.fetch_add(static_cast<uint64_t>(tile.count()) * width, std::memory_order_relaxed);

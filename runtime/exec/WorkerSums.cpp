@@ -13,14 +13,15 @@ constexpr size_t kShareCrc = size_t{32} << 10;
 
 } // namespace
 
-void Worker::noteRead(size_t span, size_t input, uint32_t file, uint64_t offset,
+void Worker::noteRead(const Task &task, size_t span, size_t input, uint64_t offset,
                       const std::byte *data, size_t size) {
+  const uint32_t file = task.inputs[input].file;
   const size_t whole = size;
   while (size > 0) {
     uint64_t end = 0;
     auto record = job_.records.find(file, offset, end);
     size_t part = static_cast<size_t>(std::min<uint64_t>(size, end - offset));
-    if (record) {
+    if (record && (!job_.program.records[*record].apart || task.isIdle())) {
       size_t open = openPiece_[input];
       if (open == SIZE_MAX || pieces_[open].record != *record || pieces_[open].end != offset) {
         open = openPiece_[input] = pieces_.size();
