@@ -42,6 +42,22 @@ uint64_t meanBits(const std::vector<uint64_t> &values, DType dtype) {
                                                                          : recipe::Overflow::Ieee);
 }
 
+/// Element `index` of an array whose elements follow each other bit by bit, low bits first.
+uint64_t bitsAt(const char *bytes, uint64_t index, DType dtype) {
+  const uint64_t width = bitWidth(dtype);
+  uint64_t out = 0;
+  for (uint64_t i = 0, at = index * width; i < width; ++i, ++at)
+    out |= (static_cast<uint64_t>(static_cast<unsigned char>(bytes[at / 8])) >> at % 8 & 1) << i;
+  return out;
+}
+
+/// The same element, zero before, becomes `bits`.
+void setBits(char *bytes, uint64_t index, DType dtype, uint64_t bits) {
+  const uint64_t width = bitWidth(dtype);
+  for (uint64_t i = 0, at = index * width; i < width; ++i, ++at)
+    bytes[at / 8] = static_cast<char>(bytes[at / 8] | (bits >> i & 1) << at % 8);
+}
+
 bool isNaN(uint64_t bits, DType dtype) {
   switch (dtype) {
   case DType::F64:
@@ -100,6 +116,8 @@ Result<std::string_view> Interpreter::fileBytes(uint32_t file) {
 Result<Tensor> Interpreter::load(ckpt::ValueType type, llvm::ArrayRef<int64_t> row, size_t input,
                                  const ckpt::MemberColumns &columns) {
   Tensor tensor{type.getDType(), {}, {}};
+  if (bitWidth(tensor.dtype) > 64)
+    return badInput(fmt::format("the oracle has no room for values of {}", name(tensor.dtype)));
   int64_t storeId = row[columns.store(input)], start = row[columns.start(input)];
   std::vector<int64_t> shape = type.getShape().vec();
   layout::Layout layout = type.getLayout();
@@ -115,7 +133,6 @@ Result<Tensor> Interpreter::load(ckpt::ValueType type, llvm::ArrayRef<int64_t> r
   auto part = static_cast<int32_t>(row[columns.inputPart(input)]);
   bool perGroup = layout::groupStep(layout) != nullptr;
   const plan::Store &store = plan_.stores[static_cast<size_t>(storeId)];
-  unsigned width = byteWidth(tensor.dtype);
   for (int64_t rank = layout.mesh.rankCount() - 1; rank >= 0;
        --rank) { // The lowest holder is kept.
     RECAST_ASSIGN(std::vector<layout::Slot> slots,
@@ -134,9 +151,8 @@ Result<Tensor> Interpreter::load(ckpt::ValueType type, llvm::ArrayRef<int64_t> r
       if (slots[k].part != part)
         continue;
       uint64_t element = k + (perGroup ? 0 : static_cast<uint64_t>(start));
-      uint64_t bits = 0;
-      std::memcpy(&bits, bytes.data() + extent.offset + element * width, width);
-      tensor.versions[version][static_cast<size_t>(slots[k].index)] = bits;
+      tensor.versions[version][static_cast<size_t>(slots[k].index)] =
+          bitsAt(bytes.data() + extent.offset, element, tensor.dtype);
     }
   }
   return tensor;
@@ -146,16 +162,15 @@ Status Interpreter::store(ckpt::ValueType type, const Tensor &tensor, int32_t pa
                           OracleTensor &out) {
   std::vector<int64_t> shape = type.getShape().vec();
   layout::Layout layout = type.getLayout();
-  unsigned width = byteWidth(tensor.dtype);
   out.dtype = tensor.dtype;
   out.shape = plan::storedShape(layout, shape);
-  out.bytes.resize(static_cast<size_t>(*elementCount(out.shape)) * width);
+  out.bytes.resize(static_cast<size_t>(*elementCount(out.shape)) * bitWidth(out.dtype) / 8);
   RECAST_ASSIGN(std::vector<layout::Slot> slots,
                 layout::elementMap(layout, plan::partShapes(layout, shape), 0));
   for (size_t k = 0; k < slots.size(); ++k)
     if (slots[k].part == part)
-      std::memcpy(out.bytes.data() + k * width,
-                  &tensor.versions.front()[static_cast<size_t>(slots[k].index)], width);
+      setBits(out.bytes.data(), k, out.dtype,
+              tensor.versions.front()[static_cast<size_t>(slots[k].index)]);
   return {};
 }
 

@@ -45,7 +45,8 @@ Status eachTensorOnce(const format::TargetImages &images) {
   for (const format::FileImage &image : images.writer->images())
     for (const format::TensorSlot &slot : image.tensors) {
       const format::TargetTensor &tensor = images.tensors[slot.tensor];
-      auto bytes = static_cast<uint64_t>(*elementCount(tensor.shape)) * byteWidth(tensor.dtype);
+      auto bytes = static_cast<uint64_t>(unitCount(tensor.dtype, *elementCount(tensor.shape))) *
+                   unitBytes(tensor.dtype);
       if (seen[slot.tensor]++ || slot.bytes != bytes)
         return fail(Error(Code::Internal, "a tensor has two places, or one of another size")
                         .tensor(tensor.name)

@@ -66,7 +66,7 @@ Status proveReads(const plan::Plan &plan, const plan::Family &family, const plan
       continue; // A value known now.
     ++counts.reads;
     int64_t span = run.dims.empty() ? run.count : layout::spanOfBox(plan::operandDims(run, i));
-    uint64_t bytes = static_cast<uint64_t>(span) * byteWidth(family.inputs[i].dtype);
+    uint64_t bytes = static_cast<uint64_t>(span) * unitBytes(family.inputs[i].dtype);
     const plan::SourceFile &file = plan.files[input.file];
     if (rangeInside(input.offset, bytes, file.size))
       continue;
@@ -81,22 +81,23 @@ Status proveReads(const plan::Plan &plan, const plan::Family &family, const plan
 struct Packed {
   Tiling tiling;
   int64_t elements = 0; ///< Of the whole tensor.
-  unsigned width = 0;   ///< Bytes of one.
+  DType dtype = DType::U8;
   uint32_t target = 0;
 };
 using PackedTensors = std::map<std::array<uint32_t, 3>, Packed>; ///< (target, name, role)
 
-Status proveTiled(const plan::Plan &plan, Tiling &tiling, int64_t elements, unsigned width,
+Status proveTiled(const plan::Plan &plan, Tiling &tiling, int64_t elements, DType dtype,
                   uint32_t target, const std::string &name) {
-  auto flaw = tiling.flaw(static_cast<uint64_t>(elements) * width);
+  auto flaw = tiling.flaw(static_cast<uint64_t>(unitCount(dtype, elements)) * unitBytes(dtype));
   if (!flaw)
     return {};
   auto [range, doubled] = *flaw;
-  return fail(Error(Code::Internal,
-                    fmt::format("elements [{}, {}) for target '{}' are {}", range.begin / width,
-                                range.end / width, plan.targets[target].name,
-                                doubled ? "written twice" : "never written"))
-                  .tensor(name));
+  return fail(
+      Error(Code::Internal,
+            fmt::format("elements [{}, {}) for target '{}' are {}",
+                        range.begin * 8 / bitWidth(dtype), range.end * 8 / bitWidth(dtype),
+                        plan.targets[target].name, doubled ? "written twice" : "never written"))
+          .tensor(name));
 }
 
 Status proveMember(const plan::Plan &plan, const plan::Family &family, uint32_t member,
@@ -114,7 +115,7 @@ Status proveMember(const plan::Plan &plan, const plan::Family &family, uint32_t 
     if (layout.axes.partCount() > 1) {
       Packed &tensor = packed[{output.target, row.name, row.role}];
       tensor.elements = elements[o];
-      tensor.width = byteWidth(output.dtype);
+      tensor.dtype = output.dtype;
       tensor.target = output.target;
       outputs[o] = &tensor.tiling;
     }
@@ -123,7 +124,7 @@ Status proveMember(const plan::Plan &plan, const plan::Family &family, uint32_t 
     ++counts.runs;
     RECAST_TRY(proveReads(plan, family, run, counts));
     for (size_t o = 0; o < width; ++o) {
-      uint64_t unit = byteWidth(family.outputs[o].dtype), begin = run.outputs[o].tensorByte;
+      uint64_t unit = unitBytes(family.outputs[o].dtype), begin = run.outputs[o].tensorByte;
       if (run.dims.empty()) {
         outputs[o]->add(begin, begin + static_cast<uint64_t>(run.count) * unit);
         continue;
@@ -141,7 +142,7 @@ Status proveMember(const plan::Plan &plan, const plan::Family &family, uint32_t 
       continue;
     ++counts.tensors;
     counts.elements += static_cast<uint64_t>(elements[o]);
-    RECAST_TRY(proveTiled(plan, whole[o], elements[o], byteWidth(family.outputs[o].dtype),
+    RECAST_TRY(proveTiled(plan, whole[o], elements[o], family.outputs[o].dtype,
                           family.outputs[o].target, plan.strings[family.memberNames[member]]));
   }
   return {};
@@ -164,7 +165,7 @@ Result<std::vector<Proof>> prove(const plan::Plan &plan) {
   for (auto &[key, tensor] : packed) {
     ++counts.tensors;
     counts.elements += static_cast<uint64_t>(tensor.elements);
-    RECAST_TRY(proveTiled(plan, tensor.tiling, tensor.elements, tensor.width, tensor.target,
+    RECAST_TRY(proveTiled(plan, tensor.tiling, tensor.elements, tensor.dtype, tensor.target,
                           plan.strings[key[1]]));
   }
   std::vector<Proof> proofs;

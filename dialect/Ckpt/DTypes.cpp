@@ -23,6 +23,8 @@ std::optional<DType> dtypeOf(Type type) {
     }
   }
   if (auto complex = dyn_cast<ComplexType>(type)) {
+    if (complex.getElementType().isF16())
+      return DType::C32;
     if (complex.getElementType().isF32())
       return DType::C64;
     if (complex.getElementType().isF64())
@@ -86,6 +88,8 @@ Type typeOf(MLIRContext *context, DType dtype) {
     return Float6E3M2FNType::get(context);
   case DType::F4E2M1:
     return Float4E2M1FNType::get(context);
+  case DType::C32:
+    return ComplexType::get(Float16Type::get(context));
   case DType::C64:
     return ComplexType::get(Float32Type::get(context));
   case DType::C128:

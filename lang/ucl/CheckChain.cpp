@@ -21,7 +21,7 @@ bool isCastTarget(DType type) {
   case DType::F8E5M2:
     return true;
   default:
-    return !info(type).isFloat && type != DType::Bool && type != DType::C64 && type != DType::C128;
+    return !info(type).isFloat && !info(type).isComplex && type != DType::Bool;
   }
 }
 

@@ -24,8 +24,9 @@ constexpr DTypeInfo kTypes[kDTypeCount] = {
     {DType::F6E2M3, "f6e2m3", "", "F6_E2M3", 6, true},
     {DType::F6E3M2, "f6e3m2", "", "F6_E3M2", 6, true},
     {DType::F4E2M1, "f4e2m1", "float4_e2m1fn_x2", "F4", 4, true},
-    {DType::C64, "c64", "complex64", "C64", 64, false},
-    {DType::C128, "c128", "complex128", "", 128, false},
+    {DType::C64, "c64", "complex64", "C64", 64, false, true},
+    {DType::C128, "c128", "complex128", "", 128, false, true},
+    {DType::C32, "c32", "complex32", "", 32, false, true},
 };
 
 template <typename Field> std::optional<DType> find(std::string_view text, Field field) {

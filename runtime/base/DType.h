@@ -35,8 +35,9 @@ enum class DType : uint8_t {
   F4E2M1 = 20,
   C64 = 21,
   C128 = 22,
+  C32 = 23,
 };
-inline constexpr size_t kDTypeCount = 23;
+inline constexpr size_t kDTypeCount = 24;
 
 struct DTypeInfo {
   DType type;
@@ -45,14 +46,22 @@ struct DTypeInfo {
   std::string_view safetensors; ///< Spelling in a safetensors header; empty if it has none.
   unsigned bits;                ///< Bits of one element.
   bool isFloat;                 ///< A real floating-point type (not complex).
+  bool isComplex = false;       ///< Two floating-point numbers: real and imaginary part.
 };
 
 std::span<const DTypeInfo> allDTypes();
 const DTypeInfo &info(DType type);
 inline std::string_view name(DType type) { return info(type).name; }
 inline unsigned bitWidth(DType type) { return info(type).bits; }
-/// Bytes of one element; 0 for types narrower than a byte.
+/// Bytes of one element; 0 for packed types, of which a byte holds several or parts of several.
 inline unsigned byteWidth(DType type) { return info(type).bits / 8; }
+inline bool isPacked(DType type) { return byteWidth(type) == 0; }
+/// What moves as one: an element, or a byte of packed ones. In bytes.
+inline unsigned unitBytes(DType type) { return isPacked(type) ? 1 : byteWidth(type); }
+/// `elements`, at most 2^60, in such units; of packed ones the last byte may be cut.
+inline int64_t unitCount(DType type, int64_t elements) {
+  return isPacked(type) ? elements * bitWidth(type) / 8 : elements;
+}
 
 /// By Recast's spelling; also accepts torch's (`bfloat16`) and the safetensors one (`BF16`).
 std::optional<DType> parseDType(std::string_view text);

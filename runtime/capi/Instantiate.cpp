@@ -21,6 +21,9 @@ struct TargetPlaces {
   std::vector<Place> places;
 };
 
+/// The dtype as which elements move.
+DType unitType(DType dtype) { return isPacked(dtype) ? DType::U8 : dtype; }
+
 class Instantiator {
 public:
   explicit Instantiator(const plan::Plan &plan) : plan_(plan) {}
@@ -133,7 +136,8 @@ Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
   task.name = static_cast<uint32_t>(instance_.program.names.size() - 1);
   static_assert(plan::kNone == exec::TaskInput::kConstant);
   for (size_t i = 0; i < run.inputs.size(); ++i)
-    task.inputs.push_back({run.inputs[i].file, run.inputs[i].offset, family.inputs[i].dtype});
+    task.inputs.push_back(
+        {run.inputs[i].file, run.inputs[i].offset, unitType(family.inputs[i].dtype)});
   task.checks = current_.checks;
   task.outputs = current_.outputs;
   for (size_t o = 0; o < task.outputs.size(); ++o) {
@@ -182,7 +186,10 @@ Status Instantiator::addFamily(uint32_t index) {
   current_ = {};
   for (size_t o = 0; o < family.outputs.size(); ++o) {
     exec::TaskOutput output;
-    output.slice = sliceOf(recipe::sliceForOutput(family.recipe, o, output.inputs));
+    recipe::Recipe slice = recipe::sliceForOutput(family.recipe, o, output.inputs);
+    if (isPacked(family.outputs[o].dtype))
+      slice = recipe::copyRecipe(unitType(family.outputs[o].dtype));
+    output.slice = sliceOf(std::move(slice));
     current_.outputs.push_back(std::move(output));
   }
   for (size_t c = 0; c < family.recipe.checkCount(); ++c) {

@@ -1,6 +1,7 @@
 #include "runtime/capi/ReadTensor.h"
 
 #include "runtime/base/Checked.h"
+#include "runtime/layout/PackedBytes.h"
 
 #include <algorithm>
 #include <cstring>
@@ -19,13 +20,20 @@ Result<std::vector<layout::Cell>> cellsOf(std::span<const layout::Fragment> frag
 
 } // namespace
 
+bool TensorReader::countBytes(unsigned bits, int64_t &stored, Box &box) {
+  std::vector<layout::AxisInPlace> axes;
+  for (layout::BoxDim &dim : box.dims)
+    axes.push_back({&dim.extent, {&dim.logicalStride, &dim.storedStride}});
+  int64_t *numbers[] = {&stored, &box.logical};
+  return layout::elementsToBytes(bits, numbers, axes);
+}
+
 Result<std::vector<TensorReader::Box>> TensorReader::boxesOf(const format::Tensor &tensor) const {
   const layout::Layout &layout = inventory_.layouts[tensor.layout];
   RECAST_ASSIGN(auto fragments,
                 layout::fragments(layout, {tensor.shape}, {tensor.start, tensor.groupTotal}));
   RECAST_ASSIGN(auto cells, cellsOf(fragments));
   const int64_t base = layout::groupStep(layout) ? 0 : tensor.start;
-  const unsigned width = byteWidth(tensor.dtype);
   auto all = elementCount(tensor.shape);
   if (!all)
     return fail(Error(Code::BadInput, "the shape overflows").tensor(tensor.name));
@@ -35,10 +43,8 @@ Result<std::vector<TensorReader::Box>> TensorReader::boxesOf(const format::Tenso
     const layout::CellAddress &at = cell.at[0];
     const format::Extent &extent =
         inventory_.stores[tensor.store].extents[static_cast<size_t>(at.rank)];
-    Box box{extent.file,
-            extent.offset + static_cast<uint64_t>(base + at.offset) * width,
-            cell.logicalOffset,
-            {}};
+    int64_t stored = base + at.offset;
+    Box box{extent.file, extent.offset, cell.logicalOffset, {}};
     for (size_t d = 0; d < cell.extents.size(); ++d)
       if (cell.extents[d] > 1)
         box.dims.push_back({cell.extents[d], cell.logicalStrides[d], at.strides[d]});
@@ -48,6 +54,12 @@ Result<std::vector<TensorReader::Box>> TensorReader::boxesOf(const format::Tenso
                 return a.storedStride > b.storedStride;
               });
     covered += cell.elementCount();
+    if (isPacked(tensor.dtype) && !countBytes(bitWidth(tensor.dtype), stored, box))
+      return fail(Error(Code::BadInput, fmt::format("its elements of {} share bytes with others",
+                                                    name(tensor.dtype)))
+                      .tensor(tensor.name)
+                      .file(inventory_.root));
+    box.offset += static_cast<uint64_t>(stored) * unitBytes(tensor.dtype);
     boxes.push_back(std::move(box));
   }
   if (covered != *all)
@@ -119,10 +131,7 @@ Status TensorReader::visitBox(const Box &box, size_t dim, uint64_t offset, int64
 }
 
 Status TensorReader::visit(const format::Tensor &tensor, const Visit &visit) {
-  const unsigned width = byteWidth(tensor.dtype);
-  if (width == 0)
-    return usage(fmt::format("'{}' has elements of {} bits, which are not read one by one yet",
-                             tensor.name, bitWidth(tensor.dtype)));
+  const unsigned width = unitBytes(tensor.dtype);
   if (tensor.scalar) {
     visit(0, reinterpret_cast<const std::byte *>(&*tensor.scalar), 1);
     return {};
@@ -135,11 +144,12 @@ Status TensorReader::visit(const format::Tensor &tensor, const Visit &visit) {
 }
 
 Result<std::string> TensorReader::read(const format::Tensor &tensor) {
-  const size_t width = byteWidth(tensor.dtype);
+  const size_t width = unitBytes(tensor.dtype);
   auto count = elementCount(tensor.shape);
   if (!count)
     return fail(Error(Code::BadInput, "the shape overflows").tensor(tensor.name));
-  std::string bytes(tensor.scalar ? width : static_cast<size_t>(*count) * width, '\0');
+  int64_t units = tensor.scalar ? 1 : unitCount(tensor.dtype, *count);
+  std::string bytes(static_cast<size_t>(units) * width, '\0');
   RECAST_TRY(visit(tensor, [&](int64_t first, const std::byte *elements, int64_t n) {
     std::memcpy(bytes.data() + static_cast<size_t>(first) * width, elements,
                 static_cast<size_t>(n) * width);
@@ -148,7 +158,7 @@ Result<std::string> TensorReader::read(const format::Tensor &tensor) {
 }
 
 Result<codec::Digest> TensorReader::digest(const format::Tensor &tensor) {
-  const size_t width = byteWidth(tensor.dtype);
+  const size_t width = unitBytes(tensor.dtype);
   codec::Digest digest;
   RECAST_TRY(visit(tensor, [&](int64_t first, const std::byte *elements, int64_t n) {
     digest.add(static_cast<uint64_t>(first) * width, elements, static_cast<size_t>(n) * width);

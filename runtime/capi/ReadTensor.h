@@ -19,7 +19,8 @@ class TensorReader {
 public:
   explicit TensorReader(const format::Inventory &inventory) : inventory_(inventory) {}
 
-  /// Elements [first, first + count) of the row-major tensor, little-endian.
+  /// Elements [first, first + count) of the row-major tensor, little-endian; where they are packed,
+  /// bytes of them.
   using Visit = std::function<void(int64_t first, const std::byte *elements, int64_t count)>;
   /// Calls `visit` for every element once, in the order in which the files hold them, from a
   /// bounded buffer. Fails where a read fails, or where the fragments do not cover the tensor.
@@ -41,6 +42,8 @@ private:
     int64_t logical = 0;
     std::vector<layout::BoxDim> dims;
   };
+  /// From packed elements of `bits` bits to bytes; false where a byte would be torn apart.
+  static bool countBytes(unsigned bits, int64_t &stored, Box &box);
   Result<std::vector<Box>> boxesOf(const format::Tensor &tensor) const;
   Status visitBox(const Box &box, size_t dim, uint64_t offset, int64_t logical, unsigned width,
                   const Visit &visit);

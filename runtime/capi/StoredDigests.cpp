@@ -31,7 +31,7 @@ std::optional<std::pair<uint32_t, uint64_t>> placeOf(const format::Inventory &in
   if (store.extents.size() != 1 || inventory.layouts[tensor.layout] != layout::Layout())
     return std::nullopt;
   const format::Extent &extent = store.extents[0];
-  auto at = static_cast<uint64_t>(tensor.start) * byteWidth(tensor.dtype);
+  auto at = static_cast<uint64_t>(unitCount(tensor.dtype, tensor.start)) * unitBytes(tensor.dtype);
   return std::pair(extent.file, extent.offset + at);
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/plan/Expand.h"
 #include "runtime/base/Checked.h"
+#include "runtime/layout/PackedBytes.h"
 #include "runtime/plan/CellRuns.h"
 
 #include <fmt/format.h>
@@ -133,6 +134,7 @@ private:
     run_.logicalOffset = logical;
     run_.count = count;
     setDims(dims);
+    elements_.assign(sides_.size(), 0);
     size_t next = 0;
     for (size_t i = 0; i < rows_.size(); ++i) {
       if (rows_[i].store == kNone) {
@@ -149,14 +151,46 @@ private:
           plan_.extents[store.firstExtent + place.rank].elements - span < element)
         return outside(i, place.rank, element, span);
       const Extent &extent = plan_.extents[store.firstExtent + place.rank];
-      run_.inputs[i] = {extent.file, extent.offset + static_cast<uint64_t>(element) *
-                                                         byteWidth(family_.inputs[i].dtype)};
+      run_.inputs[i] = {extent.file, extent.offset};
+      elements_[i] = element;
     }
-    for (size_t i = 0; i < family_.outputs.size(); ++i) {
-      RunPlace place = places[next++];
-      run_.outputs[i] = {static_cast<uint64_t>(place.offset) * byteWidth(family_.outputs[i].dtype)};
-    }
+    for (size_t i = 0; i < family_.outputs.size(); ++i)
+      elements_[rows_.size() + i] = places[next++].offset;
+    if (isPacked(family_.inputs[0].dtype))
+      RECAST_TRY(countBytes(family_.inputs[0].dtype));
+    auto bytes = [&](size_t side, DType dtype) {
+      return static_cast<uint64_t>(elements_[side]) * unitBytes(dtype);
+    };
+    for (size_t i = 0; i < rows_.size(); ++i)
+      if (rows_[i].store != kNone)
+        run_.inputs[i].offset += bytes(i, family_.inputs[i].dtype);
+    for (size_t i = 0; i < family_.outputs.size(); ++i)
+      run_.outputs[i].tensorByte = bytes(rows_.size() + i, family_.outputs[i].dtype);
     return visit(run_);
+  }
+
+  /// From packed elements to the bytes that they fill.
+  Status countBytes(DType dtype) {
+    std::vector<int64_t *> numbers;
+    for (int64_t &element : elements_)
+      numbers.push_back(&element);
+    std::vector<layout::AxisInPlace> axes;
+    for (RunDim &dim : run_.dims) {
+      axes.push_back({&dim.extent, {}});
+      for (int64_t &stride : dim.strides)
+        axes.back().strides.push_back(&stride);
+    }
+    if (run_.dims.empty())
+      axes.push_back({&run_.count, {}});
+    else
+      numbers.push_back(&run_.count);
+    if (layout::elementsToBytes(bitWidth(dtype), numbers, axes))
+      return {};
+    return fail(Error(Code::BadInput,
+                      fmt::format("its elements of {} share bytes with others that go elsewhere",
+                                  name(dtype)))
+                    .tensor(plan_.strings[family_.memberNames[run_.member]])
+                    .hint("Packed elements are moved as whole bytes: keep the rows as they are."));
   }
 
   void setDims(std::span<const BoxDim> dims) {
@@ -190,6 +224,7 @@ private:
   std::span<const MemberInput> rows_; ///< Of the current member.
   std::span<const MemberOutput> outputRows_;
   Run run_;
+  std::vector<int64_t> elements_; ///< Where the run begins on each side.
 };
 
 FamilyExpander::FamilyExpander(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -240,9 +275,9 @@ Result<RunTotals> countMember(const Plan &plan, uint32_t family, uint32_t member
     totals.elements += count;
     for (size_t i = 0; i < run.inputs.size(); ++i)
       if (run.inputs[i].file != kNone)
-        totals.bytesRead += count * byteWidth(shape.inputs[i].dtype);
+        totals.bytesRead += count * unitBytes(shape.inputs[i].dtype);
     for (const Output &output : shape.outputs)
-      totals.bytesWritten += count * byteWidth(output.dtype);
+      totals.bytesWritten += count * unitBytes(output.dtype);
     return {};
   }));
   return totals;

@@ -27,7 +27,8 @@ struct RunDim {
 };
 
 /// Elements of one member: consecutive ones on which every input and output is contiguous (no
-/// `dims`), or a strided box, whose first element the offsets name.
+/// `dims`), or a strided box, whose first element the offsets name. Where the dtype of the family
+/// is packed, "element" means a byte of packed ones here, in counts, extents and strides.
 struct Run {
   uint32_t family = 0, member = 0;
   int64_t logicalOffset = 0;

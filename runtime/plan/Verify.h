@@ -16,7 +16,7 @@ tl::unexpected<Error> badPlan(fmt::format_string<Args...> text, Args &&...args) 
 /// What the extents of a store have in common.
 struct StoreFacts {
   int64_t minElements = 0; ///< Elements that every extent holds.
-  uint64_t maxWidth = 0;   ///< Bytes per element with which every extent still fits its file.
+  uint64_t maxBits = 0;    ///< Per element, with which every extent still fits its file.
 };
 
 /// Everything but the families: ids, paths, ranges. Fills one StoreFacts per store.

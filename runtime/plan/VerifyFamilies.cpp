@@ -66,8 +66,8 @@ private:
   /// One value for all elements.
   Status scalar(size_t member, const MemberInput &row) const {
     unsigned bits = bitWidth(input_.dtype);
-    if (bits > 64 || (bits < 64 && (static_cast<uint64_t>(row.start) >> bits) != 0) ||
-        row.groupTotal != 0)
+    if (bits > 64 || isPacked(input_.dtype) ||
+        (bits < 64 && (static_cast<uint64_t>(row.start) >> bits) != 0) || row.groupTotal != 0)
       return bad(member, fmt::format("its bits do not fit {}", name(input_.dtype)));
     return {};
   }
@@ -80,7 +80,7 @@ private:
     if (store.extentCount != ranks)
       return bad(member, fmt::format("store {} has {} extents for {} ranks", row.store,
                                      store.extentCount, ranks));
-    if (byteWidth(input_.dtype) > facts.maxWidth)
+    if (bitWidth(input_.dtype) > facts.maxBits)
       return bad(member,
                  fmt::format("an extent of store {} reaches beyond its file if its elements "
                              "are {}",
@@ -200,9 +200,11 @@ Status verifyHeader(const Plan &plan, size_t f) {
     if (dtype != inRecipe)
       return badPlan("family {}: {} {} is {}, its recipe has {}", f, what, slot, name(dtype),
                      name(inRecipe));
-    if (byteWidth(dtype) == 0)
-      return badPlan("family {}: {} {}: elements of {} are smaller than a byte", f, what, slot,
-                     name(dtype));
+    // What a family moves is elements, or it is bytes of packed ones.
+    DType first = family.inputs[0].dtype;
+    if (dtype != first && (isPacked(dtype) || isPacked(first)))
+      return badPlan("family {}: {} {} is {}, and input 0 is {}: packed elements are only copied",
+                     f, what, slot, name(dtype), name(first));
     return {};
   };
   for (size_t i = 0; i < family.inputs.size(); ++i) {

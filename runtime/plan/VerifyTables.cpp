@@ -70,8 +70,10 @@ Status verifyStores(const Plan &plan, std::vector<StoreFacts> &facts) {
     const Extent &extent = plan.extents[i];
     if (extent.file >= plan.files.size())
       return badPlan("extent {} lies in file {}, there are {}", i, extent.file, plan.files.size());
-    if (extent.elements < 0 || !rangeInside(extent.offset, static_cast<uint64_t>(extent.elements),
-                                            plan.files[extent.file].size))
+    // Of the narrowest type, two to a byte; families compare with the width of theirs.
+    auto halves = static_cast<uint64_t>(extent.elements);
+    if (extent.elements < 0 ||
+        !rangeInside(extent.offset, halves / 2 + halves % 2, plan.files[extent.file].size))
       return badPlan("extent {}: {} elements at byte {} reach beyond file `{}` of {} bytes", i,
                      extent.elements, extent.offset, plan.files[extent.file].path,
                      plan.files[extent.file].size);
@@ -87,13 +89,15 @@ Status verifyStores(const Plan &plan, std::vector<StoreFacts> &facts) {
     total += store.extentCount;
     if (total > kMaxStoreExtents)
       return badPlan("its stores have more than {} extents", kMaxStoreExtents);
-    StoreFacts fact{store.extentCount ? INT64_MAX : 0, 16};
+    StoreFacts fact{store.extentCount ? INT64_MAX : 0, 128};
     for (uint32_t k = 0; k < store.extentCount; ++k) {
       const Extent &extent = plan.extents[store.firstExtent + k];
       fact.minElements = std::min(fact.minElements, extent.elements);
-      if (extent.elements > 0)
-        fact.maxWidth = std::min(fact.maxWidth, (plan.files[extent.file].size - extent.offset) /
-                                                    static_cast<uint64_t>(extent.elements));
+      if (extent.elements > 0) {
+        auto bits = checkedMul<uint64_t>(plan.files[extent.file].size - extent.offset, 8);
+        fact.maxBits = std::min(fact.maxBits,
+                                bits.value_or(UINT64_MAX) / static_cast<uint64_t>(extent.elements));
+      }
     }
     facts.push_back(fact);
   }

@@ -18,9 +18,16 @@ struct NanRange {
 
 /// The one compared part of an element: a complex number has two.
 DType partType(DType type) {
-  if (type == DType::C64)
+  switch (type) {
+  case DType::C32:
+    return DType::F16;
+  case DType::C64:
     return DType::F32;
-  return type == DType::C128 ? DType::F64 : type;
+  case DType::C128:
+    return DType::F64;
+  default:
+    return type;
+  }
 }
 
 NanRange nanRange(DType type) {

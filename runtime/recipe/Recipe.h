@@ -50,8 +50,9 @@ inline constexpr size_t kMaxNodes = 256;
 inline constexpr size_t kMaxTextBytes = 64 * 1024;
 
 /// A verified recipe: 1 to kMaxNodes nodes, operands before uses, input slots 0..n-1 each loaded
-/// with one dtype of whole bytes, output slots 0..n-1 each stored once, casts that castSupported()
-/// knows and that change the dtype, no dead value, at least one Store or CheckEqual.
+/// with one dtype, output slots 0..n-1 each stored once, casts that castSupported() knows and that
+/// change the dtype, no dead value, at least one Store or CheckEqual. Elements of packed dtypes are
+/// only copied, as whole bytes: what runs is then a recipe of u8.
 /// The members below ask for a verified recipe and for slots and checks that exist.
 struct Recipe {
   std::vector<Node> nodes;

@@ -60,11 +60,6 @@ private:
     RECAST_TRY(unused(node.a, "operand a"));
     RECAST_TRY(unused(node.b, "operand b"));
     RECAST_TRY(noOverflow(node));
-    if (byteWidth(node.type) == 0)
-      return fail(
-          Error(Code::BadInput, fmt::format("recipe node %{}: {} elements are not whole bytes",
-                                            index_, name(node.type)))
-              .hint("Move packed elements as u8."));
     if (node.slot >= kMaxNodes)
       return wrong(fmt::format("input slot {} is out of range", node.slot));
     std::optional<DType> &known = inputs_[node.slot];
@@ -116,6 +111,9 @@ private:
     RECAST_TRY(noOverflow(node));
     RECAST_TRY(sameType(node, node.a));
     RECAST_TRY(sameType(node, node.b));
+    if (isPacked(node.type))
+      return wrong(fmt::format("elements of {} are not whole bytes; they are copied, not compared",
+                               name(node.type)));
     hasEffect_ = true;
     return {};
   }

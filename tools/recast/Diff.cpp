@@ -137,7 +137,9 @@ Status Comparison::compareTensors(const format::Tensor &a, const format::Tensor 
   // Bits decide: NaNs of other payloads are other values. What two programs round to when a NaN
   // loses its low bits differs, so a cast NaN equals any.
   if (auto values = compareValues(left, right, type, a.dtype != b.dtype))
-    findings.push_back({a.name, a.role, values->str(left.size() / byteWidth(type)), values});
+    findings.push_back({a.name, a.role,
+                        values->str(static_cast<uint64_t>(elementCount(a.shape).value_or(0))),
+                        values});
   return {};
 }
 

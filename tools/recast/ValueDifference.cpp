@@ -69,12 +69,20 @@ void widen(ValueDifference &out, uint64_t a, uint64_t b, DType type) {
   out.maxUlps = std::max(out.maxUlps.value_or(0), steps);
 }
 
-} // namespace
+/// Packed elements, low bits first, as one byte each.
+std::string unpacked(const std::string &bytes, DType type) {
+  const size_t width = bitWidth(type);
+  std::string out(bytes.size() * 8 / width, '\0');
+  for (size_t at = 0; at < out.size() * width; ++at) {
+    unsigned bit = static_cast<unsigned char>(bytes[at / 8]) >> at % 8 & 1;
+    out[at / width] = static_cast<char>(out[at / width] | static_cast<int>(bit << at % width));
+  }
+  return out;
+}
 
-std::optional<ValueDifference> compareValues(const std::string &left, const std::string &right,
-                                             DType type, bool nanIsNan) {
+std::optional<ValueDifference> compareElements(const std::string &left, const std::string &right,
+                                               DType type, bool nanIsNan, bool isNumber) {
   const size_t width = byteWidth(type), count = left.size() / width;
-  const bool isNumber = type == DType::F64 || recipe::castSupported(type, DType::F64);
   size_t at = nextDifference(left, right, type, nanIsNan, 0);
   if (at == count)
     return std::nullopt;
@@ -88,6 +96,16 @@ std::optional<ValueDifference> compareValues(const std::string &left, const std:
       widen(out, bitsAt(left, at * width, width), bitsAt(right, at * width, width), type);
   }
   return out;
+}
+
+} // namespace
+
+std::optional<ValueDifference> compareValues(const std::string &left, const std::string &right,
+                                             DType type, bool nanIsNan) {
+  if (isPacked(type)) // No kernel knows their numbers.
+    return compareElements(unpacked(left, type), unpacked(right, type), DType::U8, false, false);
+  return compareElements(left, right, type, nanIsNan,
+                         type == DType::F64 || recipe::castSupported(type, DType::F64));
 }
 
 std::string ValueDifference::str(uint64_t elements) const {

@@ -110,6 +110,12 @@ TEST(Verify, FamilyHeaders) {
               HasSubstr("input 0 is f16, its recipe has f32"));
   EXPECT_THAT(family([](Family &f) { f.outputs[0].dtype = DType::F16; }),
               HasSubstr("output 0 is f16"));
+  EXPECT_THAT(family([](Family &f) {
+                f.recipe =
+                    *recipe::Recipe::parse("load 0 f4e2m1; load 1 f32; store %0 0; store %1 1");
+                f.inputs = {{DType::F4E2M1, 0}, {DType::F32, 0}};
+              }),
+              HasSubstr("packed elements are only copied"));
   EXPECT_THAT(family([](Family &f) { f.inputs[0].layout = 4; }), HasSubstr("layout 4"));
   EXPECT_THAT(family([](Family &f) { f.outputs[1].target = 2; }), HasSubstr("target 2"));
   EXPECT_THAT(family([](Family &f) { f.outputs[1].layout = 2; }), HasSubstr("hold tensors whole"));

@@ -67,7 +67,8 @@ TEST(Recipe, RefusesBadText) {
            {"load 0 f32; load 0 bf16; store %0 0; store %1 1", "loaded as f32 and as bf16"},
            {"load 0 f32; store %0 0; store %1 1", "not a value"},
            {"load 0 f32; load 1 bf16; check %0 %1", "expected f32"},
-           {"load 0 f4e2m1; store %0 0", "not whole bytes"},
+           {"load 0 f4e2m1; load 1 f4e2m1; check %0 %1", "not whole bytes"},
+           {"load 0 f4e2m1; cast %0 f32; store %1 0", "no cast from f4e2m1 to f32"},
            {"load 300 f32; store %0 0", "out of range"},
            {std::string(kMaxTextBytes + 1, ' '), "more than the"}}) {
     auto recipe = Recipe::parse(text);
