@@ -2,10 +2,13 @@
 #include "runtime/format/Printable.h"
 #include "runtime/format/deepspeed/read/DeepSpeedReader.h"
 #include "runtime/format/deepspeed_universal/read/UniversalReader.h"
+#include "runtime/format/read/LfsPointer.h"
 #include "runtime/format/safetensors/read/SafetensorsReader.h"
 #include "runtime/format/torch/read/SingleFile.h"
 #include "runtime/format/torch/read/TorchReader.h"
+#include "runtime/io/File.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
 
@@ -56,6 +59,9 @@ Result<Inventory> readInventory(const std::string &path, const ReadOptions &opti
     return readTorch(path, options);
   if (format == "deepspeed_rank_file")
     return readSingleTorchFile(path);
+  if (auto file = io::File::open(path))
+    if (auto head = file->read(0, std::min<uint64_t>(file->size(), 64)))
+      RECAST_TRY(refuseLfsPointer(*head, path));
   std::string message = "this is not a checkpoint that Recast knows";
   if (format == "dcp")
     message = "a PyTorch distributed checkpoint (.metadata, *.distcp), which Recast does not read";

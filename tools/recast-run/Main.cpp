@@ -110,7 +110,7 @@ int run(const Arguments &arguments, uint64_t memory) {
   if (arguments.json)
     fmt::print("{}\n", tools::reportJson(*done, *instance));
   else if (!arguments.quiet)
-    fmt::print("{}", tools::reportText(*done, *instance));
+    fmt::print("{}", tools::reportText(*done, *instance, *plan));
   return 0;
 }
 

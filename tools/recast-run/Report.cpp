@@ -2,9 +2,11 @@
 
 #include "runtime/base/Text.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace recast::tools {
@@ -24,9 +26,19 @@ double ratio(const exec::Report &report) {
   return unique == 0 ? 1.0 : static_cast<double>(report.bytesRead) / static_cast<double>(unique);
 }
 
+/// The first few of `items`, and how many more there are.
+std::string firstOf(const std::vector<std::string> &items) {
+  constexpr size_t kShown = 8;
+  std::vector<std::string> shown(items.begin(),
+                                 items.begin() + std::min<ptrdiff_t>(std::ssize(items), kShown));
+  std::string out = fmt::format("{}", fmt::join(shown, ", "));
+  return items.size() > kShown ? fmt::format("{} and {} more", out, items.size() - kShown) : out;
+}
+
 } // namespace
 
-std::string reportText(const exec::Report &report, const capi::Instance &instance) {
+std::string reportText(const exec::Report &report, const capi::Instance &instance,
+                       const plan::Plan &plan) {
   std::string out;
   auto line = [&out](std::string_view label, const std::string &text) {
     out += fmt::format("  {:<9} {}\n", label, text);
@@ -45,6 +57,18 @@ std::string reportText(const exec::Report &report, const capi::Instance &instanc
                                 bytesText(report.bytesKept)));
   line("written", fmt::format("{} in {} files, no temporary copies", bytesText(report.bytesWritten),
                               report.filesWritten));
+  for (const plan::TargetEndpoint &target : plan.targets) {
+    std::vector<std::string> copied;
+    for (const plan::SideFile &file : target.sideFiles)
+      copied.push_back(file.name);
+    if (!copied.empty())
+      line("copied", fmt::format("{} for '{}'", firstOf(copied), target.name));
+  }
+  std::map<std::string, std::vector<std::string>> leftOut; // By reason.
+  for (const plan::LeftOut &item : plan.leftOut)
+    leftOut[item.why].push_back(item.what);
+  for (const auto &[why, what] : leftOut)
+    line("left out", fmt::format("{}: {}", why, firstOf(what)));
   if (report.recordsVerified + report.recordsSkipped + report.elementsChecked == 0)
     line("checked", "sizes and times of the sources; they carry no checksums");
   else

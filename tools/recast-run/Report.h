@@ -8,8 +8,9 @@
 
 namespace recast::tools {
 
-/// A few lines: bytes, ratio of read to needed, checks, memory, rate.
-std::string reportText(const exec::Report &report, const capi::Instance &instance);
+/// A few lines: bytes, ratio of read to needed, what was copied and left out, checks, memory, rate.
+std::string reportText(const exec::Report &report, const capi::Instance &instance,
+                       const plan::Plan &plan);
 std::string reportJson(const exec::Report &report, const capi::Instance &instance);
 
 } // namespace recast::tools

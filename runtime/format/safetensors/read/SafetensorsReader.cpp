@@ -2,6 +2,7 @@
 
 #include "runtime/base/Checked.h"
 #include "runtime/format/Printable.h"
+#include "runtime/format/read/LfsPointer.h"
 #include "runtime/format/read/ModelFolder.h"
 #include "runtime/format/safetensors/read/SafetensorsHeader.h"
 #include "runtime/io/File.h"
@@ -62,10 +63,9 @@ private:
   Result<Shard> readShard(const std::string &name) const {
     std::string path = model_.root + "/" + name;
     RECAST_ASSIGN(io::File file, io::File::open(path));
-    auto head = file.read(0, std::min<uint64_t>(8, file.size()));
-    if (!head)
-      return fail(std::move(head).error());
-    auto length = safetensors::headerLength(*head, file.size());
+    RECAST_ASSIGN(std::string head, file.read(0, std::min<uint64_t>(64, file.size())));
+    RECAST_TRY(refuseLfsPointer(head, path));
+    auto length = safetensors::headerLength(head, file.size());
     if (!length)
       return fail(Error(std::move(length).error()).file(path).bytes(0, 8));
     RECAST_ASSIGN(std::string json, file.read(8, *length));

@@ -153,6 +153,11 @@ Result<StateDict> findStateDict(const Object &root, const std::string &key) {
                     .hint("Save a dict of tensors: torch.save(model.state_dict(), PATH)."));
   std::vector<Candidate> candidates;
   collect(root, "", 0, candidates);
+  if (candidates.empty() && root.find("state") && root.find("param_groups"))
+    return fail(Error(Code::BadInput, "the file holds the state of an optimizer, whose tensors "
+                                      "have numbers and no names")
+                    .hint("Save it beside the model that it belongs to: torch.save({'model': "
+                          "model.state_dict(), 'optimizer': optimizer.state_dict()}, PATH)."));
   if (candidates.empty())
     return fail(Error(Code::BadInput, "no dict of the file holds tensors by name")
                     .hint("Save a dict of tensors: torch.save(model.state_dict(), PATH)."));

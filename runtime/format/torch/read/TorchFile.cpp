@@ -2,6 +2,7 @@
 
 #include "runtime/base/Checked.h"
 #include "runtime/format/Printable.h"
+#include "runtime/format/read/LfsPointer.h"
 
 #include <algorithm>
 #include <cstring>
@@ -63,6 +64,7 @@ Result<TorchFile> TorchFile::open(const std::string &path, PickleBudget &budget)
   RECAST_ASSIGN(io::File file, io::File::open(path));
   TorchFile out(path, file.info());
   RECAST_ASSIGN(std::string head, file.read(0, std::min<uint64_t>(file.size(), 512)));
+  RECAST_TRY(refuseLfsPointer(head, path));
   if (isTar(head))
     return fail(Error(Code::BadInput, "a tar archive, the form of torch before 0.4, which Recast "
                                       "does not read")

@@ -118,6 +118,11 @@ private:
     for (const auto &[key, value] : found.dict->entries)
       if (key->kind == Kind::String && !torch::isTensorLike(*value))
         RECAST_TRY(addObject(file, key->text, value));
+      else if (key->kind != Kind::String && torch::isTensorLike(*value))
+        builder_.problem(Error(Code::BadInput, "the state dict has a tensor under a key that is no "
+                                               "text, which no other format can name")
+                             .file(file.path())
+                             .hint("Save it under a name, or outside of the state dict."));
       else if (key->kind != Kind::String)
         builder_.note("the state dict has a key that is no text; its value is left out");
     if (found.dict == file.root().get())

@@ -76,7 +76,9 @@ private:
       return truncated();
     return fail(Error(Code::BadInput, "this is not a file that torch.save wrote (no zip header)")
                     .file(file_.path())
-                    .bytes(0, std::min<uint64_t>(size, 4)));
+                    .bytes(0, std::min<uint64_t>(size, 4))
+                    .hint("Look at what is in it: a download that failed often leaves a page of "
+                          "text under the name of the file."));
   }
 
   tl::unexpected<Error> truncated() {

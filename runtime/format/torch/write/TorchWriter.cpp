@@ -22,6 +22,7 @@ public:
 
   Status layOut() {
     RECAST_ASSIGN(std::vector<SizedTensor> tensors, sizedTensors(request_, torchTraits()));
+    RECAST_TRY(checkTypes());
     for (const auto &[alias, canonical] : request_.aliases)
       aliasesOf_[canonical].push_back(alias);
     options_.allowForeign = option("allow_foreign_objects") == "true";
@@ -41,6 +42,24 @@ private:
   std::string option(const std::string &name) const {
     auto found = request_.options.find(name);
     return found == request_.options.end() ? "" : found->second;
+  }
+
+  /// Here, where their names are known.
+  Status checkTypes() const {
+    for (const TargetTensor &tensor : request_.tensors) {
+      auto bad = [&](std::string message) {
+        return fail(Error(Code::BadInput, std::move(message))
+                        .tensor(printable(tensor.name))
+                        .hint("Write it with the format safetensors, or drop it."));
+      };
+      if (info(tensor.dtype).torch.empty())
+        return bad(fmt::format("torch has no dtype for {}", recast::name(tensor.dtype)));
+      if (isPacked(tensor.dtype) && (tensor.shape.empty() || tensor.shape.back() % 2))
+        return bad(fmt::format("torch keeps two elements of {} in a byte, and the last dimension "
+                               "of this tensor is not even",
+                               recast::name(tensor.dtype)));
+    }
+    return {};
   }
 
   /// The entries of a state dict: tensors in order, each followed by the names tied to it.

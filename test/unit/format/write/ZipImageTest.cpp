@@ -1,11 +1,14 @@
 #include "runtime/format/torch/write/ZipImage.h"
+#include "runtime/format/torch/read/ZipDirectory.h"
 #include "runtime/format/torch/write/TorchFile.h"
 #include "test/unit/format/write/Materialize.h"
 
+#include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <iterator>
+#include <unistd.h>
 
 using namespace recast;
 using namespace recast::format;
@@ -132,6 +135,41 @@ TEST(ZipImage, LargeMembersUseZip64) {
   EXPECT_EQ(number(entry, 42, 4), 0u);
   EXPECT_EQ(number(entry, 46 + 8 + 4, 8), kSize);
   EXPECT_EQ(number(entry, 74 + 42, 4), 0xFFFFFFFFu);
+}
+
+// The bytes of the tensors are holes of a sparse file; what counts is where the reader finds them.
+TEST(ZipImage, TheReaderFindsWhatLiesBehind4GiB) {
+  constexpr uint64_t kSize = (uint64_t{1} << 32) + 5;
+  ZipImage zip;
+  zip.addTensor("a/data/0", 100, 0);
+  zip.addTensor("a/data/1", kSize, 1);
+  zip.addTensor("a/data/2", 0xFFFFFFFF, 2); // The first size that needs ZIP64.
+  zip.addTensor("a/data/3", 0xFFFFFFFE, 3); // The last that does not.
+  zip.add("a/version", "3\n");
+  ArchiveImage archive = zip.finish();
+  std::string path = fmt::format("{}recast-zip64-{}", ::testing::TempDir(), ::getpid());
+  {
+    std::ofstream file(path, std::ios::binary);
+    for (const Literal &literal : archive.literals) {
+      file.seekp(static_cast<std::streamoff>(literal.offset));
+      file.write(literal.bytes.data(), static_cast<std::streamsize>(literal.bytes.size()));
+    }
+    ASSERT_TRUE(file.good());
+  }
+  auto file = io::File::open(path);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->size(), archive.size);
+  auto directory = ZipDirectory::read(*file);
+  std::filesystem::remove(path);
+  ASSERT_TRUE(directory) << directory.error().str();
+  ASSERT_EQ(directory->members().size(), 5u);
+  for (const TensorSlot &slot : archive.tensors) {
+    const ZipMember *member = directory->find(fmt::format("a/data/{}", slot.tensor));
+    ASSERT_NE(member, nullptr) << slot.tensor;
+    EXPECT_EQ(member->offset, slot.offset);
+    EXPECT_EQ(member->size, slot.bytes);
+  }
+  EXPECT_GT(directory->find("a/version")->offset, 3 * (uint64_t{1} << 32));
 }
 
 TEST(ZipImage, ManyMembersAreCountedInZip64) {
