@@ -2,35 +2,20 @@
 import collections
 import io
 import json
+import shutil
 import zipfile
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from checkpoints import assert_same_bits, load_safetensors
-from conftest import recast
+from checkpoints import assert_same_bits, load_safetensors, stamped
+from conftest import DATA, recast
 
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.float8_e4m3fn, torch.float8_e5m2,
           torch.float8_e4m3fnuz, torch.float8_e5m2fnuz, torch.float8_e8m0fnu]
 INTEGERS = [torch.bool, torch.uint8, torch.int8, torch.uint16, torch.int16, torch.uint32, torch.int32, torch.uint64, torch.int64]
 STORABLE = FLOATS + INTEGERS + [torch.complex64]  # By safetensors and torch alike.
-
-
-def stamped(name, shape, dtype):
-    """A tensor whose every byte is a function of its name and index: a wrong permutation cannot hide."""
-    width = torch.empty(0, dtype=dtype).element_size()
-    count = 1
-    for extent in shape:
-        count *= extent
-    seed = sum((i + 1) * byte for i, byte in enumerate(name.encode())) % 65521
-    mixed = (torch.arange(count * width, dtype=torch.int64) + 1) * 2654435761 + seed * 40503
-    raw = ((mixed >> 7) % 251).to(torch.uint8)
-    if dtype == torch.bool:
-        raw %= 2
-    if count == 0:
-        return torch.empty(shape, dtype=dtype)
-    return raw.view(dtype).reshape(shape)
 
 
 def every_dtype(dtypes):
@@ -60,21 +45,61 @@ def views():
         channels_last=stamped("cl", (2, 3, 4, 5), torch.float32).to(memory_format=torch.channels_last), empty=shared[:0].t())
 
 
+def slices_of(base, *places):
+    return {f"s{i}": base[place] for i, place in enumerate(places)}
+
+
+def tied_slices():
+    """A head that is the first rows of an embedding, which also stands there whole, twice."""
+    embedding = torch.nn.Parameter(stamped("embed", (40, 8), torch.bfloat16))
+    return {"embed": embedding, "head": embedding[:24], "again": embedding, "bias": stamped("b", (8,), torch.float32)}
+
+
 OVERLAPPING = {
     "expanded": lambda: {"w": stamped("e", (1, 5), torch.float32).expand(4, 5)},
+    "expanded inside": lambda: {"w": stamped("e", (3, 1, 5), torch.bfloat16).expand(3, 4, 5)},
+    "one value": lambda: {"w": stamped("o", (1,), torch.float64).expand(700), "scalar": stamped("z", (1,), torch.float32)[0]},
     "windows": lambda: {"w": torch.as_strided(stamped("w", (20,), torch.int32), (6, 4), (2, 1))},
-    "two": lambda: (lambda base: {"w": base, "t": base.t()})(stamped("t", (3, 4), torch.float32)),
+    "transposed": lambda: (lambda base: {"w": base, "t": base.t()})(stamped("t", (3, 4), torch.float32)),
+    "rows": lambda: slices_of(stamped("r", (9, 7), torch.float32), slice(0, 4), slice(2, 6), slice(1, 3), slice(5, 9)),
+    "columns": lambda: slices_of(stamped("c", (9, 7), torch.int16), (slice(None), slice(0, 4)), (slice(None), slice(2, 7)),
+                                 (slice(3, 4), slice(None)), slice(None)),
+    "large": lambda: slices_of(stamped("l", (700, 1001), torch.float32), slice(0, 600), slice(100, 700), slice(300, 301)),
+    "tied": tied_slices,
 }
 
 
+@pytest.mark.parametrize("target", ["torch", "safetensors"])
+@pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("kind", sorted(OVERLAPPING))
-def test_views_that_share_elements_are_compared_and_not_converted(kind, workdir):
+def test_views_that_share_elements_become_tensors_of_their_own(kind, zipped, target, workdir):
     tensors = OVERLAPPING[kind]()
-    torch.save(tensors, workdir / "views.pt")
-    torch.save({name: value.clone().contiguous() for name, value in tensors.items()}, workdir / "clones.pt")
-    assert recast("diff", workdir / "views.pt", workdir / "clones.pt").code == 0
-    done = recast("convert", workdir / "views.pt", "-o", workdir / "out", "--to", "torch", check=False)
-    assert done.code == 3 and "share bytes of one file" in done.err and not (workdir / "out").exists()
+    torch.save(tensors, workdir / "views.pt", _use_new_zipfile_serialization=zipped)
+    recast("convert", workdir / "views.pt", "-o", workdir / "out", "--to", target)
+    values = {name: value.detach() for name, value in tensors.items()}
+    if target == "torch":
+        expect(torch.load(workdir / "out" / "model.pt", weights_only=True), values)
+    else:
+        values.pop("again", None)  # A whole tensor under two names: safetensors keeps one.
+        expect(load_safetensors(workdir / "out"), values)
+    assert recast("diff", workdir / "views.pt", workdir / "out").code == 0
+
+
+@pytest.mark.parametrize("kind", ["columns", "expanded", "large"])
+def test_damage_is_seen_under_views_that_share_elements(kind, workdir):
+    path = workdir / "views.pt"
+    torch.save(OVERLAPPING[kind](), path)
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        member, = [info for info in archive.infolist() if "/data/" in info.filename]
+    payload = member.header_offset + 30
+    payload += int.from_bytes(whole[payload - 4:payload - 2], "little") + int.from_bytes(whole[payload - 2:payload], "little")
+    for at in (0, member.file_size // 2, member.file_size - 1):
+        damaged = bytearray(whole)
+        damaged[payload + at] ^= 4
+        path.write_bytes(damaged)
+        done = recast("convert", path, "-o", workdir / "out", "--to", "torch", check=False)
+        assert done.code == 3 and "CRC-32" in done.err and not (workdir / "out").exists(), (at, done.err)
 
 
 def expect(actual, expected):
@@ -96,12 +121,14 @@ def test_every_dtype_goes_both_ways(workdir):
 
 
 def test_what_only_torch_holds_stays_in_torch(workdir):
-    tensors = {"z": stamped("z", (4, 3), torch.complex128), "w": stamped("w", (3,), torch.float32)}
-    torch.save(tensors, workdir / "model.pt")
-    recast("convert", workdir / "model.pt", "-o", workdir / "out", "--to", "torch")
-    expect(torch.load(workdir / "out" / "model.pt", weights_only=True), tensors)
-    done = recast("convert", workdir / "model.pt", "-o", workdir / "st", "--to", "safetensors", check=False)
-    assert done.code == 3 and "c128" in done.err and not (workdir / "st").exists()
+    for name, dtype in {"c128": torch.complex128, "c32": torch.complex32}.items():
+        tensors = {"z": stamped("z", (4, 3), dtype), "t": stamped("t", (4, 3), dtype).t(), "w": stamped("w", (3,), torch.float32)}
+        torch.save(tensors, workdir / "model.pt")
+        recast("convert", workdir / "model.pt", "-o", workdir / name, "--to", "torch")
+        expect(torch.load(workdir / name / "model.pt", weights_only=True), tensors)
+        assert recast("diff", workdir / "model.pt", workdir / name).code == 0
+        done = recast("convert", workdir / "model.pt", "-o", workdir / "st", "--to", "safetensors", check=False)
+        assert done.code == 3 and name in done.err and "torch" in done.err and not (workdir / "st").exists()
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -197,7 +224,6 @@ def refused_states():
         "meta": (torch.empty(3, device="meta"), "meta"),
         "subclass": (dense.as_subclass(Other), "Other"),
         "storage": (dense.untyped_storage(), "storage"),
-        "half complex": (torch.zeros(2, dtype=torch.complex32), "complex32"),
     }
 
 
@@ -312,3 +338,97 @@ def test_every_truncation_is_one_error(workdir):
             (workdir / "cut.pt").write_bytes(data[:size])
             done = recast("inspect", workdir / "cut.pt", check=False)
             assert done.code == 3 and done.err.startswith("error: "), (zipped, size, done.err)
+
+
+def odd_files():
+    model = torch.nn.Linear(2, 3)
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
+    return {
+        "optimizer": ("a.pt", optimizer.state_dict(), "state of an optimizer", "'model': model.state_dict()"),
+        "list": ("a.pt", [torch.ones(2)], "no state dict", "model.state_dict()"),
+        "tensor": ("a.pt", torch.ones(2), "bare tensor", "model.state_dict()"),
+        "number": ("a.pt", {0: torch.ones(2), "w": torch.ones(1)}, "a key that is no text", "under a name"),
+        "pointer": ("a.safetensors", pointer, "Git LFS pointer", "git lfs pull"),
+        "pointer to zip": ("a.pt", pointer, "Git LFS pointer", "git lfs pull"),
+        "pointer to bin": ("a.bin", pointer, "Git LFS pointer", "git lfs pull"),
+        "page": ("a.pt", b"<!DOCTYPE html><title>404</title>", "not a file that torch.save wrote", "download"),
+    }
+
+
+@pytest.mark.parametrize("kind", sorted(odd_files()))
+def test_what_is_no_state_dict_is_one_error_with_the_next_thing_to_try(kind, workdir):
+    name, content, what, hint = odd_files()[kind]
+    if isinstance(content, bytes):
+        (workdir / name).write_bytes(content)
+    else:
+        torch.save(content, workdir / name)
+    done = recast("convert", workdir / name, "-o", workdir / "out", "--to", "safetensors", check=False)
+    assert done.code == 3 and what in done.err and hint in done.err, done.err
+    assert done.err.count("error: ") == 1 and not (workdir / "out").exists()
+
+
+def test_a_pointer_in_a_model_folder_is_named(tiny_model, workdir):
+    _, _, folder = tiny_model
+    (workdir / "hub").mkdir()
+    (workdir / "hub" / "config.json").write_bytes((folder / "config.json").read_bytes())
+    (workdir / "hub" / "model.safetensors").write_bytes(odd_files()["pointer"][1])
+    done = recast("inspect", workdir / "hub", check=False)
+    assert done.code == 3 and "model.safetensors" in done.err and "git lfs pull" in done.err
+
+
+def test_what_is_copied_and_what_is_left_out_is_said(tiny_model, workdir):
+    _, _, folder = tiny_model
+    done = recast("convert", folder, "-o", workdir / "pt", "--to", "torch")
+    assert "copied    config.json, generation_config.json" in done.out
+    torch.save({"model": {"w": torch.ones(2)}, "epoch": 3, "args": {"lr": 0.1}}, workdir / "train.pt")
+    done = recast("convert", workdir / "train.pt", "-o", workdir / "st", "--to", "safetensors")
+    assert "left out  dropped for 'out': object 'args', object 'epoch'" in done.out, done.out
+
+
+TINY = dict(vocab_size=64, num_hidden_layers=2, hidden_size=16, intermediate_size=24, num_attention_heads=4, num_key_value_heads=2,
+            max_position_embeddings=32)
+FAMILIES = {  # One that Recast has a model of, and ones that it has none of.
+    "Llama": ("ForCausalLM", TINY), "Mistral": ("ForCausalLM", TINY), "Qwen2": ("ForCausalLM", {**TINY, "tie_word_embeddings": True}),
+    "Qwen3": ("ForCausalLM", {**TINY, "head_dim": 8}),
+    "GPT2": ("LMHeadModel", dict(vocab_size=64, n_positions=16, n_embd=16, n_layer=2, n_head=2)),
+    "Bert": ("ForMaskedLM", dict(vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)),
+    "T5": ("ForConditionalGeneration", dict(vocab_size=64, d_model=16, d_kv=8, d_ff=24, num_layers=2, num_heads=2)),
+}
+
+
+@pytest.mark.parametrize("to", ["torch", "safetensors"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_stamped_models_of_transformers_keep_every_element_in_its_place(family, to, workdir):
+    transformers = pytest.importorskip("transformers")
+    head, options = FAMILIES[family]
+    model = getattr(transformers, family + head)(getattr(transformers, family + "Config")(**options)).to(torch.bfloat16)
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            value.copy_(stamped(name, tuple(value.shape), torch.int16).abs().view(torch.bfloat16).reshape(value.shape))
+    model.save_pretrained(workdir / "hub", max_shard_size="4KB")
+    recast("convert", workdir / "hub", "-o", workdir / "out", "--to", to, "--max-shard-size", "6KB")
+    assert len(list((workdir / "out").glob("*-of-*"))) > 1 and recast("verify", workdir / "out").code == 0
+    loaded = getattr(transformers, family + head).from_pretrained(workdir / "out", dtype=torch.bfloat16)
+    expect(loaded.state_dict(), model.state_dict())
+    assert recast("diff", workdir / "hub", workdir / "out").code == 0
+
+
+def test_files_that_are_kept_whole_may_hold_views_that_share_elements(workdir):
+    """The model-states file is copied byte for byte while its buffers are read: each byte is written once."""
+    shutil.copytree(DATA / "z1_bf16_dp2" / "native", workdir / "run")
+    path, = (workdir / "run").rglob("mp_rank_00_model_states.pt")
+    states = torch.load(path, weights_only=False)
+    base = stamped("buffers", (40, 30), torch.float32)
+    extra = {"rows": base[:25], "more": base[20:], "whole": base, "row": base[3]}
+    states["module"].update(extra)
+    states["buffer_names"] = list(states["buffer_names"]) + list(extra)
+    torch.save(states, path)
+    recast("convert", workdir / "run", "-o", workdir / "uni", "--to", "deepspeed-universal")
+    assert any(file.read_bytes() == path.read_bytes() for file in (workdir / "uni").rglob("*model_states.pt"))
+    for name, value in extra.items():
+        atom, = (workdir / "uni").rglob(f"{name}/fp32.pt")
+        assert_same_bits(torch.load(atom, weights_only=True)["param"], value.contiguous(), name)
+    assert recast("verify", workdir / "uni").code == 0
