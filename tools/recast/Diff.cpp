@@ -1,5 +1,6 @@
 #include "tools/recast/Diff.h"
 
+#include "runtime/base/Checked.h"
 #include "runtime/base/Printable.h"
 #include "runtime/capi/ReadTensor.h"
 #include "runtime/capi/StoredDigests.h"
