@@ -42,6 +42,7 @@ def views():
         whole=base("a"), transposed=base("b").t(), rows=shared[1:4], last=shared[4:, 2:5], columns=base("c")[:, 2:5],
         steps=base("d")[::2, ::3], one=shared[0, 3], middle=base("e")[1:5, 1:2], permuted=cube("f").permute(2, 0, 1),
         narrowed=cube("g").permute(1, 2, 0)[1:3], diagonal=stamped("d", (5, 5), torch.float64).diagonal(),
+        square=stamped("sq", (5, 5), torch.float32).t(), turned=stamped("tu", (3, 3, 3), torch.int16).permute(1, 2, 0),
         channels_last=stamped("cl", (2, 3, 4, 5), torch.float32).to(memory_format=torch.channels_last), empty=shared[:0].t())
 
 
