@@ -1,7 +1,9 @@
 """Bad input from the command line: one clear error, the right exit code, nothing that looks finished."""
 import json
 import os
+import pathlib
 import random
+import re
 import resource
 import shutil
 import signal
@@ -283,6 +285,102 @@ def test_damaged_safetensors_never_give_other_numbers(workdir):
             assert done.code in (2, 3), (round_number, done.code, done.err)
             assert_nothing_visible(output)
     assert 0 < accepted < 120
+
+
+def damage(data, generator):
+    """One small thing goes wrong: a bit, a byte, the end, a hole, a surplus, a block of zeros."""
+    at, length = generator.randrange(len(data)), generator.randrange(1, 65)
+    match generator.randrange(6):
+        case 0:
+            data[at] ^= 1 << generator.randrange(8)
+        case 1:
+            data[at] = generator.randrange(256)
+        case 2:
+            del data[at:]
+        case 3:
+            del data[at:at + length]
+        case 4:
+            data[at:at] = data[at:at + length]
+        case 5:
+            data[at:at + length] = bytes(len(data[at:at + length]))
+    return data
+
+
+@pytest.mark.parametrize("what", ["deepspeed", "torch", "torch stream"])
+def test_random_damage_never_gives_other_numbers(what, run, workdir):
+    """Pickle-based files have a CRC-32 for each member, or a form in which little can go unseen: with
+    damage anywhere in them there is an error, or the values are those of the sound files. The stream
+    of old torch has no checksums: bytes of its storages are, for every reader, the data."""
+    import torch
+    generator = random.Random(5)
+    if what == "deepspeed":
+        source, files = run, sorted(run.rglob("*.pt")) + [run / "latest"]
+    else:
+        source = workdir / "model"
+        source.mkdir()
+        files = [source / "pytorch_model.bin"]
+        torch.save({"a.weight": torch.arange(600, dtype=torch.float32).reshape(20, 30).t(), "b": torch.arange(7),
+                    "c": torch.ones(65, dtype=torch.bfloat16)}, files[0],
+                   _use_new_zipfile_serialization=what == "torch")
+    more = ["--dtype", "f32"] if what == "deepspeed" else []
+
+    def export(output):
+        return recast("convert", source, "-o", output, "--to", "safetensors", "--no-sync", "-q", *more, check=False)
+    sound = export(workdir / "sound")
+    assert sound.code == 0, sound.err
+    truth = (workdir / "sound" / "model.safetensors").read_bytes()
+    accepted = 0
+    for round_number in range(60):
+        victim = generator.choice(files)
+        good = victim.read_bytes()
+        victim.write_bytes(damage(bytearray(good), generator))
+        output = workdir / f"out{round_number}"
+        done = export(output)
+        if done.code == 0:
+            ours = (output / "model.safetensors").read_bytes()
+            if what == "torch stream":  # The reference reader sees the same.
+                theirs = torch.load(victim, weights_only=True, map_location=lambda storage, _: storage)
+                from safetensors.torch import load_file
+                read = load_file(output / "model.safetensors")
+                assert read.keys() == theirs.keys()
+                for name, value in theirs.items():
+                    assert value.dtype == read[name].dtype and torch.equal(value, read[name]), (round_number, name)
+            else:
+                assert ours == truth, (round_number, victim)
+            accepted += 1
+        else:
+            assert done.code in (2, 3), (round_number, done.code, done.err)
+            assert_nothing_visible(output)
+        victim.write_bytes(good)
+    assert accepted < 60
+
+
+def test_every_kind_of_error_is_in_the_catalogue():
+    """docs/errors.md has a section per exit code, the code has a kind per section."""
+    root = pathlib.Path(__file__).resolve().parent.parent.parent
+    codes = set(re.findall(r"^  [A-Z]\w+ = (\d+),", (root / "runtime/base/Status.h").read_text(), re.M))
+    catalogue = re.split(r"^## (\d+): ", (root / "docs/errors.md").read_text(), flags=re.M)
+    sections = dict(zip(catalogue[1::2], catalogue[2::2]))
+    assert len(codes) >= 7 and codes == set(sections)
+
+
+def test_messages_of_the_catalogue_are_those_of_the_code():
+    """Of each message in the tables of docs/errors.md some words in a row stand in a source."""
+    root = pathlib.Path(__file__).resolve().parent.parent.parent
+    sources = [file.read_text() for room in ("runtime", "lang", "compiler", "tools") for file in sorted((root / room).rglob("*.cpp"))]
+    code = re.sub(r'"\s*\n\s*"', "", "\n".join(sources)).replace('\\"', '"')
+    # What messages say of this case: numbers, names in quotes, places in files.
+    varying = r"'[^']*'|`[^`]*`|[\w./]*\d[\w./]*|\.\.\.|[:;,]"
+    of_libraries = {"the following argument was not expected"}
+    missing, messages = [], 0
+    for row in re.findall(r"^\| (`.*?) \| ", (root / "docs/errors.md").read_text(), re.M):
+        for message in re.findall(r"``(.+?)``|(?<!`)`([^`]+)`", row):
+            pieces = [piece.split() for piece in re.split(varying, max(message))]
+            runs = [" ".join(words[i:j]) for words in pieces for i in range(len(words)) for j in range(i + 1, len(words) + 1)]
+            messages += 1
+            if not any(len(run) >= 9 and run in code for run in runs) and max(message) not in of_libraries:
+                missing.append(max(message))
+    assert messages > 30 and not missing
 
 
 def test_source_changed_after_the_plan(run, workdir):
