@@ -164,13 +164,13 @@ Journal::read(const std::vector<std::unique_ptr<StagedRoot>> &roots) {
   if (!text)
     return accepted;
   Words words(text->size() / sizeof(uint64_t)), expected = header(roots);
+  if (words.size() < expected.size())
+    return accepted;
   std::memcpy(words.data(), text->data(), sizeOf(words));
   text->clear();
   constexpr size_t kBootWord = 3;
-  bool sameBoot = words.size() >= expected.size() && words[kBootWord] == expected[kBootWord] &&
-                  !bootId().empty();
-  if (words.size() < expected.size() ||
-      chained(0, words.data(), expected.size() - 1) != words[expected.size() - 1])
+  bool sameBoot = words[kBootWord] == expected[kBootWord] && !bootId().empty();
+  if (chained(0, words.data(), expected.size() - 1) != words[expected.size() - 1])
     return accepted;
   for (size_t i = 0; i + 1 < expected.size(); ++i)
     if (i != kBootWord && words[i] != expected[i])
