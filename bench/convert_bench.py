@@ -95,6 +95,20 @@ class Bench:
                  f"kernels: {', '.join(report['kernels']) or 'none needed'}")
         self.clean("tree", "out")
 
+    def digests(self, label, source, arguments):
+        """The same conversion with and without digests of tensors, in turn."""
+        ratios, times = [], []
+        self.recast(source, arguments + ["--no-sync"])
+        for number in range(self.rounds):
+            seconds = {}
+            for extra in ([], ["--no-digests"])[::1 if number % 2 else -1]:
+                seconds[len(extra)], _ = self.recast(source, arguments + ["--no-sync"] + extra)
+            ratios.append(seconds[0] / seconds[1])
+            times.append(seconds[0])
+        self.clean("out")
+        print(f"  {label:<44} {statistics.median(times):7.2f} s   {statistics.median(ratios):6.2f} x the same without digests",
+              flush=True)
+
     def framework(self, label, command, output, tree_of):
         """A framework's converter, once, against `cp -r` of what it wrote."""
         self.clean(output)
@@ -128,6 +142,7 @@ def main():
         print(f"ZeRO-{stage}, {options.ranks} ranks, {tree_size(source) / 1e9:.2f} GB", flush=True)
         bench = Bench(folder, options.rounds)
         bench.compare("recast -> universal", source, ["--to", "deepspeed-universal"])
+        bench.digests("recast -> universal", source, ["--to", "deepspeed-universal"])
         bench.compare("recast -> universal, flushed", source, ["--to", "deepspeed-universal"], flush=True)
         bench.compare("recast -> universal, interpreter", source, ["--to", "deepspeed-universal", "--no-kernels"])
         bench.compare("recast -> safetensors bf16", source, ["--to", "safetensors", "--dtype", "bf16"])
