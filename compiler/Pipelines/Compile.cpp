@@ -45,6 +45,8 @@ void buildPlanPipeline(mlir::OpPassManager &manager, bool fuse) {
     manager.addPass(createCkptMergeFamilies());
     manager.addPass(mlir::createCanonicalizerPass());
     manager.addPass(mlir::createCSEPass());
+  } else {
+    manager.addPass(createCkptSplitTargets());
   }
   manager.addPass(createConvertCkptToPlan());
 }

@@ -24,7 +24,9 @@ struct Compiled {
 struct CompileOptions {
   std::string specText;
   bool keepIr = false;
-  bool fuse = true; ///< false: what bind made is not normalised, merged or simplified.
+  /// false: what bind made is not normalised, merged or simplified, and every target has reads of
+  /// its own.
+  bool fuse = true;
 };
 
 /// Registers nothing globally; loads the dialects it needs into the module's context.

@@ -82,4 +82,35 @@ def CkptMergeFamilies : Pass<"ckpt-merge-families", "::mlir::ModuleOp"> {
   let dependentDialects = ["::recast::ir::ckpt::CkptDialect"];
 }
 
+def CkptSplitTargets : Pass<"ckpt-split-targets", "::mlir::ModuleOp"> {
+  let summary = "Give every target reads of its own";
+  let description = [{
+    The opposite of `ckpt-merge-families`, for comparison (`--no-fuse`): a family with several outputs
+    becomes one family per output, each of which loads what it needs. The first keeps the checks.
+
+    Before:
+    ```mlir
+    ckpt.family @a roles ["master"] targets [@uni, @hub]
+        members dense_resource<a> : tensor<3x11xi64> {
+    ^bb0(%m: !f32):
+      %0 = ckpt.cast %m to bf16 : !f32
+      ckpt.yield %m, %0 : !f32, !bf16
+    }
+    ```
+    After:
+    ```mlir
+    ckpt.family @a roles ["master"] targets [@uni] members dense_resource<a_1> : tensor<3x8xi64> {
+    ^bb0(%m: !f32):
+      ckpt.yield %m : !f32
+    }
+    ckpt.family @a_0 roles ["master"] targets [@hub] members dense_resource<a_0> : tensor<3x8xi64> {
+    ^bb0(%m: !f32):
+      %0 = ckpt.cast %m to bf16 : !f32
+      ckpt.yield %0 : !bf16
+    }
+    ```
+  }];
+  let dependentDialects = ["::recast::ir::ckpt::CkptDialect"];
+}
+
 #endif // RECAST_COMPILER_TRANSFORMS_PASSES_TD

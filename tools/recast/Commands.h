@@ -24,7 +24,7 @@ struct ConvertOptions {
   InitRequest job; ///< For a checkpoint; a specification has its path as the source.
   std::vector<std::string> defines;
   bool dryRun = false;
-  bool noFuse = false; ///< Families stay as bind made them.
+  bool noFuse = false; ///< Every target has reads of its own.
   ExecuteOptions execute;
 };
 /// Never returns success except for a dry run: a conversion becomes another process.

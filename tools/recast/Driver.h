@@ -16,7 +16,8 @@ Result<lang::Spec> loadSpec(const std::string &path, const std::vector<std::stri
 /// The spec that declared IR in `path` says.
 Result<lang::Spec> specFromMlir(const std::string &path);
 
-/// Compiles a checked spec; keeps IR text if asked. Without `fuse` families stay as bind made them.
+/// Compiles a checked spec; keeps IR text if asked. Without `fuse` every target has reads of its
+/// own.
 Result<compiler::Compiled> compileSpec(const lang::Spec &spec, bool keepIr = false,
                                        bool fuse = true);
 

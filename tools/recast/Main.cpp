@@ -156,8 +156,9 @@ void CommandLine::addConverting(CLI::App &app) {
   command->add_option("-D", convert.defines,
                       "Give a `let` of the specification another value: -D name=value");
   command->add_flag("--dry-run", convert.dryRun, "Bind, prove and explain; write nothing");
-  command->add_flag("--no-fuse", convert.noFuse,
-                    "Neither normalise nor merge what bind made: the same result, for comparison");
+  command->add_flag(
+      "--no-fuse", convert.noFuse,
+      "Read for every target apart, and merge nothing: the same result, for comparison");
   command->add_flag("--allow-foreign-objects", convert.job.allowForeignObjects,
                     "Write classes outside the allow-list again (see recast inspect --objects)");
   addExecute(command, convert.execute);
@@ -202,8 +203,9 @@ void CommandLine::addPlanning(CLI::App &app) {
                            "Compile a job into a plan.\nExample: recast plan job.ucl -o job.rplan",
                            plan, "A .ucl specification");
   command->add_option("-o", plan.output, "The .rplan to write")->required();
-  command->add_flag("--no-fuse", plan.noFuse,
-                    "Neither normalise nor merge what bind made: the same result, for comparison");
+  command->add_flag(
+      "--no-fuse", plan.noFuse,
+      "Read for every target apart, and merge nothing: the same result, for comparison");
   command->add_flag("-q,--quiet", plan.quiet, "Print nothing but errors");
   command->callback([this] { action = [this] { return makePlan(plan); }; });
 
