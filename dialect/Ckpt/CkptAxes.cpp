@@ -48,9 +48,6 @@ LogicalResult AxesAttr::verify(EmitError emitError, StringRef text, ArrayRef<Axi
     return emitError() << map.error().message();
   if (map->stored.empty())
     return emitError() << "an empty map: the axes of a tensor as it is are left out";
-  if (map->partCount() == 0)
-    return emitError() << "the concatenations of \"" << text
-                       << "\" differ in their number of parts";
   if (text != map->str())
     return emitError() << "the map \"" << text << "\" is written \"" << map->str() << "\"";
   llvm::StringSet<> used;

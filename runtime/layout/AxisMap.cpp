@@ -12,47 +12,36 @@ namespace {
 
 using Product = std::vector<Factor>;
 
-// Paths through a product: factors with several must agree, 0 if they do not.
-size_t pathCount(const Product &product);
+/// Far above kMaxParts: counts stay comparable and do not overflow.
+constexpr size_t kManyPaths = size_t{1} << 32;
 
 size_t pathCount(const Factor &factor) {
-  if (!factor.axis.empty())
+  if (factor.alternatives.empty())
     return 1;
   size_t count = 0;
-  for (const Product &alternative : factor.alternatives) {
-    size_t inner = pathCount(alternative);
-    if (inner == 0)
-      return 0;
-    count += inner;
-  }
+  for (const Product &alternative : factor.alternatives)
+    count = std::min(count + layout::pathCount(alternative), kManyPaths);
   return count;
 }
 
-size_t pathCount(const Product &product) {
-  size_t count = 1;
-  for (const Factor &factor : product) {
-    size_t inner = pathCount(factor);
-    if (inner == 0 || (inner > 1 && count > 1 && inner != count))
-      return 0;
-    count = std::max(count, inner);
-  }
-  return count;
-}
-
+/// Axes on path `path` of `product`, in text order.
 void collectPath(const Product &product, size_t path, std::vector<std::string> &out) {
+  size_t rest = layout::pathCount(product);
   for (const Factor &factor : product) {
     if (!factor.axis.empty()) {
       out.push_back(factor.axis);
       continue;
     }
-    size_t rest = path;
+    rest /= pathCount(factor);
+    size_t own = path / rest;
+    path %= rest;
     for (const Product &alternative : factor.alternatives) {
-      size_t inner = pathCount(alternative);
-      if (rest < inner) {
-        collectPath(alternative, rest, out);
+      size_t inner = layout::pathCount(alternative);
+      if (own < inner) {
+        collectPath(alternative, own, out);
         break;
       }
-      rest -= inner;
+      own -= inner;
     }
   }
 }
@@ -97,15 +86,28 @@ AxisMap AxisMap::identity(const std::vector<int64_t> &shape) {
   return map;
 }
 
+size_t pathCount(std::span<const Factor> product) {
+  size_t count = 1;
+  for (const Factor &factor : product)
+    count = std::min(count * pathCount(factor), kManyPaths);
+  return count;
+}
+
 size_t AxisMap::partCount() const {
   size_t count = 1;
-  for (const Product &dim : stored) {
-    size_t inner = pathCount(dim);
-    if (inner == 0 || (inner > 1 && count > 1 && inner != count))
-      return 0;
-    count = std::max(count, inner);
-  }
+  for (const Product &dim : stored)
+    count = std::min(count * pathCount(dim), kManyPaths);
   return count;
+}
+
+std::vector<size_t> AxisMap::pathsOf(size_t part) const {
+  std::vector<size_t> out(stored.size());
+  for (size_t i = stored.size(); i-- > 0;) {
+    size_t count = pathCount(stored[i]);
+    out[i] = part % count;
+    part /= count;
+  }
+  return out;
 }
 
 std::vector<std::string> AxisMap::partAxes(size_t part) const {
@@ -115,8 +117,9 @@ std::vector<std::string> AxisMap::partAxes(size_t part) const {
       out.insert(out.end(), dim.begin(), dim.end());
     return out;
   }
-  for (const Product &dim : stored)
-    collectPath(dim, part, out);
+  std::vector<size_t> paths = pathsOf(part);
+  for (size_t i = 0; i < stored.size(); ++i)
+    collectPath(stored[i], paths[i], out);
   return out;
 }
 
@@ -169,9 +172,10 @@ groupsOf(const AxisMap &map, size_t part, const std::vector<int64_t> &shape) {
   }
   std::vector<std::string> axes = map.partAxes(part);
   if (map.logical.empty() && map.stored.size() == shape.size()) {
+    std::vector<size_t> paths = map.pathsOf(part);
     for (size_t i = 0; i < shape.size(); ++i) {
       std::vector<std::string> names;
-      collectPath(map.stored[i], part, names);
+      collectPath(map.stored[i], paths[i], names);
       groups.emplace_back(std::move(names), shape[i]);
     }
   } else if (axes.size() == shape.size()) {

@@ -15,10 +15,10 @@ namespace {
 constexpr size_t kMaxSlots = size_t{1} << 20;
 constexpr int64_t kPadding = -1;
 
-/// One position along a stored dimension: the parts that have something there, and the index along
-/// each axis that leads to it.
+/// One position along a stored dimension: the path through its concatenations that leads there,
+/// and the index along each axis.
 struct Entry {
-  std::set<size_t> parts;
+  size_t path = 0;
   std::map<std::string, int64_t> index;
 };
 
@@ -42,13 +42,14 @@ public:
 private:
   void pad(const Pad &step);
   void split(const Split &step);
-  std::vector<Entry> entriesOf(const std::vector<Factor> &product, size_t firstPart, size_t parts);
-  std::vector<Entry> entriesOf(const Factor &factor, size_t firstPart, size_t parts);
+  std::vector<Entry> entriesOf(const std::vector<Factor> &product);
+  std::vector<Entry> entriesOf(const Factor &factor);
   Result<std::vector<Slot>> slots() const;
   static Result<std::vector<Slot>> listed(const std::vector<Slot> &tensor,
                                           const std::vector<Piece> &pieces);
   Slot slotOf(const std::vector<const Entry *> &entries) const;
-  static size_t partsOf(const std::vector<Factor> &product);
+  static size_t pathsOf(const std::vector<Factor> &product);
+  static size_t pathsOf(const Factor &factor);
   /// The axis that a stored dimension consists of, or "".
   std::string onlyAxis(int64_t dim) const {
     return map_.stored[dim].size() == 1 ? map_.stored[dim].front().axis : "";
@@ -119,52 +120,49 @@ void Naive::split(const Split &step) {
   }
 }
 
-size_t Naive::partsOf(const std::vector<Factor> &product) {
-  for (const Factor &factor : product) {
-    size_t count = 0;
-    for (const auto &alternative : factor.alternatives)
-      count += partsOf(alternative);
-    if (count > 1)
-      return count;
-  }
-  return 1;
+size_t Naive::pathsOf(const Factor &factor) {
+  size_t count = factor.axis.empty() ? 0 : 1;
+  for (const auto &alternative : factor.alternatives)
+    count += pathsOf(alternative);
+  return count;
 }
 
-std::vector<Entry> Naive::entriesOf(const Factor &factor, size_t firstPart, size_t parts) {
+size_t Naive::pathsOf(const std::vector<Factor> &product) {
+  size_t count = 1;
+  for (const Factor &factor : product)
+    count *= pathsOf(factor);
+  return count;
+}
+
+std::vector<Entry> Naive::entriesOf(const Factor &factor) {
   std::vector<Entry> out;
   if (!factor.axis.empty()) {
-    Entry entry;
-    for (size_t part = firstPart; part < firstPart + parts; ++part)
-      entry.parts.insert(part);
-    for (int64_t index : axes_[factor.axis]) {
-      entry.index[factor.axis] = index;
-      out.push_back(entry);
-    }
+    for (int64_t index : axes_[factor.axis])
+      out.push_back({0, {{factor.axis, index}}});
     return out;
   }
+  size_t before = 0;
   for (const auto &alternative : factor.alternatives) {
-    size_t count = partsOf(alternative);
-    for (Entry &entry : entriesOf(alternative, firstPart, count))
+    for (Entry &entry : entriesOf(alternative)) {
+      entry.path += before;
       out.push_back(std::move(entry));
-    firstPart += count;
+    }
+    before += pathsOf(alternative);
   }
   return out;
 }
 
-std::vector<Entry> Naive::entriesOf(const std::vector<Factor> &product, size_t firstPart,
-                                    size_t parts) {
+std::vector<Entry> Naive::entriesOf(const std::vector<Factor> &product) {
   std::vector<Entry> out(1);
-  for (size_t part = firstPart; part < firstPart + parts; ++part)
-    out.front().parts.insert(part);
   for (const Factor &factor : product) {
-    std::vector<Entry> inner = entriesOf(factor, firstPart, parts), next;
+    std::vector<Entry> inner = entriesOf(factor), next;
     tooMany_ |= out.size() * inner.size() > kMaxSlots;
     if (tooMany_)
       return {};
     for (const Entry &major : out) {
       for (const Entry &minor : inner) {
         Entry both = major;
-        std::erase_if(both.parts, [&](size_t part) { return !minor.parts.contains(part); });
+        both.path = major.path * pathsOf(factor) + minor.path;
         both.index.insert(minor.index.begin(), minor.index.end());
         next.push_back(std::move(both));
       }
@@ -175,18 +173,14 @@ std::vector<Entry> Naive::entriesOf(const std::vector<Factor> &product, size_t f
 }
 
 Slot Naive::slotOf(const std::vector<const Entry *> &entries) const {
-  std::set<size_t> parts;
-  for (size_t part = 0; part < map_.partCount(); ++part)
-    parts.insert(part);
+  size_t part = 0;
   std::map<std::string, int64_t> index;
-  for (const Entry *entry : entries) {
-    std::erase_if(parts, [&](size_t part) { return !entry->parts.contains(part); });
-    index.insert(entry->index.begin(), entry->index.end());
+  for (size_t dim = 0; dim < entries.size(); ++dim) {
+    part = part * pathsOf(map_.stored[dim]) + entries[dim]->path;
+    index.insert(entries[dim]->index.begin(), entries[dim]->index.end());
   }
-  if (parts.size() != 1)
-    return {};
-  Slot slot{static_cast<int32_t>(*parts.begin()), 0};
-  for (const std::string &axis : map_.partAxes(*parts.begin())) {
+  Slot slot{static_cast<int32_t>(part), 0};
+  for (const std::string &axis : map_.partAxes(part)) {
     if (index[axis] == kPadding)
       return {};
     slot.index = slot.index * map_.sizes.at(axis) + index[axis];
@@ -256,7 +250,7 @@ Result<std::vector<Slot>> Naive::run(FlatPosition position) {
         split({{axis}, {one->by}, SplitRule::Ceil, {}});
   }
   for (const auto &dim : map_.stored)
-    dims_.push_back(entriesOf(dim, 0, map_.partCount()));
+    dims_.push_back(entriesOf(dim));
   Split ceil{{}, {}, SplitRule::Ceil, {}};
   for (const Step &step : layout_.steps) {
     const auto *chunk = std::get_if<Chunk>(&step);

@@ -150,6 +150,8 @@ Result<AxisMap> MapParser::parse(const std::map<std::string, int64_t> &given) {
     if (patterns.size() != 1 || scan_.peek() == '+')
       return fail(scan_.error("a concatenation stands in parentheses, as in '(f + f) h'"));
     map.stored = std::move(patterns.front());
+    if (map.partCount() > kMaxParts)
+      return badInput(fmt::format("a map has at most {} parts", kMaxParts));
     RECAST_TRY(map.checkLogical());
     RECAST_TRY(sizes(given, map));
   }

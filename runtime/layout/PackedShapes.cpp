@@ -37,38 +37,25 @@ int64_t storedExtent(const AxisMap &map, std::span<const Factor> factors) {
   return extent;
 }
 
-size_t pathCount(std::span<const Factor> factors);
-size_t pathCount(const Factor &factor) {
-  size_t paths = 0;
-  for (const auto &alternative : factor.alternatives)
-    paths += pathCount(alternative);
-  return factor.alternatives.empty() ? 1 : paths;
-}
-/// How many parts a product tells apart. Several concatenations in one map agree on the part, so
-/// they do not multiply.
-size_t pathCount(std::span<const Factor> factors) {
-  size_t paths = 1;
-  for (const Factor &factor : factors)
-    paths = std::max(paths, pathCount(factor));
-  return paths;
-}
-
-/// Extent that part `part` has in a product of factors.
-int64_t partExtent(const AxisMap &map, std::span<const Factor> factors, size_t part) {
+/// Extent that path `path` has in a product of factors.
+int64_t pathExtent(const AxisMap &map, std::span<const Factor> factors, size_t path) {
   int64_t extent = 1;
+  size_t rest = pathCount(factors);
   for (const Factor &factor : factors) {
+    rest /= pathCount({&factor, 1});
+    size_t own = path / rest;
+    path %= rest;
     if (factor.alternatives.empty()) {
       extent = product(extent, sizeOf(map, factor.axis));
       continue;
     }
-    size_t first = 0;
     for (const auto &alternative : factor.alternatives) {
-      size_t paths = pathCount(alternative);
-      if (part < first + paths) {
-        extent = product(extent, partExtent(map, alternative, part - first));
+      size_t inner = pathCount(alternative);
+      if (own < inner) {
+        extent = product(extent, pathExtent(map, alternative, own));
         break;
       }
-      first += paths;
+      own -= inner;
     }
   }
   return extent;
@@ -98,8 +85,9 @@ std::vector<std::vector<int64_t>> partShapes(const AxisMap &map) {
     return shapes;
   for (size_t part = 0; part < map.partCount(); ++part) {
     std::vector<int64_t> &shape = shapes.emplace_back();
-    for (const auto &dim : map.stored)
-      shape.push_back(partExtent(map, dim, part));
+    std::vector<size_t> paths = map.pathsOf(part);
+    for (size_t i = 0; i < paths.size(); ++i)
+      shape.push_back(pathExtent(map, map.stored[i], paths[i]));
   }
   return shapes;
 }

@@ -53,8 +53,13 @@ public:
       strideOfAxis_[info.axes[i]] = info.logicalStrides[i];
       box_.logicalOffset += axes_[info.axes[i]].start * info.logicalStrides[i];
     }
-    for (size_t dim = 0; dim < layout_.dims.size(); ++dim)
-      walk(layout_.dims[dim], part, 1, static_cast<int>(dim));
+    size_t path =
+        part; // In the dimensions up to the one at hand, the last of which varies fastest.
+    for (size_t dim = layout_.dims.size(); dim-- > 0;) {
+      size_t paths = pathsOf(layout_.dims[dim]);
+      walk(layout_.dims[dim], path % paths, 1, static_cast<int>(dim));
+      path /= paths;
+    }
     // A nest: the order by falling stride is outer to inner.
     std::ranges::sort(box_.axes, [](const BoxAxis &a, const BoxAxis &b) {
       return std::tuple(a.dim, -a.dimStride) < std::tuple(b.dim, -b.dimStride);
@@ -75,7 +80,7 @@ private:
   static size_t pathsOf(const ResolvedProduct &product) {
     size_t paths = 1;
     for (const ResolvedFactor &factor : product)
-      paths = std::max(paths, factor.paths);
+      paths *= factor.paths;
     return paths;
   }
 
@@ -87,8 +92,9 @@ private:
         if (axes_[factor.axis].valid > 1)
           box_.axes.push_back({axes_[factor.axis].valid, strideOfAxis_[factor.axis], stride, dim});
       } else {
-        enter(factor, path, stride, dim);
+        enter(factor, path % factor.paths, stride, dim);
       }
+      path /= factor.paths;
       stride *= extentOf(factor);
     }
   }

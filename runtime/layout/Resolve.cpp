@@ -51,10 +51,7 @@ private:
       if (alternative.size() == 1 && !alternative.front().alternatives.empty())
         return badInput("map has a concatenation directly inside a concatenation");
       RECAST_ASSIGN(ResolvedProduct one, product(alternative, depth + 1));
-      size_t paths = 1;
-      for (const ResolvedFactor &inner : one)
-        paths = std::max(paths, inner.paths);
-      out.paths += paths;
+      out.paths += pathCount(alternative);
       out.alternatives.push_back(std::move(one));
     }
     return out;
@@ -207,10 +204,6 @@ Result<ResolvedLayout> resolve(const Layout &layout, const Shapes &shapes) {
   RECAST_TRY(checkSizes(map, names, out.axisSizes));
 
   size_t parts = map.partCount();
-  if (parts == 0)
-    return fail(Error(Code::BadInput,
-                      fmt::format("the concatenations of the map \"{}\" disagree", map.str()))
-                    .hint("All concatenations of one map have the same number of summands."));
   if (parts > kMaxParts)
     return badInput(fmt::format("a map of {} parts is too large (at most {})", parts, kMaxParts));
   if (parts != shapes.size())

@@ -15,7 +15,7 @@ using Shapes = std::vector<std::vector<int64_t>>;
 struct ResolvedFactor {
   int axis = -1; ///< -1: a concatenation.
   std::vector<std::vector<ResolvedFactor>> alternatives;
-  size_t paths = 1;
+  size_t paths = 1; ///< At most kMaxParts once `resolve` is through.
 };
 using ResolvedProduct = std::vector<ResolvedFactor>;
 

@@ -189,9 +189,8 @@ Status verifyHeader(const Plan &plan, size_t f) {
     if (const layout::Varying *varying = layout::varyingStep(layout))
       return badPlan("family {}: {} {}: its values vary along {}; a plan says which are meant", f,
                      what, slot, varying->by);
-    if (layout.axes.partCount() == 0)
-      return badPlan("family {}: {} {}: the concatenations of layout {} disagree", f, what, slot,
-                     index);
+    if (layout.axes.partCount() > layout::kMaxParts)
+      return badPlan("family {}: {} {}: layout {} has too many parts", f, what, slot, index);
     if (auto ok = layout::verify(layout, partShapes(layout, family.shape)); !ok)
       return badPlan("family {}: {} {}: {}", f, what, slot, ok.error().message());
     return {};

@@ -51,10 +51,14 @@ TEST(MapText, Parts) {
   EXPECT_THAT(qkv.partAxes(0), ElementsAre("g", "r", "d", "h"));
   EXPECT_THAT(qkv.partAxes(2), ElementsAre("g", "d", "h"));
   AxisMap nested = mapOf("(a + b (c + d)) (e + f + g)");
-  ASSERT_EQ(nested.partCount(), 3u);
+  ASSERT_EQ(nested.partCount(), 9u);
   EXPECT_THAT(nested.partAxes(0), ElementsAre("a", "e"));
-  EXPECT_THAT(nested.partAxes(2), ElementsAre("b", "d", "g"));
-  EXPECT_EQ(mapOf("(a + b) (c + d + e)").partCount(), 0u);
+  EXPECT_THAT(nested.partAxes(2), ElementsAre("a", "g"));
+  EXPECT_THAT(nested.partAxes(7), ElementsAre("b", "d", "f"));
+  AxisMap inOne = mapOf("((a + b) c (d + e) + f) g");
+  ASSERT_EQ(inOne.partCount(), 5u);
+  EXPECT_THAT(inOne.partAxes(1), ElementsAre("a", "c", "e", "g"));
+  EXPECT_THAT(inOne.partAxes(4), ElementsAre("f", "g"));
   EXPECT_THAT(mapOf("(b a) -> a b").partAxes(0), ElementsAre("b", "a"));
   AxisMap gpt2 = mapOf("(n d) h + (n e) h -> h (n d + n e), n=2, d=3, e=1, h=5");
   ASSERT_EQ(gpt2.partCount(), 2u);

@@ -68,7 +68,11 @@ TEST(Verify, MapsFitShapes) {
   EXPECT_EQ(problem("map \"a\" {a = 1}", {{}}), "");
   EXPECT_THAT(problem("map \"a b a\" {a = 2, b = 3}", {{2, 3, 2}}), HasSubstr("occurs twice"));
   EXPECT_THAT(problem("map \"(a + b) (c + d + e)\" {a = 1, b = 1, c = 1, d = 1, e = 1}", {{1}}),
-              HasSubstr("disagree"));
+              HasSubstr("packs 6 tensors, got 1"));
+  Layout many;
+  many.axes.sizes = {{"a", 1}};
+  many.axes.stored.assign(11, {Factor{"", {{Factor{"a", {}}}, {Factor{"a", {}}}}}});
+  EXPECT_THAT(verify(many, {{1}}).error().str(), HasSubstr("2048 parts is too large"));
   EXPECT_THAT(problem("map \"(f + f) h\" {f = 1, h = 1}", {{1, 1}}),
               HasSubstr("packs 2 tensors, got 1"));
   EXPECT_THAT(problem("map \"a b -> b a\" {a = 2, b = 3}", {{3, 2}}), HasSubstr("is 2 by the map"));
@@ -166,8 +170,10 @@ TEST(ElementMap, WrittenOutByHand) {
   // Rotary halves interleaved.
   EXPECT_THAT(indices("map \"(two j) -> (j two)\" {j = 3, two = 2}", {{6}}, 0),
               ElementsAre(0, 3, 1, 4, 2, 5));
-  EXPECT_THAT(indices("map \"(a + b) (c + d)\" {a = 1, b = 1, c = 2, d = 1}", {{1, 2}, {1, 1}}, 0),
-              ElementsAre(0, 1, -1, -1, -1, 100));
+  // Four blocks of a matrix.
+  EXPECT_THAT(indices("map \"(a + b) (c + d)\" {a = 1, b = 2, c = 2, d = 1}",
+                      {{1, 2}, {1, 1}, {2, 2}, {2, 1}}, 0),
+              ElementsAre(0, 1, 100, 200, 201, 300, 202, 203, 301));
 }
 
 TEST(ElementMap, RefusesWhatIsTooLongToList) {

@@ -53,8 +53,14 @@ std::vector<Subject> subjects() {
   out.push_back({{{4, 3}, {6}},
                  {mapOf("(a b) h + (k h) -> (h (b a) + k h), a=2, b=2, h=3, k=2"),
                   mapOf("(b a) h + (h k) -> h (b a + k), a=2, b=2, h=3, k=2")}});
-  // Two concatenations: a block diagonal. A concatenation inside another one.
-  out.push_back({{{2, 2}, {3, 1}}, {mapOf("(a + b) (c + d), a=2, b=3, c=2, d=1")}});
+  // Two concatenations: a matrix of blocks, in two dimensions and in one. Experts that are stacked
+  // and packed. A concatenation inside another one.
+  out.push_back({{{2, 2}, {2, 1}, {3, 2}, {3, 1}},
+                 {mapOf("(a + b) (c + d), a=2, b=3, c=2, d=1"),
+                  mapOf("((a + b) (c + d)), a=2, b=3, c=2, d=1")}});
+  out.push_back({{{2}, {2}, {2}, {2}, {2}, {2}},
+                 {mapOf("(e + e + e) (f + f), e=1, f=2"),
+                  mapOf("((e + e + e) f + (e + e + e) f), e=1, f=2")}});
   out.push_back({{{2}, {2, 2}, {2, 3}}, {mapOf("(a + b (a + c)), a=2, b=2, c=3")}});
   return out;
 }
