@@ -223,6 +223,33 @@ private:
 
 } // namespace
 
+Plan planOf(std::vector<int64_t> shape, const std::vector<std::string> &inputs,
+            const std::string &output) {
+  Plan plan;
+  plan.sources.push_back({"s", "deepspeed", "/s", ""});
+  TargetEndpoint target;
+  target.name = "t";
+  plan.targets.push_back(target);
+  Family family;
+  family.shape = std::move(shape);
+  std::string recipe;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    plan.layouts.push_back(parseLayout(inputs[i]));
+    family.inputs.push_back({DType::F32, static_cast<uint32_t>(i)});
+    recipe += fmt::format("load {} f32; ", i);
+  }
+  size_t node = inputs.size();
+  for (size_t i = 1; i < inputs.size(); ++i, ++node)
+    recipe += fmt::format("check %0 %{}; ", i);
+  recipe += fmt::format("cast %0 bf16; store %{} 0", node);
+  plan.layouts.push_back(parseLayout(output));
+  family.outputs = {{0, DType::BF16, static_cast<uint32_t>(inputs.size())}};
+  family.recipe = parseRecipe(recipe);
+  addString(plan, "weight");
+  plan.families.push_back(std::move(family));
+  return plan;
+}
+
 Plan randomPlan(uint32_t seed) { return Generator(seed).run(); }
 
 } // namespace recast::plan::test

@@ -13,6 +13,11 @@ Plan goldenPlan();
 /// A valid plan: a few families over whole, sharded, flat and grouped layouts, scalars among them.
 Plan randomPlan(uint32_t seed);
 
+/// A plan with one family of `shape` whose inputs have the given layouts, and no members yet: the
+/// first input as bf16, the others compared with it.
+Plan planOf(std::vector<int64_t> shape, const std::vector<std::string> &inputs,
+            const std::string &output = "whole");
+
 /// Appends a store with one extent per rank of `layout`, each long enough for any member with
 /// `elements` logical elements, in a new file of its own; returns its index.
 uint32_t addStore(Plan &plan, int64_t ranks, int64_t elements, unsigned width);
