@@ -3,6 +3,7 @@
 #include "runtime/base/Checked.h"
 #include "runtime/layout/PackedShapes.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace recast::compiler {
@@ -31,77 +32,170 @@ void extend(Product &product, const std::string &axis, const std::string &tail) 
   }
 }
 
-} // namespace
+/// What is behind the end of an axis.
+struct Tail {
+  std::string axis; ///< Of the view's map.
+  bool isPad = false;
+};
 
-Result<WrittenTensor> asWritten(const StoredTensor &stored) {
-  WrittenTensor out;
-  out.layout.axes = stored.layout.axes;
-  size_t count = stored.parts.size();
-  layout::AxisMap &map = out.layout.axes;
-  if (!stored.layout.steps.empty() && map.logical.empty())
-    for (size_t part = 0; part < count; ++part) {
-      layout::AxisMap::Dims &dims = map.logical.emplace_back();
-      for (const Product &dim : map.stored) { // Pads without a map: the model's own axes.
-        std::vector<std::string> &names = dims.emplace_back();
-        for (const layout::Factor &factor : dim)
-          names.push_back(factor.axis);
-      }
+class Writer {
+public:
+  Writer(const StoredTensor &stored, const BoundModel &model) : stored_(stored) {
+    out_.layout.axes = stored.layout.axes;
+    if (map().stored.empty())
+      map() = model.axesOf(model.tensors[stored.parts.front()].decl);
+    if (map().logical.empty())
+      for (uint32_t part : stored.parts)
+        map().logical.push_back(model.decls[model.tensors[part].decl].axes);
+  }
+
+  /// Of the rows of `axis`, those from `size` on become parts of their own.
+  void growFrom(const std::string &axis, int64_t size) {
+    std::string tail = axis + "_new";
+    map().sizes[tail] = map().sizes.at(axis) - size;
+    map().sizes[axis] = size;
+    append(axis, tail);
+    last_[axis] = tail;
+    tails_[tail] = {axis, false};
+  }
+
+  void pad(const layout::Pad &pad) {
+    auto last = last_.find(pad.axis);
+    std::string axis = last == last_.end() ? pad.axis : last->second, tail = pad.axis + "_pad";
+    int64_t size = map().sizes.at(pad.axis) + (axis == pad.axis ? 0 : map().sizes.at(axis));
+    map().sizes[tail] = ceilDiv(size, pad.multiple) * pad.multiple - size;
+    append(axis, tail);
+    tails_[tail] = {pad.axis, true};
+  }
+
+  Result<WrittenTensor> run() {
+    // Parts with the same tails come in the order that their parts have in the view.
+    layout::AxisMap implied = map();
+    implied.logical.clear();
+    size_t count = implied.partCount();
+    if (count > layout::kMaxParts)
+      return usage(fmt::format("'{}' would be written in {} parts; at most {} may be", stored_.name,
+                               count, layout::kMaxParts));
+    std::vector<layout::AxisMap::Dims> own = std::move(map().logical), logical;
+    std::map<std::vector<std::string>, std::vector<size_t>> partsWith;
+    std::map<std::vector<std::string>, size_t> met;
+    std::vector<std::pair<size_t, std::vector<std::string>>> origin;
+    for (size_t k = 0; k < count; ++k) {
+      std::vector<std::string> tails;
+      for (const std::string &axis : implied.partAxes(k))
+        if (tails_.count(axis))
+          tails.push_back(axis);
+      auto [with, isNew] = partsWith.try_emplace(tails);
+      for (size_t part = 0; isNew && part < own.size(); ++part)
+        if (hasBases(own[part], tails))
+          with->second.push_back(part);
+      size_t part = with->second.at(met[tails]++);
+      logical.push_back(withTails(own[part], tails));
+      origin.emplace_back(part, std::move(tails));
     }
-  // What each part is: a part of the view, or padding.
-  std::vector<std::optional<uint32_t>> origin;
-  for (uint32_t part = 0; part < count; ++part)
-    origin.push_back(part);
-  for (const layout::Step &step : stored.layout.steps) {
-    const auto &pad = std::get<layout::Pad>(step); // Views bound for one rank have no other step.
-    std::string tail = pad.axis + "_pad";
-    int64_t size = map.sizes.at(pad.axis);
-    map.sizes[tail] = ceilDiv(size, pad.multiple) * pad.multiple - size;
-    for (Product &dim : map.stored)
-      extend(dim, pad.axis, tail);
-    std::vector<layout::AxisMap::Dims> logical;
-    std::vector<std::optional<uint32_t>> next;
-    for (size_t part = 0; part < map.logical.size(); ++part) {
-      layout::AxisMap::Dims padding = map.logical[part];
-      bool has = false;
-      for (auto &dim : padding)
-        for (std::string &axis : dim)
-          if (axis == pad.axis) {
+    map().logical = std::move(logical);
+    std::vector<std::vector<int64_t>> shapes = layout::partShapes(map());
+    RECAST_TRY(layout::verify(out_.layout, shapes));
+    out_.parts.resize(own.size());
+    out_.grown.resize(own.size());
+    for (uint32_t k = 0; k < count; ++k) {
+      const auto &[part, tails] = origin[k];
+      WrittenPart written{k, shapes[k]};
+      if (std::any_of(tails.begin(), tails.end(),
+                      [&](const std::string &tail) { return tails_.at(tail).isPad; }))
+        out_.padding.push_back(std::move(written));
+      else if (!tails.empty())
+        out_.grown[part].push_back(std::move(written));
+      else
+        out_.parts[part] = std::move(written);
+    }
+    return std::move(out_);
+  }
+
+private:
+  layout::AxisMap &map() { return out_.layout.axes; }
+
+  void append(const std::string &axis, const std::string &tail) {
+    for (Product &dim : map().stored)
+      extend(dim, axis, tail);
+  }
+
+  bool hasBases(const layout::AxisMap::Dims &dims, const std::vector<std::string> &tails) const {
+    return std::all_of(tails.begin(), tails.end(), [&](const std::string &tail) {
+      return std::any_of(dims.begin(), dims.end(), [&](const std::vector<std::string> &dim) {
+        return std::find(dim.begin(), dim.end(), tails_.at(tail).axis) != dim.end();
+      });
+    });
+  }
+
+  layout::AxisMap::Dims withTails(layout::AxisMap::Dims dims,
+                                  const std::vector<std::string> &tails) const {
+    for (auto &dim : dims)
+      for (std::string &axis : dim)
+        for (const std::string &tail : tails)
+          if (axis == tails_.at(tail).axis) {
             axis = tail;
-            has = true;
+            break;
           }
-      logical.push_back(map.logical[part]);
-      next.push_back(origin[part]);
-      if (has) {
-        logical.push_back(std::move(padding));
-        next.push_back(std::nullopt);
-      }
+    return dims;
+  }
+
+  const StoredTensor &stored_;
+  std::map<std::string, std::string> last_; ///< Axes that have grown: their tail.
+  std::map<std::string, Tail> tails_;
+  WrittenTensor out_;
+};
+
+/// Axes of a tensor that are longer than in the source's model; none where the two differ
+/// otherwise.
+std::map<std::string, int64_t> grownAxes(const BoundModel &to, uint32_t tensor,
+                                         const BoundModel &from) {
+  std::map<std::string, int64_t> out;
+  auto found = from.byName.find(to.tensors[tensor].name);
+  if (found == from.byName.end())
+    return out;
+  const TensorDecl &there = from.decls[from.tensors[found->second].decl],
+                   &here = to.decls[to.tensors[tensor].decl];
+  if (there.axes != here.axes)
+    return out;
+  for (const auto &dim : here.axes)
+    for (size_t i = 0; i < dim.size(); ++i) {
+      int64_t before = from.dims.at(dim[i]), after = to.dims.at(dim[i]);
+      if (before > after || (before < after && i > 0))
+        return {};
+      if (before < after)
+        out[dim[i]] = before;
     }
-    map.logical = std::move(logical);
-    origin = std::move(next);
-    if (map.partCount() != origin.size())
-      return usage(fmt::format("'{}' cannot be written padded: the pad of '{}' and the "
-                               "concatenations of its map do not nest",
-                               stored.name, pad.axis));
-  }
-  out.parts.resize(count);
-  if (origin.size() > count) {
-    std::vector<std::vector<int64_t>> shapes = layout::partShapes(map);
-    RECAST_TRY(layout::verify(out.layout, shapes));
-    for (uint32_t part = 0; part < origin.size(); ++part)
-      if (!origin[part])
-        out.padding.push_back({part, shapes[part]});
-  }
-  for (uint32_t part = 0; part < origin.size(); ++part)
-    if (origin[part])
-      out.parts[*origin[part]] = part;
   return out;
 }
 
-Result<Destinations> Destinations::create(const BoundView &view) {
+} // namespace
+
+Result<WrittenTensor> asWritten(const StoredTensor &stored, const BoundModel &model,
+                                const std::map<std::string, int64_t> &grownFrom) {
+  if (stored.layout.steps.empty() && grownFrom.empty()) {
+    WrittenTensor out{stored.layout, {}, {}, {}};
+    for (uint32_t part = 0; part < stored.parts.size(); ++part)
+      out.parts.push_back({part, model.tensors[stored.parts[part]].shape});
+    out.grown.resize(stored.parts.size());
+    return out;
+  }
+  Writer writer(stored, model);
+  for (const auto &[axis, size] : grownFrom)
+    writer.growFrom(axis, size);
+  for (const layout::Step &step : stored.layout.steps)
+    writer.pad(std::get<layout::Pad>(step)); // Views bound for one rank have no other step.
+  return writer.run();
+}
+
+Result<Destinations> Destinations::create(const BoundView &view, const BoundModel &source) {
   Destinations out;
   out.view_ = &view;
   for (const StoredTensor &stored : view.stored) {
-    RECAST_ASSIGN(WrittenTensor written, asWritten(stored));
+    std::map<std::string, int64_t> grownFrom;
+    for (uint32_t part : stored.parts)
+      grownFrom.merge(grownAxes(view.model, part, source));
+    RECAST_ASSIGN(WrittenTensor written, asWritten(stored, view.model, grownFrom));
     out.written_.push_back(std::move(written));
   }
   return out;
@@ -115,7 +209,8 @@ std::optional<Destination> Destinations::find(const std::string &logical) const 
     return std::nullopt;
   StoredPart place = view_->places[tensor->second];
   const WrittenTensor &written = written_[place.stored];
-  return Destination{view_->stored[place.stored].name, written.layout, written.parts[place.part]};
+  return Destination{view_->stored[place.stored].name, written.layout,
+                     written.parts[place.part].part};
 }
 
 } // namespace recast::compiler

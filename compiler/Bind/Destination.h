@@ -1,5 +1,5 @@
-// Where logical tensors go in a target: which stored tensor, which part of it, and what fills the
-// elements that no tensor has.
+// Where logical tensors go in a target: which stored tensor, which part of it, and which elements
+// no tensor of the source has.
 #pragma once
 
 #include "compiler/Bind/View.h"
@@ -16,27 +16,32 @@ struct Destination {
   uint32_t part = 0;
 };
 
-/// Part of a stored tensor that is padding: it is written as zero.
-struct Padding {
+/// A part of a tensor as it is written.
+struct WrittenPart {
   uint32_t part = 0;
   std::vector<int64_t> shape;
 };
 
-/// A stored tensor as it is written: pads have become parts.
+/// A stored tensor as it is written: pads, and what an axis has grown by, have become parts.
 struct WrittenTensor {
   layout::Layout layout;
-  std::vector<uint32_t> parts; ///< Per part of the view's layout, its part here.
-  std::vector<Padding> padding;
+  std::vector<WrittenPart> parts; ///< Per part of the view's layout, what a source has of it.
+  std::vector<std::vector<WrittenPart>> grown; ///< Per part of the view's layout, what none has.
+  std::vector<WrittenPart> padding;            ///< Written as zero.
 };
 
-/// Fails with Code::Usage where pads and concatenations of a map do not nest.
-Result<WrittenTensor> asWritten(const StoredTensor &stored);
+/// `grownFrom`: axes that are longer here than in the source, with their extent there. Fails with
+/// Code::Usage where there are more parts than a layout may have.
+Result<WrittenTensor> asWritten(const StoredTensor &stored, const BoundModel &model,
+                                const std::map<std::string, int64_t> &grownFrom);
 
 /// The destinations of one target; without a view, each tensor under its own name.
 class Destinations {
 public:
   Destinations() = default;
-  static Result<Destinations> create(const BoundView &view);
+  /// `source`: the model of the source. An axis of a tensor that is longer in the view's model
+  /// grows, if it is the outer one of its dimension.
+  static Result<Destinations> create(const BoundView &view, const BoundModel &source);
 
   /// Nothing if the target's model has no such tensor.
   std::optional<Destination> find(const std::string &logical) const;

@@ -37,8 +37,8 @@ public:
     llvm::SmallVector<mlir::Value> results;
     for (const DraftOutput &output : draft.outputs) {
       mlir::Value value = family.getInputs()[output.input];
-      for (const CastStep &cast : output.casts)
-        value = castTo(value, cast);
+      for (const ChainStep &step : output.chain)
+        value = after(value, step);
       results.push_back(lying(value, output.layout));
     }
     if (draft.checked) {
@@ -55,6 +55,15 @@ private:
     if (layout == plan::kNone || layouts_[layout].isWhole())
       return {};
     return ckpt::LayoutAttr::get(context_, layouts_[layout]);
+  }
+
+  mlir::Value after(mlir::Value value, const ChainStep &step) {
+    if (const auto *cast = std::get_if<CastStep>(&step))
+      return castTo(value, *cast);
+    if (const auto *select = std::get_if<SelectStep>(&step))
+      return ckpt::SelectOp::create(builder_, job_.loc, value, builder_.getStringAttr(select->axis),
+                                    builder_.getI64IntegerAttr(select->coordinate));
+    return ckpt::AverageOp::create(builder_, job_.loc, value);
   }
 
   mlir::Value castTo(mlir::Value value, const CastStep &cast) {

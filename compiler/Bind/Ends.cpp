@@ -1,6 +1,7 @@
 #include "compiler/Bind/Ends.h"
 
 #include "compiler/Bind/LogicalSource.h"
+#include "compiler/Bind/RankSteps.h"
 #include "compiler/Bind/SourceText.h"
 
 #include <algorithm>
@@ -37,8 +38,9 @@ Status keepOnly(const Job &job, Ends &ends) {
   std::vector<char> wanted(ends.source.tensors.size(), 0);
   for (const OnlyRule &only : job.only) {
     bool any = false;
+    Selector selector = ends.selector(only.globs, only.paths);
     for (uint32_t i = 0; i < wanted.size(); ++i)
-      if (ends.selects(only.globs, only.paths, i))
+      if (selector.means(i))
         wanted[i] = any = true;
     if (!any)
       return fail(
@@ -46,30 +48,40 @@ Status keepOnly(const Job &job, Ends &ends) {
   }
   std::vector<format::Tensor> kept;
   std::vector<std::string> names;
+  std::vector<uint32_t> decls;
   for (size_t i = 0; i < wanted.size(); ++i)
     if (wanted[i]) {
       kept.push_back(std::move(ends.source.tensors[i]));
       names.push_back(std::move(ends.storedNames[i]));
+      if (ends.model)
+        decls.push_back(ends.decls[i]);
     }
   ends.leftOut.push_back({fmt::format("{} tensors", wanted.size() - kept.size()),
                           "not among those that `only` names"});
   ends.source.tensors = std::move(kept);
   ends.storedNames = std::move(names);
+  ends.decls = std::move(decls);
   return {};
 }
 
 } // namespace
 
-bool Ends::selects(const std::vector<std::string> &globs, const std::vector<ckpt::PathAttr> &paths,
-                   uint32_t tensor) const {
-  if (globs.empty() && paths.empty())
-    return true;
-  for (const std::string &glob : globs)
-    if (globMatches(glob, storedNames[tensor]))
-      return true;
-  if (!model)
-    return false;
-  return model->anyNames(paths, model->tensors[model->byName.at(source.tensors[tensor].name)].decl);
+bool Selector::means(uint32_t tensor) const {
+  return all_ || (!decls_.empty() && decls_[ends_->decls[tensor]]) ||
+         std::any_of(globs_->begin(), globs_->end(), [&](const std::string &glob) {
+           return globMatches(glob, ends_->storedNames[tensor]);
+         });
+}
+
+Selector Ends::selector(const std::vector<std::string> &globs,
+                        const std::vector<ckpt::PathAttr> &paths) const {
+  Selector out;
+  out.ends_ = this;
+  out.globs_ = &globs;
+  out.all_ = globs.empty() && paths.empty();
+  if (model && !paths.empty())
+    out.decls_ = model->named(paths);
+  return out;
 }
 
 Result<Ends> bindEnds(mlir::ModuleOp module, const Job &job, format::Inventory source) {
@@ -77,20 +89,23 @@ Result<Ends> bindEnds(mlir::ModuleOp module, const Job &job, format::Inventory s
   Ends ends;
   ends.targets.resize(job.targets.size());
   if (job.source.view.empty()) {
+    RECAST_TRY(applyRankRules(job.source, source));
     ends.source = std::move(source);
     for (const format::Tensor &tensor : ends.source.tensors)
       ends.storedNames.push_back(tensor.name);
   } else {
     RECAST_ASSIGN(std::unique_ptr<BoundView> view, viewOf(module, job.source));
-    RECAST_ASSIGN(ends.source, logicalInventory(source, *view, ends.leftOut));
-    for (const format::Tensor &tensor : ends.source.tensors)
-      ends.storedNames.push_back(
-          view->stored[view->places[view->model.byName.at(tensor.name)].stored].name);
+    RECAST_ASSIGN(ends.source, logicalInventory(std::move(source), *view, ends.leftOut));
+    for (const format::Tensor &tensor : ends.source.tensors) {
+      uint32_t logical = view->model.byName.at(tensor.name);
+      ends.storedNames.push_back(view->stored[view->places[logical].stored].name);
+      ends.decls.push_back(view->model.tensors[logical].decl);
+    }
     ends.model = &view->model;
     ends.views.push_back(std::move(view));
     for (size_t t = 0; t < job.targets.size(); ++t) {
       RECAST_ASSIGN(std::unique_ptr<BoundView> to, viewOf(module, job.targets[t]));
-      RECAST_ASSIGN(ends.targets[t], Destinations::create(*to));
+      RECAST_ASSIGN(ends.targets[t], Destinations::create(*to, *ends.model));
       ends.views.push_back(std::move(to));
     }
   }

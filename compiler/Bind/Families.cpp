@@ -13,7 +13,7 @@ DraftInput inputOf(const format::Tensor &tensor) {
 
 void addCells(FamilyDraft &draft, const Use &use, uint32_t input) {
   for (const Cell &cell : use.cells)
-    draft.outputs.push_back({input, cell.target, cell.casts, cell.to.layout});
+    draft.outputs.push_back({input, cell.target, cell.chain, cell.to.layout});
 }
 
 /// Everything two members must share, as text.
@@ -23,8 +23,14 @@ std::string keyOf(const FamilyDraft &draft) {
     key += fmt::format("|{}:{}:{}", input.role, name(input.dtype), input.layout);
   for (const DraftOutput &output : draft.outputs) {
     key += fmt::format("|{}>{} {}", output.input, output.target, output.layout.str());
-    for (const CastStep &cast : output.casts)
-      key += fmt::format(",{}:{}", name(cast.type), static_cast<int>(cast.overflow));
+    for (const ChainStep &step : output.chain) {
+      if (const auto *cast = std::get_if<CastStep>(&step))
+        key += fmt::format(",{}:{}", name(cast->type), static_cast<int>(cast->overflow));
+      else if (const auto *select = std::get_if<SelectStep>(&step))
+        key += fmt::format(",{}={}", select->axis, select->coordinate);
+      else
+        key += ",average";
+    }
   }
   return key;
 }

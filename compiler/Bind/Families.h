@@ -14,7 +14,7 @@ struct DraftInput {
 struct DraftOutput {
   uint32_t input = 0;
   uint32_t target = 0;
-  std::vector<CastStep> casts;
+  std::vector<ChainStep> chain;
   layout::Layout layout; ///< In the target's tensor.
 };
 

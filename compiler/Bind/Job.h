@@ -4,14 +4,21 @@
 
 #include "dialect/Ckpt/CkptDialect.h"
 #include "runtime/base/DType.h"
-#include "runtime/layout/Mesh.h"
+#include "runtime/layout/Layout.h"
 #include "runtime/recipe/Recipe.h"
 
 #include <map>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace recast::compiler {
+
+/// `"**.running_mean" varying dp`
+struct RankRule {
+  std::string glob;
+  std::vector<layout::Step> steps; ///< `varying` and `stage` only.
+};
 
 /// `source x = format(path, key = value)` and the target form.
 struct EndpointDecl {
@@ -21,14 +28,29 @@ struct EndpointDecl {
   std::string view;      ///< Symbol of a `ckpt.view`; empty: `as same`.
   mlir::Attribute model; ///< What its model is applied to.
   layout::Mesh mesh;     ///< Of the view; no axes where nothing is written.
+  /// Of a source `as same`: what its files do not say of how tensors lie on its ranks.
+  std::vector<RankRule> ranks;
 };
 
-/// One lossy or exact step of a chain after the leading role.
+/// One step of a chain after the leading role, lossy or exact.
 struct CastStep {
   DType type = DType::F32;
   recipe::Overflow overflow = recipe::Overflow::Ieee;
-  bool operator==(const CastStep &) const = default;
 };
+struct SelectStep { ///< The version of one coordinate.
+  std::string axis;
+  int64_t coordinate = 0;
+};
+struct AverageStep {}; ///< The mean of all versions.
+using ChainStep = std::variant<CastStep, SelectStep, AverageStep>;
+
+/// What a chain makes of `type`.
+inline DType typeAfter(DType type, const std::vector<ChainStep> &chain) {
+  for (const ChainStep &step : chain)
+    if (const auto *cast = std::get_if<CastStep>(&step))
+      type = cast->type;
+  return type;
+}
 
 /// Which members a statement means.
 struct Selection {
@@ -58,7 +80,7 @@ struct InitRule {
 struct RoleRule {
   Selection selection;
   std::string from; ///< Source role; empty: the same role.
-  std::vector<CastStep> casts;
+  std::vector<ChainStep> chain;
   std::vector<uint32_t> targets;
   mlir::Location loc;
 };

@@ -1,5 +1,6 @@
 #include "compiler/Bind/LogicalSource.h"
 
+#include "compiler/Bind/RankSteps.h"
 #include "compiler/Bind/SourceText.h"
 #include "runtime/base/NearestName.h"
 
@@ -13,8 +14,8 @@ namespace {
 
 class Builder {
 public:
-  Builder(const format::Inventory &stored, const BoundView &view)
-      : stored_(stored), view_(view), out_(stored) {
+  Builder(format::Inventory stored, const BoundView &view)
+      : out_(std::move(stored)), files_(std::move(out_.tensors)), view_(view) {
     out_.tensors.clear();
     out_.aliases.clear();
   }
@@ -22,7 +23,7 @@ public:
   Result<format::Inventory> run(std::vector<plan::LeftOut> &leftOut) {
     std::vector<char> seen(view_.stored.size(), 0);
     int64_t ignored = 0;
-    for (const format::Tensor &tensor : stored_.tensors) {
+    for (const format::Tensor &tensor : files_) {
       auto rule = view_.byName.find(tensor.name);
       if (rule == view_.byName.end()) {
         RECAST_TRY(unclaimed(tensor));
@@ -64,7 +65,7 @@ private:
     std::string nearest = nearestName(tensor.name, known);
     return fail(std::move(error)
                     .tensor(tensor.name)
-                    .file(stored_.root)
+                    .file(out_.root)
                     .hint(nearest.empty() ? "Is this the right view, and the right config.json? "
                                             "What can be computed again is left out with `ignore`."
                                           : fmt::format("It knows '{}'.", nearest)));
@@ -78,7 +79,7 @@ private:
     if (isAlias)
       return {};
     std::vector<std::string> known;
-    for (const format::Tensor &tensor : stored_.tensors)
+    for (const format::Tensor &tensor : files_)
       known.push_back(tensor.name);
     std::string nearest = nearestName(stored.name, known);
     Error error(Code::BadInput,
@@ -87,12 +88,14 @@ private:
                             view_.model.tensors[stored.parts[0]].name, view_.model.name));
     return fail(std::move(error)
                     .tensor(stored.name)
-                    .file(stored_.root)
+                    .file(out_.root)
                     .hint(nearest.empty() ? "Is this the right view, and the right config.json?"
                                           : fmt::format("It has '{}'.", nearest)));
   }
 
-  Status add(const format::Tensor &tensor, const StoredTensor &rule) {
+  Status add(format::Tensor tensor, const StoredTensor &rule) {
+    RECAST_TRY(applyRankSteps(rule.ranks, /*ifThere=*/true, rule.loc, out_, tensor));
+    tensor.copies.clear();
     for (uint32_t part : rule.parts)
       if (view_.model.tensors[part].tiedTo)
         return fail(Error(Code::BadInput,
@@ -100,7 +103,7 @@ private:
                                       view_.model.tensors[part].name,
                                       view_.model.tensors[*view_.model.tensors[part].tiedTo].name))
                         .tensor(tensor.name)
-                        .file(stored_.root)
+                        .file(out_.root)
                         .hint("If they are two tensors, say so in the config.json "
                               "(tie_word_embeddings)."));
     // A step per parameter is one number, whatever the shape of the parameter is.
@@ -108,14 +111,14 @@ private:
     if (isNumber && !tensor.scalar && rule.parts.size() > 1)
       return fail(Error(Code::BadInput, "one stored number for several logical tensors")
                       .tensor(tensor.name)
-                      .file(stored_.root));
+                      .file(out_.root));
     if (!isNumber && tensor.shape != rule.shape)
       return fail(
           Error(Code::BadInput,
                 fmt::format("the view '{}' expects the shape ({}), the source has ({})", view_.name,
                             fmt::join(rule.shape, ", "), fmt::join(tensor.shape, ", ")))
               .tensor(tensor.name)
-              .file(stored_.root)
+              .file(out_.root)
               .hint("Is this the right config.json?"));
     uint32_t layout = tensor.layout;
     if (!isNumber && !rule.asItIs) {
@@ -138,7 +141,7 @@ private:
     auto [entry, isNew] = composed_.try_emplace({tensor.layout, rule.layout.str()}, 0);
     if (!isNew)
       return entry->second;
-    const layout::Layout &files = stored_.layouts[tensor.layout];
+    const layout::Layout files = out_.layouts[tensor.layout];
     layout::Layout both = rule.layout;
     both.mesh = files.mesh;
     bool fits = files.axes.stored.empty();
@@ -165,7 +168,7 @@ private:
                                     "be combined with: {}",
                                     files.str(), sound.error().message()))
                       .tensor(tensor.name)
-                      .file(stored_.root));
+                      .file(out_.root));
     entry->second = static_cast<uint32_t>(out_.layouts.size());
     out_.layouts.push_back(std::move(both));
     return entry->second;
@@ -181,7 +184,7 @@ private:
           return fail(Error(Code::BadInput, "a parameter group names a tensor that the view does "
                                             "not know")
                           .tensor(name)
-                          .file(stored_.root));
+                          .file(out_.root));
         for (uint32_t part : view_.stored[rule->second].parts)
           names.push_back(view_.model.tensors[part].name);
       }
@@ -190,17 +193,17 @@ private:
     return {};
   }
 
-  const format::Inventory &stored_;
-  const BoundView &view_;
   format::Inventory out_;
+  std::vector<format::Tensor> files_; ///< By their names in the files.
+  const BoundView &view_;
   std::map<std::pair<uint32_t, std::string>, uint32_t> composed_;
 };
 
 } // namespace
 
-Result<format::Inventory> logicalInventory(const format::Inventory &stored, const BoundView &view,
+Result<format::Inventory> logicalInventory(format::Inventory stored, const BoundView &view,
                                            std::vector<plan::LeftOut> &leftOut) {
-  return Builder(stored, view).run(leftOut);
+  return Builder(std::move(stored), view).run(leftOut);
 }
 
 } // namespace recast::compiler

@@ -12,7 +12,7 @@ namespace recast::compiler {
 /// and layouts are those of the model, `part` says which part of a packed layout each is. Aliases
 /// are dropped, since the view knows ties; parameter groups name logical tensors. Fails (BadInput,
 /// with the tensor and the way out) where files and view do not fit.
-Result<format::Inventory> logicalInventory(const format::Inventory &stored, const BoundView &view,
+Result<format::Inventory> logicalInventory(format::Inventory stored, const BoundView &view,
                                            std::vector<plan::LeftOut> &leftOut);
 
 } // namespace recast::compiler

@@ -271,13 +271,26 @@ Result<PathMatch> BoundModel::match(ckpt::PathAttr path, mlir::Location loc) con
   return out;
 }
 
-bool BoundModel::anyNames(llvm::ArrayRef<ckpt::PathAttr> paths, uint32_t decl) const {
-  return llvm::any_of(paths, [&](ckpt::PathAttr path) {
-    auto found = match(path, mlir::UnknownLoc::get(path.getContext()));
-    return found && llvm::any_of(found->packs, [&](const std::vector<uint32_t> &pack) {
-             return llvm::is_contained(pack, decl);
-           });
-  });
+layout::AxisMap BoundModel::axesOf(uint32_t decl) const {
+  layout::AxisMap map;
+  for (const auto &axis : decls[decl].axes) {
+    std::vector<layout::Factor> &dim = map.stored.emplace_back();
+    for (const std::string &factor : axis) {
+      dim.push_back({factor, {}});
+      map.sizes[factor] = dims.at(factor);
+    }
+  }
+  return map;
+}
+
+std::vector<char> BoundModel::named(llvm::ArrayRef<ckpt::PathAttr> paths) const {
+  std::vector<char> out(decls.size(), 0);
+  for (ckpt::PathAttr path : paths)
+    if (auto found = match(path, mlir::UnknownLoc::get(path.getContext())))
+      for (const std::vector<uint32_t> &pack : found->packs)
+        for (uint32_t decl : pack)
+          out[decl] = 1;
+  return out;
 }
 
 Result<BoundModel> bindModel(mlir::ModuleOp module, ckpt::ModelOp op, mlir::Attribute application,

@@ -4,6 +4,7 @@
 #include "runtime/base/Status.h"
 
 #include "dialect/Ckpt/CkptDialect.h"
+#include "runtime/layout/AxisMap.h"
 
 #include <map>
 #include <optional>
@@ -46,8 +47,10 @@ struct BoundModel {
 
   /// Fails at `loc` where the model has no such tensor.
   Result<PathMatch> match(ir::ckpt::PathAttr path, mlir::Location loc) const;
-  /// Whether one of the paths names the declaration.
-  bool anyNames(llvm::ArrayRef<ir::ckpt::PathAttr> paths, uint32_t decl) const;
+  /// The axes of a declaration, each dimension a product: the map of a tensor stored as it is.
+  layout::AxisMap axesOf(uint32_t decl) const;
+  /// Per declaration, whether one of the paths names it.
+  std::vector<char> named(llvm::ArrayRef<ir::ckpt::PathAttr> paths) const;
 };
 
 /// Evaluates `application`, a call of the model with its arguments. Dimensions must be whole

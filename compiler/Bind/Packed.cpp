@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <set>
 
 namespace recast::compiler {
@@ -36,7 +37,10 @@ class Filler {
 public:
   Filler(const Job &job, const Ends &ends, Resolution &resolution, uint32_t target)
       : job_(job), ends_(ends), resolution_(resolution), target_(target),
-        view_(*ends.targets[target].view()), to_(job.targets[target]) {}
+        view_(*ends.targets[target].view()), to_(job.targets[target]) {
+    for (const InitRule &rule : job.inits)
+      named_.push_back(view_.model.named(rule.selection.paths));
+  }
 
   Status run() {
     RECAST_TRY(sameNamesWhereKept());
@@ -63,7 +67,12 @@ private:
       return {};
     for (uint32_t i = 0; i < ends_.source.tensors.size(); ++i) {
       auto place = ends_.targets[target_].find(ends_.source.tensors[i].name);
-      if (place && (place->name != ends_.storedNames[i] || !place->layout.isWhole()))
+      if (place && place->name == ends_.storedNames[i] && !place->layout.isWhole())
+        return fail(specError(to_.loc, fmt::format("{} keeps files of the source, which hold '{}' "
+                                                   "in another shape or layout",
+                                                   to_.format, place->name))
+                        .hint("Use the view and the model of the source for this target too."));
+      if (place && place->name != ends_.storedNames[i])
         return fail(specError(to_.loc, fmt::format("{} keeps files of the source, which call it "
                                                    "'{}' and not '{}'",
                                                    to_.format, ends_.storedNames[i], place->name))
@@ -85,7 +94,7 @@ private:
       }
       StoredPart place = view_.places[logical];
       const StoredTensor &stored = view_.stored[place.stored];
-      DType dtype = cell.casts.empty() ? tensor.dtype : cell.casts.back().type;
+      DType dtype = typeAfter(tensor.dtype, cell.chain);
       if (tensor.scalar && !view_.model.tensors[logical].shape.empty()) {
         RECAST_TRY(number(tensor, stored, cell, dtype, *tensor.scalar));
         if (cell.to.name.empty()) // Another part gives the same number already.
@@ -94,10 +103,14 @@ private:
           ++c;
         continue;
       }
-      if (tensor.shape != view_.model.tensors[logical].shape)
+      if (tensor.shape != ends_.targets[target_].written(place.stored).parts[place.part].shape)
         return bad(stored,
-                   fmt::format("{} has another shape in the model of '{}'", tensor.name, to_.name),
-                   "Both ends need configurations that agree.");
+                   fmt::format("{} has another shape in the model of '{}': ({}) instead of ({})",
+                               tensor.name, to_.name,
+                               fmt::join(view_.model.tensors[logical].shape, ", "),
+                               fmt::join(tensor.shape, ", ")),
+                   "Both ends need configurations that agree. An outer axis may grow, if `init` "
+                   "says what fills it.");
       Stored &entry = cells_[{place.stored, cell.role}];
       entry.filled.resize(stored.parts.size());
       entry.filled[place.part] = 1;
@@ -127,10 +140,21 @@ private:
     const StoredTensor &stored = view_.stored[storedId];
     const WrittenTensor &written = ends_.targets[target_].written(storedId);
     for (uint32_t part = 0; part < entry.filled.size(); ++part) {
-      if (entry.filled[part])
-        continue;
       const LogicalTensor &logical = view_.model.tensors[stored.parts[part]];
-      RECAST_ASSIGN(bool filled, init(storedId, part, role, *entry.dtype));
+      if (entry.filled[part]) {
+        if (written.grown[part].empty())
+          continue;
+        RECAST_ASSIGN(bool filled, init(stored, part, role, *entry.dtype, written.grown[part]));
+        if (!filled)
+          return bad(stored,
+                     fmt::format("{} of {} is larger in the model of '{}', and nothing fills what "
+                                 "it has grown by",
+                                 role, logical.name, to_.name),
+                     fmt::format("Say what does: `init {} in {} : zeros`.", role,
+                                 view_.model.decls[logical.decl].name));
+        continue;
+      }
+      RECAST_ASSIGN(bool filled, init(stored, part, role, *entry.dtype, all(storedId, part)));
       if (!filled)
         return bad(
             stored,
@@ -139,44 +163,55 @@ private:
                         "others too.",
                         role, view_.model.decls[logical.decl].name, role));
     }
-    for (const Padding &padding : written.padding)
+    for (const WrittenPart &padding : written.padding)
       resolution_.fills.push_back({target_, role,
                                    Destination{stored.name, written.layout, padding.part},
                                    *entry.dtype, padding.shape, 0});
     return {};
   }
 
-  /// Fills one part as an `init` says; false if none does.
-  Result<bool> init(uint32_t storedId, uint32_t part, const std::string &role, DType dtype) {
-    const StoredTensor &stored = view_.stored[storedId];
+  /// The pieces of a part of the view: what a source would have, and what none has.
+  std::vector<WrittenPart> all(uint32_t storedId, uint32_t part) const {
+    const WrittenTensor &written = ends_.targets[target_].written(storedId);
+    std::vector<WrittenPart> pieces = written.grown[part];
+    pieces.push_back(written.parts[part]);
+    return pieces;
+  }
+
+  /// Fills pieces of one part as an `init` says; false if none does.
+  Result<bool> init(const StoredTensor &stored, uint32_t part, const std::string &role, DType dtype,
+                    const std::vector<WrittenPart> &pieces) {
     const LogicalTensor &logical = view_.model.tensors[stored.parts[part]];
-    for (const InitRule &rule : job_.inits) {
+    for (size_t i = 0; i < job_.inits.size(); ++i) {
+      const InitRule &rule = job_.inits[i];
       if (std::find(rule.targets.begin(), rule.targets.end(), target_) == rule.targets.end() ||
           std::find(rule.selection.roles.begin(), rule.selection.roles.end(), role) ==
               rule.selection.roles.end() ||
-          !names(rule.selection, logical, stored.name))
+          !names(i, logical, stored.name))
         continue;
       auto bits = bitsOf(rule.value, dtype);
       if (!bits)
         return fail(specError(rule.loc, fmt::format("this value is none of {}", name(dtype)))
                         .tensor(stored.name));
-      const WrittenTensor &written = ends_.targets[target_].written(storedId);
-      resolution_.fills.push_back({target_, role,
-                                   Destination{stored.name, written.layout, written.parts[part]},
-                                   dtype, logical.shape, *bits});
+      const layout::Layout &layout =
+          ends_.targets[target_].written(view_.byName.at(stored.name)).layout;
+      for (const WrittenPart &piece : pieces)
+        resolution_.fills.push_back({target_, role, Destination{stored.name, layout, piece.part},
+                                     dtype, piece.shape, *bits});
       return true;
     }
     return false;
   }
 
   /// Whether a selection means a tensor that the source does not have: by the target's names.
-  bool names(const Selection &selection, const LogicalTensor &logical, const std::string &stored) {
-    if (selection.isAll())
+  bool names(size_t init, const LogicalTensor &logical, const std::string &stored) const {
+    const Selection &selection = job_.inits[init].selection;
+    if (selection.isAll() || named_[init][logical.decl])
       return true;
     for (const std::string &glob : selection.globs)
       if (globMatches(glob, stored))
         return true;
-    return view_.model.anyNames(selection.paths, logical.decl);
+    return false;
   }
 
   /// Tensors of the target's model that the source has in no role.
@@ -199,7 +234,7 @@ private:
           if (cells_.count({s, role}))
             filled = true; // As a part of a tensor that has other parts: done above.
           else {
-            RECAST_ASSIGN(bool one, init(s, part, role, dtype));
+            RECAST_ASSIGN(bool one, init(view_.stored[s], part, role, dtype, all(s, part)));
             filled |= one;
           }
         }
@@ -220,6 +255,7 @@ private:
   uint32_t target_;
   const BoundView &view_;
   const EndpointDecl &to_;
+  std::vector<std::vector<char>> named_;                     ///< Per `init`, per declaration.
   std::map<std::pair<uint32_t, std::string>, Stored> cells_; ///< (stored tensor, role)
   std::map<std::pair<std::string, std::string>, uint64_t> numbers_;
 };

@@ -1,5 +1,6 @@
 #include "compiler/Bind/ReadJob.h"
 
+#include "compiler/Bind/RankSteps.h"
 #include "compiler/Bind/SourceText.h"
 #include "dialect/Ckpt/CkptDialect.h"
 #include "runtime/base/NearestName.h"
@@ -39,7 +40,9 @@ std::optional<std::string> optionText(mlir::Attribute value) {
 
 template <typename Endpoint>
 Result<EndpointDecl> readEndpoint(Endpoint op, const std::vector<std::string> &known) {
-  EndpointDecl out{op.getSymName().str(), op.getFormat().str(), {}, {}, op.getLoc(), {}, {}, {}};
+  constexpr bool isSource = std::is_same_v<Endpoint, ckpt::SourceOp>;
+  EndpointDecl out{
+      op.getSymName().str(), op.getFormat().str(), {}, {}, op.getLoc(), {}, {}, {}, {}};
   if (op.getView()) {
     out.view = op.getView()->str();
     out.model = *op.getModel();
@@ -67,12 +70,23 @@ Result<EndpointDecl> readEndpoint(Endpoint op, const std::vector<std::string> &k
   }
   if (out.path.empty())
     return fail(specError(op.getLoc(), fmt::format("'{}' has no path", out.name)));
-  if ((op.getMesh() && !op.getView()) || op.getSame() || op.getReplicated())
-    return fail(
-        specError(op.getLoc(), fmt::format("{} takes no mesh and no layout steps: {}", out.format,
-                                           std::is_same_v<Endpoint, ckpt::SourceOp>
-                                               ? "its layouts are read from its files"
-                                               : "it holds whole tensors")));
+  auto noSteps = [&](const char *why) {
+    return fail(specError(op.getLoc(),
+                          fmt::format("{} takes no mesh and no layout steps{}", out.format, why)));
+  };
+  if ((op.getMesh() && !op.getView()) || op.getReplicated())
+    return noSteps(isSource ? ": its layouts are read from its files" : ": it holds whole tensors");
+  if (!isSource && op.getSame())
+    return noSteps(": it holds whole tensors");
+  if (op.getSame())
+    for (auto rule : op.getSame()->template getAsRange<ckpt::SameAttr>()) {
+      RankRule &made = out.ranks.emplace_back(RankRule{rule.getNames().str(), {}});
+      for (mlir::Attribute step : rule.getSteps()) {
+        made.steps.push_back(ckpt::stepOf(step));
+        if (!isRankStep(made.steps.back()))
+          return noSteps(" but `varying` and `stage`: its layouts are read from its files");
+      }
+    }
   return out;
 }
 
@@ -116,16 +130,24 @@ private:
 Status Reader::role(ckpt::RoleOp op) {
   RoleRule rule{
       selection(op), op.getFrom() ? op.getFrom()->str() : "", {}, targets(op), op.getLoc()};
-  // A chain is a line of casts from the block's argument to its yield.
+  // A chain is a line of operations from the block's argument to its yield.
   mlir::Value value = op.getYield().getValues().front();
-  std::vector<CastStep> reversed;
-  while (auto cast = value.getDefiningOp<ckpt::CastOp>()) {
-    reversed.push_back({cast.getTargetDType(), cast.getRecipeOverflow()});
-    value = cast.getInput();
+  std::vector<ChainStep> reversed;
+  while (mlir::Operation *made = value.getDefiningOp()) {
+    if (auto cast = llvm::dyn_cast<ckpt::CastOp>(made))
+      reversed.push_back(CastStep{cast.getTargetDType(), cast.getRecipeOverflow()});
+    else if (auto select = llvm::dyn_cast<ckpt::SelectOp>(made))
+      reversed.push_back(
+          SelectStep{select.getAxis().str(), static_cast<int64_t>(select.getCoordinate())});
+    else if (llvm::isa<ckpt::AverageOp>(made))
+      reversed.push_back(AverageStep{});
+    else
+      break;
+    value = made->getOperand(0);
   }
   if (value != op.getState())
     return fail(specError(op.getLoc(), "this operation of a chain cannot be bound"));
-  rule.casts.assign(reversed.rbegin(), reversed.rend());
+  rule.chain.assign(reversed.rbegin(), reversed.rend());
   job_->rules.push_back(std::move(rule));
   return {};
 }

@@ -52,14 +52,14 @@ private:
   Status applyDrop(uint32_t target, const DropRule &drop);
   Status reportUnmentioned(uint32_t target);
   Status assign(uint32_t target, uint32_t tensor, const std::string &role, const RoleRule &rule);
-  Status checkCasts(const format::Tensor &tensor, const std::vector<CastStep> &casts,
+  Status checkChain(const format::Tensor &tensor, const std::vector<ChainStep> &chain,
                     mlir::Location loc) const;
   Status checkRole(const std::string &role, mlir::Location loc) const;
   Status checkSelection(const Selection &selection, mlir::Location loc) const;
   void noteLeftOut(uint32_t target);
 
-  bool selected(const Selection &selection, uint32_t tensor) const {
-    return ends_.selects(selection.globs, selection.paths, tensor);
+  Selector selector(const Selection &selection) const {
+    return ends_.selector(selection.globs, selection.paths);
   }
 
   const Job &job_;
@@ -102,21 +102,58 @@ Status Resolver::checkSelection(const Selection &selection, mlir::Location loc) 
   return {};
 }
 
-Status Resolver::checkCasts(const format::Tensor &tensor, const std::vector<CastStep> &casts,
+/// Every cast exists, and no version of a value that differs between ranks is left.
+Status Resolver::checkChain(const format::Tensor &tensor, const std::vector<ChainStep> &chain,
                             mlir::Location loc) const {
   DType type = tensor.dtype;
-  for (const CastStep &cast : casts) {
-    if (type != cast.type && !recipe::castSupported(type, cast.type)) {
-      Error error =
-          specError(loc, fmt::format("{} '{}' is {}, which cannot be cast to {}", tensor.role,
-                                     tensor.name, name(type), name(cast.type)));
-      return fail(
-          std::move(error)
-              .tensor(tensor.name)
-              .hint(fmt::format("Keep it: `{} in \"{}\" : keep`.", tensor.role, tensor.name)));
+  const layout::Layout *layout = tensor.scalar ? nullptr : &source_.layouts[tensor.layout];
+  std::set<std::string> varying;
+  if (layout)
+    for (const layout::Step &step : layout->steps)
+      if (const auto *one = std::get_if<layout::Varying>(&step))
+        varying.insert(one->by);
+  auto bad = [&](std::string message, std::string hint) {
+    return fail(specError(loc, message).tensor(tensor.name).hint(std::move(hint)));
+  };
+  auto wouldVary = [&](const std::string &axis) {
+    return fmt::format("Where they do, the source says so: `as same {{ \"{}\" varying {} }}`.",
+                       tensor.name, axis);
+  };
+  for (const ChainStep &step : chain) {
+    if (const auto *cast = std::get_if<CastStep>(&step)) {
+      if (type != cast->type && !recipe::castSupported(type, cast->type))
+        return bad(fmt::format("{} '{}' is {}, which cannot be cast to {}", tensor.role,
+                               tensor.name, name(type), name(cast->type)),
+                   fmt::format("Keep it: `{} in \"{}\" : keep`.", tensor.role, tensor.name));
+      type = cast->type;
+    } else if (const auto *select = std::get_if<SelectStep>(&step)) {
+      if (!varying.erase(select->axis))
+        return bad(fmt::format("`select`: the values of {} '{}' do not differ along {}",
+                               tensor.role, tensor.name, select->axis),
+                   wouldVary(select->axis));
+      int64_t size = layout->mesh.sizes[layout->mesh.axisIndex(select->axis)];
+      if (select->coordinate >= size)
+        return bad(fmt::format("`select`: there is no coordinate {} of {}, which has {}",
+                               select->coordinate, select->axis, size),
+                   fmt::format("They are counted from 0 to {}.", size - 1));
+    } else {
+      if (varying.empty())
+        return bad(fmt::format("`average`: the values of {} '{}' do not differ between ranks",
+                               tensor.role, tensor.name),
+                   wouldVary("dp"));
+      if (!info(type).isFloat || !recipe::castSupported(type, DType::F64))
+        return bad(fmt::format("`average`: there is no mean of {}", name(type)),
+                   fmt::format("Take one version: `{} in \"{}\" : select({} = 0)`.", tensor.role,
+                               tensor.name, *varying.begin()));
+      varying.clear();
     }
-    type = cast.type;
   }
+  if (!varying.empty())
+    return bad(
+        fmt::format("the values of {} '{}' differ along {}, and nothing says which are meant",
+                    tensor.role, tensor.name, *varying.begin()),
+        fmt::format("Write `{} in \"{}\" : average`, or `select({} = 0)`.", tensor.role,
+                    tensor.name, *varying.begin()));
   return {};
 }
 
@@ -133,10 +170,10 @@ Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role
         rule.loc, fmt::format("{} cannot hold {} (of '{}')", endpoint.format, role, tensor.name));
     return fail(std::move(error).hint(fmt::format("Add `drop {}` for '{}'.", role, endpoint.name)));
   }
-  RECAST_TRY(checkCasts(tensor, rule.casts, rule.loc));
+  RECAST_TRY(checkChain(tensor, rule.chain, rule.loc));
 
   if (contains(traits.verbatimRoles, role)) {
-    if (role != tensor.role || !rule.casts.empty()) {
+    if (role != tensor.role || !rule.chain.empty()) {
       Error error =
           specError(rule.loc, fmt::format("{} keeps {} inside files it copies from the source "
                                           "byte for byte; it cannot be computed",
@@ -152,32 +189,34 @@ Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role
         rule.loc, fmt::format("the model of '{}' has no tensor {}", endpoint.name, tensor.name));
     return fail(std::move(error).hint(fmt::format("Drop it for '{}'.", endpoint.name)));
   }
-  Cell cell{target, role, rule.casts, std::move(*to)};
-  DType type = cell.casts.empty() ? tensor.dtype : cell.casts.back().type;
+  Cell cell{target, role, rule.chain, std::move(*to)};
+  DType type = typeAfter(tensor.dtype, cell.chain);
   if (contains(traits.widenedRoles, role) && info(type).isFloat && bitWidth(type) < 32)
-    cell.casts.push_back({DType::F32, recipe::Overflow::Ieee});
+    cell.chain.push_back(CastStep{DType::F32, recipe::Overflow::Ieee});
   result_.uses[index].cells.push_back(std::move(cell));
   return {};
 }
 
 Status Resolver::applyRule(uint32_t target, const RoleRule &rule) {
+  Selector selector = this->selector(rule.selection);
   for (const std::string &role : rule.selection.roles) {
     const std::string &from = rule.from.empty() ? role : rule.from;
     auto tensors = byRole_.find(from);
     if (tensors == byRole_.end())
       continue;
     for (uint32_t index : tensors->second)
-      if (selected(rule.selection, index))
+      if (selector.means(index))
         RECAST_TRY(assign(target, index, role, rule));
   }
   return {};
 }
 
 Status Resolver::applyElse(uint32_t target, const RoleRule &rule) {
+  Selector selector = this->selector(rule.selection);
   for (uint32_t index = 0; index < source_.tensors.size(); ++index) {
     const format::Tensor &tensor = source_.tensors[index];
     CellKey key{tensor.name, tensor.role};
-    if (filled_.count(key) || dropped_.count(key) || !selected(rule.selection, index))
+    if (filled_.count(key) || dropped_.count(key) || !selector.means(index))
       continue;
     if (rule.from.empty()) {
       RECAST_TRY(assign(target, index, tensor.role, rule));
@@ -189,12 +228,13 @@ Status Resolver::applyElse(uint32_t target, const RoleRule &rule) {
 }
 
 Status Resolver::applyDrop(uint32_t target, const DropRule &drop) {
+  Selector selector = this->selector(drop.selection);
   for (uint32_t index = 0; index < source_.tensors.size(); ++index) {
     const format::Tensor &tensor = source_.tensors[index];
     CellKey key{tensor.name, tensor.role};
     bool isMeant = drop.selection.isElse ? !filled_.count(key) && !dropped_.count(key)
                                          : contains(drop.selection.roles, tensor.role);
-    if (!isMeant || !selected(drop.selection, index))
+    if (!isMeant || !selector.means(index))
       continue;
     if (filled_.count(key))
       return fail(

@@ -10,11 +10,11 @@
 
 namespace recast::compiler {
 
-/// One output: the tensor, in this role of this target, after these casts.
+/// One output: the tensor, in this role of this target, after this chain.
 struct Cell {
   uint32_t target = 0;
   std::string role;
-  std::vector<CastStep> casts;
+  std::vector<ChainStep> chain;
   Destination to;
 };
 

@@ -1,12 +1,14 @@
 #include "compiler/Bind/View.h"
 
 #include "compiler/Bind/Evaluate.h"
+#include "compiler/Bind/RankSteps.h"
 #include "compiler/Bind/SourceText.h"
 #include "runtime/base/Checked.h"
 #include "runtime/layout/PackedShapes.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <set>
 
 namespace recast::compiler {
 namespace {
@@ -16,8 +18,8 @@ using plan::ObjectPtr;
 using Kind = plan::Object::Kind;
 
 constexpr uint32_t kNowhere = UINT32_MAX;
-/// The axis of extent 1 that tells apart the members of a stacked index.
-constexpr const char *kUnit = "_1";
+/// The axis of extent 1 that tells apart the members of the `index`-th stacked index.
+std::string unitOf(size_t index) { return fmt::format("_{}", index + 1); }
 
 /// `{l}` in a stored name becomes the value of l.
 std::string fill(std::string_view pattern, const std::map<std::string, std::string> &values) {
@@ -39,20 +41,32 @@ bool captures(std::string_view pattern, const std::string &name) {
   return pattern.find("{" + name + "}") != std::string_view::npos;
 }
 
-/// Replaces the axis `name` by a concatenation of `count` units; true if it was there.
-bool stack(std::vector<layout::Factor> &product, const std::string &name, size_t count) {
+/// Replaces the axis `name` by a concatenation of `units`; true if it was there. As in texts, no
+/// alternative is nothing but a concatenation.
+bool stack(std::vector<layout::Factor> &product, const std::string &name,
+           const std::vector<std::string> &units) {
   bool found = false;
   for (layout::Factor &factor : product) {
     if (factor.axis == name) {
-      factor.axis.clear();
-      factor.alternatives.assign(count, {layout::Factor{kUnit, {}}});
-      if (count == 1)
-        factor = layout::Factor{kUnit, {}};
+      factor = layout::Factor{units.front(), {}};
+      if (units.size() > 1) {
+        factor.axis.clear();
+        for (const std::string &unit : units)
+          factor.alternatives.push_back({layout::Factor{unit, {}}});
+      }
       found = true;
       continue;
     }
-    for (auto &alternative : factor.alternatives)
-      found |= stack(alternative, name, count);
+    std::vector<std::vector<layout::Factor>> alternatives;
+    for (auto &alternative : factor.alternatives) {
+      found |= stack(alternative, name, units);
+      if (alternative.size() == 1 && !alternative.front().alternatives.empty())
+        std::move(alternative.front().alternatives.begin(), alternative.front().alternatives.end(),
+                  std::back_inserter(alternatives));
+      else
+        alternatives.push_back(std::move(alternative));
+    }
+    factor.alternatives = std::move(alternatives);
   }
   return found;
 }
@@ -92,6 +106,12 @@ public:
   }
 
 private:
+  /// An index that the stored name leaves to the map.
+  struct StackedIndex {
+    std::string name;
+    size_t group = 0;
+  };
+
   Status bindRule(ckpt::RuleOp rule) {
     RECAST_ASSIGN(PathMatch match, out_.model.match(rule.getPath(), rule.getLoc()));
     for (size_t way = 0; way < match.packs.size(); ++way) {
@@ -132,10 +152,11 @@ private:
       RECAST_ASSIGN(bool applies, holds(rule));
       if (!applies)
         continue;
-      std::vector<std::string> stackedNames;
+      std::vector<StackedIndex> stackedIndices;
       for (size_t g : stacked)
-        stackedNames.push_back(indices[g]);
-      RECAST_TRY(bindStored(rule, pack, fill(rule.getStored().str(), text), tuples, stackedNames));
+        stackedIndices.push_back({indices[g], g});
+      RECAST_TRY(
+          bindStored(rule, pack, fill(rule.getStored().str(), text), tuples, stackedIndices));
     }
     indices_.clear();
     return {};
@@ -153,8 +174,8 @@ private:
 
   Status bindStored(ckpt::RuleOp rule, const std::vector<uint32_t> &pack, std::string name,
                     const std::vector<std::vector<int64_t>> &tuples,
-                    const std::vector<std::string> &stackedNames) {
-    StoredTensor stored{std::move(name), {}, false, {}, {}, rule.getLoc()};
+                    const std::vector<StackedIndex> &stacked) {
+    StoredTensor stored{std::move(name), {}, false, {}, {}, {}, rule.getLoc()};
     auto bad = [&](std::string message) {
       return fail(
           Error(Code::Usage, specError(rule.getLoc(), message).message()).tensor(stored.name));
@@ -167,7 +188,7 @@ private:
                                  out_.model.decls[decl].name));
         stored.parts.push_back(found->second);
       }
-    auto status = rule.getMap() ? withMap(rule, pack, tuples.size(), stackedNames, stored)
+    auto status = rule.getMap() ? withMap(rule, pack, tuples, stacked, stored)
                                 : plain(pack, tuples.size(), stored);
     if (!status)
       return bad(status.error().message());
@@ -196,58 +217,115 @@ private:
       return usage("several tensors need a map that says how they lie in the stored one");
     stored.asItIs = true;
     stored.shape = out_.model.tensors[stored.parts[0]].shape;
-    for (const auto &axis : out_.model.decls[pack[0]].axes) {
-      std::vector<layout::Factor> dim;
-      for (const std::string &factor : axis) {
-        dim.push_back({factor, {}});
-        stored.layout.axes.sizes[factor] = out_.model.dims.at(factor);
-      }
-      stored.layout.axes.stored.push_back(std::move(dim));
-    }
+    stored.layout.axes = out_.model.axesOf(pack[0]);
     return {};
   }
 
-  Status withMap(ckpt::RuleOp rule, const std::vector<uint32_t> &pack, size_t tuples,
-                 const std::vector<std::string> &stackedNames, StoredTensor &stored) {
+  /// `stored.parts` come in the order (tuple, member of the pack) and leave in that of the map.
+  Status withMap(ckpt::RuleOp rule, const std::vector<uint32_t> &pack,
+                 const std::vector<std::vector<int64_t>> &tuples,
+                 const std::vector<StackedIndex> &stacked, StoredTensor &stored) {
     RECAST_ASSIGN(layout::AxisMap map,
                   layout::AxisMap::parse(rule.getMap()->str(), out_.model.dims));
-    if (stackedNames.size() > 1)
-      return usage(fmt::format("one index may be stacked; {} are", fmt::join(stackedNames, ", ")));
-    bool found = stackedNames.empty();
-    for (auto &dim : map.stored)
-      found |= !stackedNames.empty() && stack(dim, stackedNames[0], tuples);
-    if (!found)
-      return usage(fmt::format("the index '{}' is no axis of the map", stackedNames[0]));
-    if (!stackedNames.empty())
-      map.sizes.erase(stackedNames[0]);
-    if (!stackedNames.empty())
-      map.sizes[kUnit] = 1;
+    if (!stacked.empty())
+      RECAST_TRY(stackIndices(pack.size(), tuples, stacked, map, stored));
     size_t parts = map.partCount();
     if (parts != stored.parts.size())
-      return usage(fmt::format(
-          "the map has {} parts for the {} tensors of the path{}", parts, stored.parts.size(),
-          stackedNames.empty() || pack.size() == 1 ? "" : "; a pack cannot be stacked as well"));
+      return wrongCount(parts, stored.parts.size());
     std::vector<std::vector<int64_t>> shapes;
     for (uint32_t part : stored.parts)
       shapes.push_back(out_.model.tensors[part].shape);
     if (map.logical.empty())
-      RECAST_TRY(nameParts(pack, stackedNames, map));
+      RECAST_TRY(nameParts(stored.parts, stacked.size(), map));
     RECAST_ASSIGN(map, map.inferSizes(shapes));
     stored.shape = layout::storedShape(map);
     stored.layout.axes = std::move(map);
     return layout::verify(stored.layout, shapes);
   }
 
+  static tl::unexpected<Error> wrongCount(size_t parts, size_t tensors) {
+    return usage(
+        fmt::format("the map has {} parts for the {} tensors of the path", parts, tensors));
+  }
+
+  /// Makes each stacked index a concatenation of units, one per value that it has.
+  Status stackIndices(size_t packed, const std::vector<std::vector<int64_t>> &tuples,
+                      const std::vector<StackedIndex> &stacked, layout::AxisMap &map,
+                      StoredTensor &stored) {
+    if (!map.logical.empty())
+      return usage("a map with `->` does not stack indices");
+    layout::AxisMap labelled = map; // Every value of an index as an axis of its own.
+    size_t all = 1;
+    for (size_t i = 0; i < stacked.size(); ++i) {
+      std::set<int64_t> values;
+      for (const auto &tuple : tuples)
+        values.insert(tuple[stacked[i].group]);
+      all *= values.size();
+      std::vector<std::string> labels, units(values.size(), unitOf(i));
+      for (int64_t value : values)
+        labels.push_back(labelOf(i, value));
+      bool found = false;
+      for (auto &dim : labelled.stored)
+        found |= stack(dim, stacked[i].name, labels);
+      for (auto &dim : map.stored)
+        stack(dim, stacked[i].name, units);
+      if (!found)
+        return usage(fmt::format("the index '{}' is no axis of the map", stacked[i].name));
+      map.sizes.erase(stacked[i].name);
+      map.sizes[unitOf(i)] = 1;
+    }
+    if (all != tuples.size())
+      return usage("the tensors that are stacked do not fill the array");
+    if (labelled.partCount() != stored.parts.size())
+      return wrongCount(labelled.partCount(), stored.parts.size());
+    // For a given tuple, paths come in the order of the pack.
+    std::map<std::vector<std::string>, std::vector<uint32_t>> membersOf;
+    for (size_t t = 0; t < tuples.size(); ++t) {
+      auto &members = membersOf[labelsOf(tuples[t], stacked)];
+      auto first = stored.parts.begin() + static_cast<ptrdiff_t>(t * packed);
+      members.assign(first, first + static_cast<ptrdiff_t>(packed));
+    }
+    std::map<std::vector<std::string>, size_t> met;
+    std::vector<uint32_t> parts;
+    for (size_t part = 0; part < stored.parts.size(); ++part) {
+      std::vector<std::string> axes = labelled.partAxes(part), labels;
+      for (std::string &axis : axes)
+        if (axis.starts_with(kLabel))
+          labels.push_back(std::move(axis));
+      std::sort(labels.begin(), labels.end());
+      auto members = membersOf.find(labels);
+      size_t next = members == membersOf.end() ? packed : met[labels]++;
+      if (next >= packed)
+        return usage("each part of the map needs each stacked index once");
+      parts.push_back(members->second[next]);
+    }
+    stored.parts = std::move(parts);
+    return {};
+  }
+
+  /// No axis of a map begins with it.
+  static constexpr const char *kLabel = "#";
+  static std::string labelOf(size_t index, int64_t value) {
+    return fmt::format("{}{} {}", kLabel, index, value);
+  }
+  static std::vector<std::string> labelsOf(const std::vector<int64_t> &tuple,
+                                           const std::vector<StackedIndex> &stacked) {
+    std::vector<std::string> out;
+    for (size_t i = 0; i < stacked.size(); ++i)
+      out.push_back(labelOf(i, tuple[stacked[i].group]));
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
   /// The logical side of each part: the axes that the model gives the tensor.
-  Status nameParts(const std::vector<uint32_t> &pack, const std::vector<std::string> &stackedNames,
+  Status nameParts(const std::vector<uint32_t> &tensors, size_t stackedCount,
                    layout::AxisMap &map) {
     std::vector<layout::AxisMap::Dims> logical;
-    size_t parts = map.partCount();
-    for (size_t part = 0; part < parts; ++part) {
-      const TensorDecl &decl = out_.model.decls[pack[part % pack.size()]];
+    for (size_t part = 0; part < tensors.size(); ++part) {
+      const TensorDecl &decl = out_.model.decls[out_.model.tensors[tensors[part]].decl];
       layout::AxisMap::Dims dims = decl.axes;
-      if (!stackedNames.empty() && !dims.empty())
-        dims.front().insert(dims.front().begin(), kUnit);
+      for (size_t i = 0; i < stackedCount && !dims.empty(); ++i)
+        dims.front().insert(dims.front().begin(), unitOf(i));
       std::vector<std::string> named, given = map.partAxes(part);
       for (const auto &dim : dims)
         named.insert(named.end(), dim.begin(), dim.end());
@@ -287,9 +365,11 @@ private:
             ranks = mesh_.sizes[i];
         if (ranks == 1)
           continue;
-        return usage(fmt::format("`{}` cuts over {} ranks, and this format holds whole tensors",
+        return usage(fmt::format("`{}` speaks of {} ranks, and this format holds whole tensors",
                                  layout::str(step), ranks));
       }
+      if (isRankStep(step))
+        stored.ranks.push_back(step);
       if (auto *split = std::get_if<layout::Split>(&step))
         for (const std::string &axis : split->axes)
           if (!stored.layout.axes.sizes.count(axis))

@@ -14,10 +14,11 @@ struct StoredTensor {
   /// How its parts make it up, with all sizes and with the logical side of the model; the layout
   /// holds the pads of the rule as steps. Splits over one rank are left out.
   layout::Layout layout;
-  bool asItIs = false;         ///< One part, stored as the logical tensor: the layout is whole.
-  std::vector<int64_t> shape;  ///< As stored, pads included.
-  std::vector<uint32_t> parts; ///< Logical tensors, in the order of the layout's parts.
-  mlir::Location loc;          ///< Of its rule.
+  bool asItIs = false;             ///< One part, stored as the logical tensor: the layout is whole.
+  std::vector<int64_t> shape;      ///< As stored, pads included.
+  std::vector<uint32_t> parts;     ///< Logical tensors, in the order of the layout's parts.
+  std::vector<layout::Step> ranks; ///< `varying` and `stage` of the rule.
+  mlir::Location loc;              ///< Of its rule.
 };
 
 /// Where a logical tensor lies.

@@ -18,7 +18,7 @@ namespace {
 struct AverageToMean : OpRewritePattern<ckpt::AverageOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(ckpt::AverageOp op, PatternRewriter &rewriter) const override {
-    ckpt::ValueType type = op.getInput().getType();
+    auto type = cast<ckpt::ValueType>(op.getInput().getType());
     layout::Mesh mesh = type.getLayout().mesh;
     SmallVector<Value> versions{op.getInput()};
     for (const std::string &axis : ckpt::varyingAxes(type)) {
@@ -40,7 +40,7 @@ struct AverageToMean : OpRewritePattern<ckpt::AverageOp> {
 
 /// The input that a chain of selects ends in, if the chain leaves nothing varying.
 std::optional<unsigned> selectedInput(ckpt::SelectOp op) {
-  if (!ckpt::varyingAxes(op.getResult().getType()).empty())
+  if (!ckpt::varyingAxes(cast<ckpt::ValueType>(op.getResult().getType())).empty())
     return std::nullopt;
   Value value = op.getInput();
   while (auto before = value.getDefiningOp<ckpt::SelectOp>())

@@ -49,7 +49,11 @@ LogicalResult SelectOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
   Adaptor adaptor(operands, attributes, properties, regions);
   StringRef axis = adaptor.getAxis();
   int64_t at = adaptor.getCoordinateAttr().getInt();
-  auto type = cast<ValueType>(operands.front().getType());
+  auto type = dyn_cast<ValueType>(operands.front().getType());
+  if (!type) {
+    types.push_back(operands.front().getType());
+    return success();
+  }
   // A coordinate outside the mesh has no type; the verifier says so in its own words.
   layout::Mesh mesh = type.getLayout().mesh;
   int index = mesh.axisIndex(axis.str());
@@ -60,7 +64,9 @@ LogicalResult SelectOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
 }
 
 LogicalResult SelectOp::verify() {
-  ValueType type = getInput().getType();
+  auto type = dyn_cast<ValueType>(getInput().getType());
+  if (!type)
+    return success(); // What the rule is applied to, binding knows.
   if (!llvm::is_contained(varyingAxes(type), getAxis().str()))
     return emitOpError() << "the operand does not vary along `" << getAxis() << "`";
   layout::Mesh mesh = type.getLayout().mesh;
@@ -110,14 +116,18 @@ void SelectOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRCont
 LogicalResult AverageOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
                                           ValueRange operands, DictionaryAttr, OpaqueProperties,
                                           RegionRange, SmallVectorImpl<Type> &types) {
-  types.push_back(withoutVarying(cast<ValueType>(operands.front().getType()), "", {}));
+  auto type = dyn_cast<ValueType>(operands.front().getType());
+  types.push_back(type ? Type(withoutVarying(type, "", {})) : operands.front().getType());
   return success();
 }
 
 LogicalResult AverageOp::verify() {
-  if (varyingAxes(getInput().getType()).empty())
+  auto type = dyn_cast<ValueType>(getInput().getType());
+  if (!type)
+    return success();
+  if (varyingAxes(type).empty())
     return emitOpError("the operand is the same on all ranks");
-  return verifyFloat(*this, getInput().getType());
+  return verifyFloat(*this, type);
 }
 
 // ---- ckpt.mean

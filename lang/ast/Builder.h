@@ -109,6 +109,9 @@ LayoutStep splitWidths(std::vector<std::string> axes, std::vector<std::string> b
                        std::vector<int64_t> widths);
 LayoutStep chunk(int64_t dimension, std::string_view by);
 LayoutStep flat(std::string_view by, std::string_view per);
+/// `stage pp at 0 3`
+LayoutStep stage(std::string_view by, std::vector<int64_t> at = {});
+LayoutStep varying(std::string_view by);
 
 class SpecBuilder;
 
@@ -144,6 +147,10 @@ Chain keep();
 /// `cast(dtype)`, `cast(dtype, overflow = saturate)`; a dtype may also be a let's `name(..)`.
 Chain cast(Value dtype);
 Chain cast(Value dtype, Word overflow);
+/// The mean of the versions of a value that differs between ranks.
+Chain average();
+/// `select(dp = 0)`: the version of one coordinate.
+Chain select(std::string_view axis, int64_t coordinate);
 /// What another role holds. `role(cast)` is written for a role that is called like an operation.
 Chain role(std::string_view name);
 /// Any operation by name.

@@ -137,6 +137,10 @@ LayoutStep chunk(int64_t dimension, std::string_view by) {
 LayoutStep flat(std::string_view by, std::string_view per) {
   return {{}, FlatStep{std::string(by), std::string(per)}};
 }
+LayoutStep stage(std::string_view by, std::vector<int64_t> at) {
+  return {{}, StageStep{std::string(by), std::move(at)}};
+}
+LayoutStep varying(std::string_view by) { return {{}, VaryingStep{std::string(by)}}; }
 
 Chain operation(std::string_view name, std::vector<Arg> args) {
   Operation operation;
@@ -152,6 +156,10 @@ Chain keep() { return operation("keep"); }
 Chain cast(Value dtype) { return operation("cast", {arg(std::move(dtype))}); }
 Chain cast(Value dtype, Word overflow) {
   return operation("cast", {arg(std::move(dtype)), arg("overflow", Value(overflow))});
+}
+Chain average() { return operation("average"); }
+Chain select(std::string_view axis, int64_t coordinate) {
+  return operation("select", {arg(axis, coordinate)});
 }
 Chain role(std::string_view name) {
   if (findWord(operationWords(), name))

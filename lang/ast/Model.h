@@ -53,9 +53,20 @@ struct FlatStep {
   std::string by, per; ///< per: "param" or "group"
   bool operator==(const FlatStep &) const = default;
 };
+/// `stage pp at 0 3`: the coordinates of a mesh axis that own the tensor; `at` empty: not said.
+struct StageStep {
+  std::string by;
+  std::vector<int64_t> at;
+  bool operator==(const StageStep &) const = default;
+};
+/// `varying dp`: values differ along a mesh axis.
+struct VaryingStep {
+  std::string by;
+  bool operator==(const VaryingStep &) const = default;
+};
 struct LayoutStep {
   Location loc;
-  std::variant<PadStep, SplitStep, ChunkStep, FlatStep> step;
+  std::variant<PadStep, SplitStep, ChunkStep, FlatStep, StageStep, VaryingStep> step;
   bool operator==(const LayoutStep &) const = default;
 };
 

@@ -7,8 +7,8 @@ namespace {
 constexpr KnownWord kOperations[] = {
     {"keep", true},        {"cast", true},           {"role", true},
     {"drop", false},       {"quantize", false},      {"dequantize", false},
-    {"requantize", false}, {"repack", false},        {"average", false},
-    {"select", false},     {"predict", false},       {"apply", false},
+    {"requantize", false}, {"repack", false},        {"average", true},
+    {"select", true},      {"predict", false},       {"apply", false},
     {"xor", false},        {"planes", false},        {"zstd", false},
     {"rans", false},       {"block8", false},        {"codebook", false},
     {"code_delta", false}, {"group_dropout", false}, {"separate_quant", false}};
@@ -22,8 +22,8 @@ constexpr KnownWord kStatements[] = {{"else", true},  {"for", true},      {"obje
                                      {"files", true}, {"drop", true},     {"expect", true},
                                      {"check", true}, {"budget", true},   {"init", true},
                                      {"only", true},  {"deadline", false}};
-constexpr KnownWord kSteps[] = {{"pad", true},  {"split", true},  {"chunk", true},
-                                {"flat", true}, {"stage", false}, {"varying", false}};
+constexpr KnownWord kSteps[] = {{"pad", true},  {"split", true}, {"chunk", true},
+                                {"flat", true}, {"stage", true}, {"varying", true}};
 constexpr KnownWord kItems[] = {{"use", true},     {"let", true},       {"model", true},
                                 {"view", true},    {"source", true},    {"target", true},
                                 {"convert", true}, {"pipeline", false}, {"restore", false},

@@ -65,6 +65,10 @@ Result<LayoutStep> exportStep(Attribute attr) {
   }
   if (auto *chunk = std::get_if<layout::Chunk>(&known))
     return LayoutStep{{}, ChunkStep{chunk->dim, chunk->by}};
+  if (auto *stage = std::get_if<layout::Stage>(&known))
+    return LayoutStep{{}, StageStep{stage->by, stage->at}};
+  if (auto *varying = std::get_if<layout::Varying>(&known))
+    return LayoutStep{{}, VaryingStep{varying->by}};
   auto flat = dyn_cast<ckpt::FlatAttr>(attr);
   if (!flat)
     return badInput("a rule of `same` cannot say `" + layout::str(known) + "`");
@@ -146,6 +150,14 @@ Operation exportCast(ckpt::CastOp op) {
   return out;
 }
 
+Operation exportSelect(ckpt::SelectOp op) {
+  Expr coordinate;
+  coordinate.integer = static_cast<int64_t>(op.getCoordinate());
+  return {placeOf(op.getLoc()),
+          "select",
+          {{op.getAxis().str(), std::make_shared<const Expr>(std::move(coordinate))}}};
+}
+
 Result<RoleStatement> exportRole(ckpt::RoleOp op) {
   RoleStatement out;
   RECAST_ASSIGN(out.selection, exportSelection(op));
@@ -161,9 +173,16 @@ Result<RoleStatement> exportRole(ckpt::RoleOp op) {
   }
   std::vector<lang::Operation> reversed;
   Value value = op.getYield().getValues().front();
-  while (auto made = value.getDefiningOp<ckpt::CastOp>()) {
-    reversed.push_back(exportCast(made));
-    value = made.getInput();
+  while (mlir::Operation *made = value.getDefiningOp()) {
+    if (auto cast = dyn_cast<ckpt::CastOp>(made))
+      reversed.push_back(exportCast(cast));
+    else if (auto select = dyn_cast<ckpt::SelectOp>(made))
+      reversed.push_back(exportSelect(select));
+    else if (isa<ckpt::AverageOp>(made))
+      reversed.push_back({placeOf(made->getLoc()), "average", {}});
+    else
+      break;
+    value = made->getOperand(0);
   }
   // The language has chains only: every op on the way from the argument, and no other.
   if (value != op.getState() || reversed.size() + 1 != op.getBlock().getOperations().size())

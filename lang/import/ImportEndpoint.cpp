@@ -28,6 +28,10 @@ Result<Attribute> Importer::step(const Spec &scope, const LayoutStep &step) {
                                     *rule, ArrayRef(split->widths));
   } else if (const auto *chunk = std::get_if<ChunkStep>(&step.step)) {
     attr = checked<ckpt::ChunkAttr>(step.loc, chunk->dim, StringRef(chunk->by));
+  } else if (const auto *stage = std::get_if<StageStep>(&step.step)) {
+    attr = checked<ckpt::StageAttr>(step.loc, StringRef(stage->by), ArrayRef(stage->at));
+  } else if (const auto *varying = std::get_if<VaryingStep>(&step.step)) {
+    attr = checked<ckpt::VaryingAttr>(step.loc, StringRef(varying->by));
   } else {
     const auto &flat = std::get<FlatStep>(step.step);
     auto scopeOf = ckpt::symbolizeFlatScope(flat.per);

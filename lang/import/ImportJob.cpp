@@ -172,12 +172,32 @@ Result<Value> Importer::operation(const Operation &operation, Value value) {
   }
   if (operation.name == "cast")
     return cast(operation, value);
+  if (operation.name == "average" && operation.args.empty())
+    return Value(ckpt::AverageOp::create(builder_, at(operation.loc), value));
+  if (operation.name == "average")
+    return failAt(operation.loc, "`average` takes no arguments");
+  if (operation.name == "select")
+    return select(operation, value);
   if (operation.name == "role")
     return failAt(operation.loc, "a role stands at the beginning of a chain");
   if (const KnownWord *word = findWord(operationWords(), operation.name); word && !word->available)
     return failAt(operation.loc, fmt::format("`{}` is not part of this version", operation.name));
   return failAt(operation.loc, fmt::format("there is no operation `{}`", operation.name),
                 nearestName(operation.name, available(operationWords())));
+}
+
+Result<Value> Importer::select(const Operation &operation, Value value) {
+  bool isOne = operation.args.size() == 1 && !operation.args[0].name.empty();
+  ExprPtr coordinate;
+  if (isOne) {
+    RECAST_ASSIGN(coordinate, folded(spec_, operation.args[0].value, operation.loc));
+  }
+  if (!coordinate || coordinate->kind != Expr::Kind::Int || coordinate->integer < 0)
+    return failAt(operation.loc,
+                  "`select` takes one coordinate of a mesh axis, as in select(dp = 0)");
+  return Value(ckpt::SelectOp::create(builder_, at(operation.loc), value,
+                                      builder_.getStringAttr(operation.args[0].name),
+                                      builder_.getI64IntegerAttr(coordinate->integer)));
 }
 
 Result<Value> Importer::cast(const Operation &operation, Value value) {

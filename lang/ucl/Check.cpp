@@ -180,9 +180,6 @@ void Checker::checkEndpoint(const Endpoint &endpoint) {
   checkArgs(endpoint);
   checkMesh(endpoint);
   checkHow(endpoint);
-  if (!endpoint.isTarget && !endpoint.same.empty())
-    report(endpoint.same[0].names.loc.line ? endpoint.same[0].names.loc : loc,
-           "how a source is laid out is read from its files; only a target takes layout steps");
   if (endpoint.mesh.size() <= kMaxMeshAxes)
     for (const SameRule &rule : endpoint.same)
       checkSameRule(endpoint, rule);
@@ -249,7 +246,10 @@ void Checker::checkSameRule(const Endpoint &endpoint, const SameRule &rule) {
     axes.push_back(axis);
   std::set<std::string> used;
   auto use = [&](const std::string &axis, Location loc) {
-    if (axes.empty())
+    // The mesh of a source is in its files; `on` says what it is expected to be.
+    if (axes.empty() && !endpoint.isTarget)
+      checkName(loc, axis, "a mesh axis");
+    else if (axes.empty())
       reportWord(loc, axis, fmt::format("`{}` needs a mesh: write `on ({} = ..)`", axis, axis));
     else if (std::find(axes.begin(), axes.end(), axis) == axes.end())
       reportWord(loc, axis,
@@ -261,6 +261,11 @@ void Checker::checkSameRule(const Endpoint &endpoint, const SameRule &rule) {
     if (auto *pad = std::get_if<PadStep>(&step.step))
       checkPad(endpoint, *pad, step.loc);
     checkStep(step, use);
+    if (!endpoint.isTarget && !std::holds_alternative<VaryingStep>(step.step) &&
+        !std::holds_alternative<StageStep>(step.step))
+      report(step.loc.line ? step.loc : endpoint.loc,
+             "how a source is laid out is read from its files; of layout steps it takes `varying` "
+             "and `stage` only");
   }
 }
 
@@ -290,6 +295,13 @@ void Checker::checkStep(const LayoutStep &step,
     if (flat->per != "param" && flat->per != "group")
       report(loc, "`flat` is per `param` or per `group`");
     use(flat->by, loc);
+  } else if (auto *stage = std::get_if<StageStep>(&step.step)) {
+    if (!std::is_sorted(stage->at.begin(), stage->at.end(), std::less_equal<int64_t>()) ||
+        (!stage->at.empty() && stage->at.front() < 0))
+      report(loc, "the coordinates of a stage are not negative and rise");
+    use(stage->by, loc);
+  } else if (auto *varying = std::get_if<VaryingStep>(&step.step)) {
+    use(varying->by, loc);
   }
 }
 

@@ -70,6 +70,10 @@ void Checker::checkOperation(const Operation &operation, bool isFirst) {
     return; // A role: whether the source has it is known once its files are read.
   if (operation.name == "cast")
     return checkCast(operation);
+  if (operation.name == "average")
+    return checkNoArgs(operation);
+  if (operation.name == "select")
+    return checkSelect(operation);
   if (!isFirst)
     return report(loc, fmt::format("`{}` can only begin a chain", operation.name));
   if (operation.name == "keep")
@@ -84,6 +88,17 @@ void Checker::checkOperation(const Operation &operation, bool isFirst) {
 void Checker::checkNoArgs(const Operation &operation) {
   if (!operation.args.empty())
     report(operation.loc, fmt::format("`{}` takes no arguments", operation.name));
+}
+
+void Checker::checkSelect(const Operation &select) {
+  Location loc = select.loc;
+  if (select.args.size() != 1 || select.args[0].name.empty())
+    return report(loc, "`select` takes one coordinate of a mesh axis, as in `select(dp = 0)`");
+  checkName(loc, select.args[0].name, "a mesh axis");
+  ExprPtr value = constant(select.args[0].value, loc);
+  if (value && (value->kind != Expr::Kind::Int || value->integer < 0))
+    report(select.args[0].value->loc.line ? select.args[0].value->loc : loc,
+           "a coordinate is a whole number, counted from 0");
 }
 
 void Checker::checkCast(const Operation &cast) {

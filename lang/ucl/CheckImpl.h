@@ -151,6 +151,7 @@ private:
   void checkChain(const std::vector<Operation> &chain, Location loc);
   void checkOperation(const Operation &operation, bool isFirst);
   void checkCast(const Operation &cast);
+  void checkSelect(const Operation &select);
   /// The value of `arg` must be one of the words.
   void checkChoice(const Arg &arg, const std::vector<std::string> &choices, Location at);
   void checkNoArgs(const Operation &operation);

@@ -77,7 +77,8 @@ void Checker::checkModelItems(const std::vector<ModelTensor> &tensors,
     const std::string &name = group ? group->name : tensor->name;
     Location loc = group ? group->loc : tensor->loc;
     if (checkName(loc, name, "a tensor or group") &&
-        (name == "if" || name == "when" || name == "and" || name == "in"))
+        (name == "if" || name == "when" || name == "and" || name == "in" ||
+         (group && name == "tied")))
       report(loc, fmt::format("`{}` cannot name a tensor or group: it is a word of what may stand "
                               "before it",
                               name));

@@ -120,8 +120,18 @@ Result<LayoutStep> Parser::step() {
       return expected("`param` or `group` after `per`");
     advance();
     out.step = std::move(flat);
-  } else if (atWord("stage") || atWord("varying")) {
-    return errorHere(fmt::format("the step {} is not part of this version", describe(peek())));
+  } else if (takeWord("stage")) {
+    StageStep stage;
+    RECAST_ASSIGN(stage.by, expectName("a mesh axis after `stage`"));
+    if (atWord("at") && atKind(Kind::Int, 1)) { // Else `at` begins the path of the next rule.
+      advance();
+      for (; atKind(Kind::Int); advance())
+        stage.at.push_back(integerOf(spelling(peek())));
+    }
+    out.step = std::move(stage);
+  } else if (takeWord("varying")) {
+    RECAST_ASSIGN(std::string by, expectName("a mesh axis after `varying`"));
+    out.step = VaryingStep{std::move(by)};
   } else {
     std::string near = atKind(Kind::Id) ? didYouMean(spelling(peek()), stepWords()) : std::string();
     return errorHere(fmt::format("expected a layout step ({}), found {}{}",

@@ -227,6 +227,11 @@ private:
       out_ += fmt::format(" chunk {} by {}", chunk->dim, chunk->by);
     } else if (auto *flat = std::get_if<FlatStep>(&made.step)) {
       out_ += fmt::format(" flat {} per {}", flat->by, flat->per);
+    } else if (auto *stage = std::get_if<StageStep>(&made.step)) {
+      out_ += fmt::format(" stage {}{}{}", stage->by, stage->at.empty() ? "" : " at ",
+                          fmt::join(stage->at, " "));
+    } else if (auto *varying = std::get_if<VaryingStep>(&made.step)) {
+      out_ += fmt::format(" varying {}", varying->by);
     }
   }
 

@@ -4,6 +4,10 @@
 // CHECK: ckpt.source @run format "deepspeed" args ["runs/z3", #ckpt.arg<"tag", "global_step3">]
 ckpt.source @run format "deepspeed" args ["runs/z3", #ckpt.arg<"tag", "global_step3">]
 
+// CHECK: ckpt.source @own format "deepspeed" args ["runs/z3"] same [#ckpt.same<"*.mean", [#ckpt.varying<"dp">]>, #ckpt.same<"*.seen", [#ckpt.stage<"dp" at [0, 1]>]>]
+ckpt.source @own format "deepspeed" args ["runs/z3"]
+    same [#ckpt.same<"*.mean", [#ckpt.varying<"dp">]>, #ckpt.same<"*.seen", [#ckpt.stage<"dp" at [0, 1]>]>]
+
 // CHECK: ckpt.target @new format "deepspeed" args ["runs/tp4", #ckpt.arg<"zero", 1 : i64>] same [#ckpt.same<"*.qkv.weight", [#ckpt.pad<"d0" to 512>, #ckpt.split<["d0"] by ["tp"]>]>, #ckpt.same<"**", []>] on #[[MESH]] replicated ["cp"]
 ckpt.target @new format "deepspeed" args ["runs/tp4", #ckpt.arg<"zero", 1 : i64>]
     same [#ckpt.same<"*.qkv.weight", [#ckpt.pad<"d0" to 512>, #ckpt.split<["d0"] by ["tp"]>]>,
@@ -31,6 +35,18 @@ ckpt.job @job "convert" from @run to [@new, @hub] {
   ^bb0(%x: !ckpt.state):
     %0 = ckpt.cast %x to bf16 : !ckpt.state
     %1 = ckpt.cast %0 to f8E5M2 overflow saturate : !ckpt.state
+    ckpt.yield %1 : !ckpt.state
+  }
+  // CHECK-NEXT: ckpt.role ["buffer"] in ["*.mean"] {
+  // CHECK-NEXT: ^bb0(%[[X:.+]]: !ckpt.state):
+  // CHECK-NEXT:   %[[S:.+]] = ckpt.select %[[X]] at "tp" = 1 : !ckpt.state
+  // CHECK-NEXT:   %[[A:.+]] = ckpt.average %[[S]] : !ckpt.state
+  // CHECK-NEXT:   ckpt.yield %[[A]] : !ckpt.state
+  // CHECK-NEXT: }
+  ckpt.role ["buffer"] in ["*.mean"] {
+  ^bb0(%x: !ckpt.state):
+    %0 = ckpt.select %x at "tp" = 1 : !ckpt.state
+    %1 = ckpt.average %0 : !ckpt.state
     ckpt.yield %1 : !ckpt.state
   }
   // CHECK-NEXT: ckpt.role else {

@@ -156,8 +156,14 @@ TEST(Check, MeshesAndSteps) {
             "job.ucl:1:39: an empty name pattern matches nothing");
   EXPECT_EQ(
       first(findings("source a = safetensors(\"x\") as same { \"*\" chunk 0 by tp } on (tp = 2)")),
-      "job.ucl:1:39: how a source is laid out is read from its files; only a target takes "
-      "layout steps");
+      "job.ucl:1:43: how a source is laid out is read from its files; of layout steps it takes "
+      "`varying` and `stage` only");
+  EXPECT_EQ(first(findings(
+                "source a = safetensors(\"x\") as same { \"*\" stage pp at 3 1 } on (dp = 2)")),
+            "job.ucl:1:43: the coordinates of a stage are not negative and rise");
+  EXPECT_EQ(
+      first(findings("source a = safetensors(\"x\") as same { \"*\" varying tp } on (dp = 2)")),
+      "job.ucl:1:51: `tp` is no axis of the mesh; did you mean `dp`?");
 }
 
 TEST(Check, Operations) {
@@ -170,8 +176,11 @@ TEST(Check, Operations) {
             "job.ucl:5:16: unknown operation `master`; a role can only begin a chain");
   EXPECT_EQ(about("weight: xor(previous)"),
             "job.ucl:5:9: the operation `xor` is not part of this version");
-  EXPECT_EQ(about("weight: average"),
-            "job.ucl:5:9: the operation `average` is not part of this version");
+  EXPECT_EQ(about("weight: average(1)"), "job.ucl:5:9: `average` takes no arguments");
+  EXPECT_EQ(about("weight: master | select(0)"),
+            "job.ucl:5:18: `select` takes one coordinate of a mesh axis, as in `select(dp = 0)`");
+  EXPECT_EQ(about("weight: select(dp = 0 - 1)"),
+            "job.ucl:5:23: a coordinate is a whole number, counted from 0");
   EXPECT_EQ(about("weight: drop"), "job.ucl:5:9: `drop` is a statement: write `drop ROLE`, or "
                                    "`role(drop)` for a role that is called so");
   EXPECT_EQ(about("weight: cast(bf16) | keep"), "job.ucl:5:22: `keep` can only begin a chain");

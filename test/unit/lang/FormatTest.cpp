@@ -59,8 +59,11 @@ let pair = (1, "two", 0.5)
 let mesh = (dp = 8, tp = 2)
 let choice = zero ?? 3
 let d = bf16
-source old = deepspeed(root + "/z3", tag = "global_step3") as same on (dp = 8)
-target new = safetensors("out", max_shard_size = big)      as same {
+source old = deepspeed(root + "/z3", tag = "global_step3") as same {
+  "**.mean" varying dp
+  "**.seen" stage dp at 0 3
+} on (dp = 8)
+target new = safetensors("out", max_shard_size = big) as same {
   "model.embed*" pad d0 to multiple of 128 * tp split d0 by tp (ceil)
   "layers.**.w?" split d0 d1 by tp, ep (widths 3 5 0) chunk 0 by dp
   "flat.*" flat dp per group
@@ -90,7 +93,7 @@ view packed of tiny over (tp, ep) {
   embed = "embed" pad V to multiple of 128 * tp split V by tp
   layer[l].[q, k, v] = "layers.{l}.qkv": "((g r d) + (g d) + (g d)) h" split g r by tp (ceil)
   layer[l].expert[e].{n: w} = "layers.{l}.{n}": "e h" chunk 0 by ep
-  layer[l].tied = "layers.{l}.tied" if h > 4
+  layer[l].tied = "layers.{l}.tied" varying ep stage tp if h > 4
   layer[l].scale = "layers.{l}.scale"
   head = "head" flat tp per param
 }
@@ -114,6 +117,8 @@ convert old -> new, other {
   check weight == old.weight otherwise lossless
   check weight == old.weight
   otherwise, and: keep
+  mean in "x": average | cast(f32)
+  seen in "x": role(select) | select(dp = zero)
   for new {
     weight: master | cast(f32)
     frozen, buffer: keep

@@ -258,14 +258,19 @@ INSTANTIATE_TEST_SUITE_P(
                "  1 | convert a from c -> b {}\n"
                "    |           ^~~~"},
         Golden{"target a = f(\"x\") as same { \"*\" chnk 0 by dp }",
-               "job.ucl:1:33: expected a layout step (`pad`, `split`, `chunk` or `flat`), found "
-               "`chnk`; did you mean `chunk`?\n"
+               "job.ucl:1:33: expected a layout step (`pad`, `split`, `chunk`, `flat`, `stage` or "
+               "`varying`), found `chnk`; did you mean `chunk`?\n"
                "  1 | target a = f(\"x\") as same { \"*\" chnk 0 by dp }\n"
                "    |                                 ^~~~"},
-        Golden{"target a = f(\"x\") as same { \"*\" stage pp }",
-               "job.ucl:1:33: the step `stage` is not part of this version\n"
-               "  1 | target a = f(\"x\") as same { \"*\" stage pp }\n"
-               "    |                                 ^~~~~"},
+        Golden{"target a = f(\"x\") as same { \"*\" stage pp at }",
+               "job.ucl:1:42: expected a layout step (`pad`, `split`, `chunk`, `flat`, `stage` or "
+               "`varying`), found `at`\n"
+               "  1 | target a = f(\"x\") as same { \"*\" stage pp at }\n"
+               "    |                                          ^~"},
+        Golden{"source a = f(\"x\") as same { \"*\" varying }",
+               "job.ucl:1:41: expected a mesh axis after `varying`, found `}`\n"
+               "  1 | source a = f(\"x\") as same { \"*\" varying }\n"
+               "    |                                         ^"},
         Golden{"target a = f(\"x\") as same on (dp = n)",
                "job.ucl:1:36: expected the size of the mesh axis, a whole number, found `n`\n"
                "  1 | target a = f(\"x\") as same on (dp = n)\n"

@@ -63,6 +63,10 @@ LayoutStep said(const LayoutStep &step) {
                                   : split(made->axes, made->by, made->rule);
   if (auto *made = std::get_if<ChunkStep>(&step.step))
     return chunk(made->dim, made->by);
+  if (auto *made = std::get_if<StageStep>(&step.step))
+    return stage(made->by, made->at);
+  if (auto *made = std::get_if<VaryingStep>(&step.step))
+    return varying(made->by);
   auto &made = std::get<FlatStep>(step.step);
   return flat(made.by, made.per);
 }

@@ -22,7 +22,7 @@ convert run -> uni, hub {
 inline constexpr std::string_view kEverything = R"(
 let root = "runs"   let zero = 1 + 2 * (3 - 1) / 2   let big = 4GiB   let rate = 2e-2   let yes = true
 let pair = (1, "two", 0.5)   let mesh = (dp = 8, tp = 2)   let choice = zero ?? 3   let d = bf16
-source old = deepspeed(root + "/z3", tag = "global_step3") as same on (dp = 8)
+source old = deepspeed(root + "/z3", tag = "global_step3") as same { "**.mean" varying dp   "**.seen" stage dp at 0 3 } on (dp = 8)
 target new = safetensors("out", max_shard_size = big) as same {
   "model.embed*" pad d0 to multiple of 128 * tp split d0 by tp (ceil)
   "layers.**.w?" split d0 d1 by tp, ep (widths 3 5 0) chunk 0 by dp
@@ -46,7 +46,7 @@ view packed of tiny over (tp, ep) {
   embed = "embed" pad V to multiple of 128 * tp split V by tp
   layer[l].[q, k, v] = "layers.{l}.qkv" : "((g r d) + (g d) + (g d)) h" split g r by tp (ceil)
   layer[l].expert[e].{n: w} = "layers.{l}.{n}" : "e h" chunk 0 by ep
-  layer[l].tied = "layers.{l}.tied" if h > 4
+  layer[l].tied = "layers.{l}.tied" varying ep stage tp if h > 4
   layer[l].scale = "layers.{l}.scale"
   head = "head" flat tp per param
 }
@@ -67,6 +67,7 @@ convert old -> new, other {
   check weight == old.weight otherwise lossless
   check weight == old.weight
   otherwise, and : keep
+  mean in "x" : average | cast(f32)   seen in "x" : role(select) | select(dp = zero)
   for new {
     weight : master | cast(f32)   frozen, buffer : keep
     drop else
@@ -108,7 +109,7 @@ inline void buildEverything(SpecBuilder &s) {
   auto d = s.let("d", bf16);
 
   auto old = s.source("old", deepspeed(root + Value("/z3")).tag("global_step3"));
-  old.on({{"dp", 8}});
+  old.same("**.mean", {varying("dp")}).same("**.seen", {stage("dp", {0, 3})}).on({{"dp", 8}});
   auto next = s.target("new", safetensors("out").arg("max_shard_size", big));
   next.same("model.embed*", {pad("d0", Value(128) * name("tp")), split({"d0"}, {"tp"}, "ceil")})
       .same("layers.**.w?", {splitWidths({"d0", "d1"}, {"tp", "ep"}, {3, 5, 0}), chunk(0, "dp")})
@@ -148,7 +149,10 @@ inline void buildEverything(SpecBuilder &s) {
       .map("((g r d) + (g d) + (g d)) h")
       .step(split({"g", "r"}, {"tp"}, "ceil"));
   packed.rule("layer[l].expert[e].{n: w}", "layers.{l}.{n}").map("e h").step(chunk(0, "ep"));
-  packed.rule("layer[l].tied", "layers.{l}.tied").onlyIf(name("h") > 4);
+  packed.rule("layer[l].tied", "layers.{l}.tied")
+      .step(varying("ep"))
+      .step(stage("tp"))
+      .onlyIf(name("h") > 4);
   packed.rule("layer[l].scale", "layers.{l}.scale");
   packed.rule("head", "head").step(flat("tp", "param"));
   auto m = s.let("m", tiny({config(root + Value("/config.json")), 8}));
@@ -173,6 +177,8 @@ inline void buildEverything(SpecBuilder &s) {
   job.check(name("weight") == old["weight"], "lossless");
   job.check(name("weight") == old["weight"]);
   job.keep({"otherwise", "and"});
+  job.role("mean").in({"x"}) = average() | cast(f32);
+  job.role("seen").in({"x"}) = role("select") | operation("select", {arg("dp", zero)});
   auto toNew = job.forTarget(next);
   toNew.role("weight") = role("master") | cast(f32);
   toNew.keep({"frozen", "buffer"}).dropElse();

@@ -50,7 +50,7 @@ public:
       missingWeights();
     for (const NamedShape &frozen : first_.frozenShapes)
       frozenFragments(frozen);
-    compareBuffers();
+    buffersOfRanks();
     for (const auto &[alias, canonical] : aliases_) {
       inventory_.aliases.emplace_back(alias, canonical);
       builder_.note(fmt::format("tied: '{}' is '{}'", printable(alias), printable(canonical)));
@@ -191,23 +191,38 @@ private:
     inventory_.tensors.push_back(std::move(out));
   }
 
-  /// Buffers are replicated under ZeRO-3, and rank 0's are taken. Where the records' checksums say
-  /// that another rank's differ (running statistics), the user is told.
-  void compareBuffers() {
-    for (size_t r = 1; r < models_.size(); ++r)
-      for (const NamedTensor &tensor : models_[r].module) {
-        if (!tensor.ref || !first_.bufferNames.contains(tensor.name))
-          continue;
-        const NamedTensor *mine = find(module_, tensor.name);
-        if (!mine || !mine->ref)
-          continue;
+  /// Under ZeRO-3 each rank stores its own copy of the buffers, and rank 0's are taken. Where the
+  /// records' checksums say that another rank's differ (running statistics), the user is told.
+  void buffersOfRanks() {
+    if (!zero3_ || models_.size() < 2)
+      return;
+    std::vector<ByName> modules(models_.size());
+    for (size_t r = 0; r < models_.size(); ++r)
+      for (const NamedTensor &tensor : models_[r].module)
+        modules[r].emplace(tensor.name, &tensor);
+    for (Tensor &tensor : inventory_.tensors) {
+      const NamedTensor *mine = find(module_, tensor.name);
+      if (tensor.role != role::kBuffer || !mine || !mine->ref)
+        continue;
+      std::vector<Extent> copies;
+      for (size_t r = 0; r < models_.size(); ++r) {
+        const NamedTensor *copy = find(modules[r], tensor.name);
+        if (!copy || !copy->ref || copy->ref->shape != tensor.shape ||
+            copy->ref->dtype != tensor.dtype || !torch::isContiguous(*copy->ref))
+          break;
+        copies.push_back(builder_.extent(models_[r].file, models_[r].torchFile, *copy->ref));
         const torch::ZipMember *a = first_.torchFile.storage(mine->ref->storage);
-        const torch::ZipMember *b = models_[r].torchFile.storage(tensor.ref->storage);
+        const torch::ZipMember *b = models_[r].torchFile.storage(copy->ref->storage);
         if (a && b && (a->crc32 != b->crc32 || a->size != b->size))
-          builder_.note(fmt::format("buffer '{}' of rank {} differs from that of rank 0, which is "
-                                    "the one taken",
-                                    printable(tensor.name), r));
+          builder_.note(
+              fmt::format("buffer '{0}' of rank {1} differs from that of rank 0, which is "
+                          "the one taken unless a job says `as same {{ \"{0}\" varying "
+                          "dp }}`",
+                          printable(tensor.name), r));
       }
+      if (copies.size() == models_.size())
+        tensor.copies = std::move(copies);
+    }
   }
 
   using ByName = std::map<std::string_view, const NamedTensor *>;
