@@ -75,7 +75,18 @@ Value Lanes::f32FromF16(Value a) {
   Value single = arith::ExtFOp::create(builder_, lanesOf(builder_.getF32Type()), half);
   return arith::BitcastOp::create(builder_, integers(32), single);
 }
+/// The f16 that `a` was made of by f32FromF16, or null.
+static Value widenedF16(Value a) {
+  auto bits = a.getDefiningOp<arith::BitcastOp>();
+  auto wide = bits ? bits.getIn().getDefiningOp<arith::ExtFOp>() : nullptr;
+  auto half = wide ? wide.getIn().getDefiningOp<arith::BitcastOp>() : nullptr;
+  return half ? half.getIn() : Value();
+}
+
 Value Lanes::f16FromF32(Value a) {
+  // There and back again makes signalling NaNs quiet. Both conversions together would fold away.
+  if (Value half = widenedF16(a))
+    return select(less(0x7c00, bitAnd(half, 0x7fff)), bitOr(half, 0x0200), half);
   Value single = arith::BitcastOp::create(builder_, lanesOf(builder_.getF32Type()), a);
   Value half = arith::TruncFOp::create(builder_, lanesOf(builder_.getF16Type()), single);
   return arith::BitcastOp::create(builder_, integers(16), half);

@@ -21,7 +21,7 @@ namespace recast::device::cpu {
 
 /// Changes with the format, with the signature of kernels and with what generated code computes:
 /// entries of other versions are not looked at.
-inline constexpr uint32_t kPackVersion = 1;
+inline constexpr uint32_t kPackVersion = 2;
 /// No pack is larger.
 inline constexpr uint64_t kMaxPackBytes = uint64_t{64} << 20;
 

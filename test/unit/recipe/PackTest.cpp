@@ -48,10 +48,24 @@ std::vector<Recipe> integerCasts() {
   return out;
 }
 
+/// Two casts in a row, from a small format by way of each to each: what a compiler may take for
+/// one.
+std::vector<Recipe> chains() {
+  std::vector<Recipe> out;
+  for (DType from : {DType::F16, DType::BF16, DType::F8E5M2})
+    for (DType between : {DType::F32, DType::F64, DType::F16, DType::BF16})
+      for (DType to : {DType::F16, DType::BF16, DType::F32})
+        if (from != between && between != to)
+          out.push_back(Recipe{{{.op = Op::Load, .type = from},
+                                {.op = Op::Cast, .type = between, .a = 0},
+                                {.op = Op::Cast, .type = to, .a = 1},
+                                {.op = Op::Store, .type = to, .a = 2}}});
+  return out;
+}
+
 // Compiled, linked, packed and loaded as users' kernels are; all values of 8 and 16 bits, all
 // boundaries of wider ones, every tail, every setting of the floating-point unit.
-TEST(PackedKernels, IntegerCastsEqualTheInterpreterOnEveryLevel) {
-  const std::vector<Recipe> recipes = integerCasts();
+void expectAsInterpreted(const std::vector<Recipe> &recipes) {
   for (std::string_view level : levels()) {
     auto bytes = codegen::makePack(recipes, level);
     ASSERT_TRUE(bytes) << bytes.error().str();
@@ -61,7 +75,8 @@ TEST(PackedKernels, IntegerCastsEqualTheInterpreterOnEveryLevel) {
       device::cpu::Kernel kernel = (*pack)->find(recipe.hash(), recipe.str());
       ASSERT_TRUE(kernel.run) << recipe.str();
       DType from = recipe.inputType(0), to = recipe.outputType(0);
-      auto bits = integerSamples(from, 3000);
+      const FloatFormat *format = floatFormat(from);
+      auto bits = format ? samples(*format, 3000) : integerSamples(from, 3000);
       bits.resize(bits.size() - 1); // Odd: the loop for the rest runs, too.
       auto in = recipe::test::pack(bits, byteWidth(from));
       auto count = static_cast<int64_t>(bits.size());
@@ -87,6 +102,12 @@ TEST(PackedKernels, IntegerCastsEqualTheInterpreterOnEveryLevel) {
     }
   }
 }
+
+TEST(PackedKernels, IntegerCastsEqualTheInterpreterOnEveryLevel) {
+  expectAsInterpreted(integerCasts());
+}
+
+TEST(PackedKernels, ChainsEqualTheInterpreterOnEveryLevel) { expectAsInterpreted(chains()); }
 
 /// A cache folder of its own while it lives.
 class Pack : public testing::Test {
