@@ -195,6 +195,10 @@ Result<Destinations> Destinations::create(const BoundView &view, const BoundMode
     std::map<std::string, int64_t> grownFrom;
     for (uint32_t part : stored.parts)
       grownFrom.merge(grownAxes(view.model, part, source));
+    // A map with `->` names axes as it likes; what it splits does not grow.
+    if (!stored.layout.axes.stored.empty())
+      std::erase_if(grownFrom,
+                    [&](const auto &axis) { return !stored.layout.axes.sizes.count(axis.first); });
     RECAST_ASSIGN(WrittenTensor written, asWritten(stored, view.model, grownFrom));
     out.written_.push_back(std::move(written));
   }

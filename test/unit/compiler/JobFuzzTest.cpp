@@ -73,9 +73,14 @@ void runJob(const Job &job, bool kernels, device::cpu::KernelFinder &finder) {
   EXPECT_EQ(report->bytesRead, report->bytesNeeded);
   auto written = fixtures::writtenTensors(job.plan);
   ASSERT_EQ(written.size(), job.random.expected.size());
-  for (const auto &[key, bytes] : written)
-    ASSERT_TRUE(bytes == job.random.expected.at(std::get<2>(key)).bytes)
-        << std::get<2>(key) << (kernels ? ", compiled" : ", interpreted");
+  for (const auto &[key, bytes] : written) {
+    const std::string &expected = job.random.expected.at(std::get<2>(key)).bytes;
+    ASSERT_EQ(bytes.size(), expected.size());
+    auto [at, other] = std::mismatch(bytes.begin(), bytes.end(), expected.begin());
+    ASSERT_TRUE(at == bytes.end())
+        << std::get<2>(key) << (kernels ? ", compiled" : ", interpreted") << ", from byte "
+        << at - bytes.begin() << " of " << bytes.size();
+  }
 }
 
 TEST(JobFuzz, CompiledInterpretedAndWorkedOutAgree) {
