@@ -95,7 +95,6 @@ private:
 
   Status add(format::Tensor tensor, const StoredTensor &rule) {
     RECAST_TRY(applyRankSteps(rule.ranks, /*ifThere=*/true, rule.loc, out_, tensor));
-    tensor.copies.clear();
     for (uint32_t part : rule.parts)
       if (view_.model.tensors[part].tiedTo)
         return fail(Error(Code::BadInput,

@@ -29,9 +29,9 @@ Status applyRankSteps(const std::vector<layout::Step> &steps, bool ifThere, mlir
   }
   if (meant.empty())
     return {};
-  auto ranks = static_cast<size_t>(source.mesh.rankCount());
-  bool isOne = ranks == 1 && !tensor.scalar && source.layouts[tensor.layout].isWhole();
-  if (!isOne && tensor.copies.size() != ranks) {
+  bool isOne =
+      source.mesh.rankCount() == 1 && !tensor.scalar && source.layouts[tensor.layout].isWhole();
+  if (!isOne && !tensor.copies) {
     Error error = specError(loc, fmt::format("`{}`: the source does not hold a copy of this tensor "
                                              "for each of its ranks {}",
                                              layout::str(meant.front()), source.mesh.str()));
@@ -49,8 +49,7 @@ Status applyRankSteps(const std::vector<layout::Step> &steps, bool ifThere, mlir
     source.layouts.push_back(std::move(layout));
   if (isOne) // Where it lies already.
     return {};
-  tensor.store = static_cast<uint32_t>(source.stores.size());
-  source.stores.push_back({tensor.dtype, tensor.copies});
+  tensor.store = *tensor.copies;
   tensor.start = tensor.groupTotal = 0;
   return {};
 }

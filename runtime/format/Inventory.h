@@ -71,9 +71,10 @@ struct Tensor {
   std::optional<uint64_t> scalar;
   /// Index into `groups`, or -1.
   int32_t group = -1;
-  /// Where each rank of the mesh keeps a copy of its own (buffers under ZeRO-3), these, by rank;
-  /// `store` is the one that is taken unless a specification says that they differ.
-  std::vector<Extent> copies;
+  /// Where each rank of the mesh keeps a copy of its own (buffers under ZeRO-3): the store of all
+  /// of them, with one extent per rank. `store` is the one that is taken unless a specification
+  /// says that they differ.
+  std::optional<uint32_t> copies;
 };
 
 /// An optimizer parameter group: an ordered list of names plus hyper-parameters (decisions.md).

@@ -110,5 +110,18 @@ def test_refusals(run, workdir, rules, statement, message):
     assert refused.code in (2, 3) and message in refused.err, refused.err
 
 
+def test_a_plan_fits_the_same_run_again(run, workdir):
+    job = workdir / "job.ucl"
+    job.write_text(f'source run = deepspeed("{run}/run") as same {{ "1.running_*" varying dp }}\n'
+                   f'target hub = safetensors("{workdir}/hub") as same\n'
+                   "convert run -> hub { weight: master   drop master, exp_avg, exp_avg_sq, step\n"
+                   f'buffer in "1.running_*": average   buffer in "{SEEN}": keep   objects {{ else: drop }} }}\n')
+    recast("plan", job, "-o", workdir / "a.rplan")
+    recast("rebind", workdir / "a.rplan", run / "run", "-o", workdir / "b.rplan")
+    assert (workdir / "a.rplan").read_bytes() == (workdir / "b.rplan").read_bytes()
+    recast("run", workdir / "b.rplan", "--no-sync")
+    assert numpy.array_equal(load_safetensors(workdir / "hub")[MEAN].numpy(), mean(run, MEAN))
+
+
 def test_inspect_tells(run):
     assert "varying dp" in recast("inspect", run / "run").out

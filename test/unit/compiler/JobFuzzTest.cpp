@@ -127,7 +127,7 @@ TEST(JobFuzz, CompiledInterpretedAndWorkedOutAgree) {
   EXPECT_GT(met.stacks, count / 2);
   EXPECT_GT(met.pads, count);
   EXPECT_GT(met.grown, count / 2);
-  EXPECT_GT(met.absent, count / 4);
+  EXPECT_GT(met.absent, count / 8);
 }
 
 } // namespace

@@ -221,7 +221,7 @@ private:
                           printable(tensor.name), r));
       }
       if (copies.size() == models_.size())
-        tensor.copies = std::move(copies);
+        tensor.copies = builder_.store(tensor.dtype, std::move(copies));
     }
   }
 
