@@ -95,6 +95,7 @@ struct ObjectRule {
   std::vector<std::string> keys;
   bool isElse = false;
   std::string policy;
+  mlir::Attribute value; ///< Of `set`; null otherwise.
   std::vector<uint32_t> targets;
   mlir::Location loc;
 };

@@ -1,7 +1,11 @@
 #include "compiler/Bind/Objects.h"
 
+#include "compiler/Bind/Evaluate.h"
 #include "compiler/Bind/SourceText.h"
 #include "runtime/base/NearestName.h"
+#include "runtime/plan/ObjectEdit.h"
+
+#include "llvm/ADT/StringExtras.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -9,39 +13,222 @@
 namespace recast::compiler {
 namespace {
 
-/// The rule for an object: a named one before `else`; null if nothing is said.
-const ObjectRule *ruleFor(const Job &job, uint32_t target, const std::string &name) {
-  const ObjectRule *otherwise = nullptr;
-  for (const ObjectRule &rule : job.objects) {
-    if (std::find(rule.targets.begin(), rule.targets.end(), target) == rule.targets.end())
-      continue;
-    if (rule.isElse)
-      otherwise = &rule;
-    else if (std::find(rule.keys.begin(), rule.keys.end(), name) != rule.keys.end())
-      return &rule;
-  }
-  return otherwise;
+using plan::ObjectPtr;
+
+constexpr char kGroups[] = "param_groups";
+
+/// `inner` is `outer` or lies inside it.
+bool isWithin(std::string_view inner, std::string_view outer) {
+  return inner.starts_with(outer) && (inner.size() == outer.size() || inner[outer.size()] == '.');
 }
 
-Status checkKeys(const Job &job, const format::Inventory &source) {
-  std::vector<std::string> names;
+bool has(const std::vector<std::string> &names, const std::string &name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// The object of the source that a key names or looks into; "" if none.
+std::string objectOf(const std::string &key, const format::Inventory &source) {
+  std::string best;
   for (const auto &[name, object] : source.objects)
-    names.push_back(name);
-  for (const ObjectRule &rule : job.objects)
-    for (const std::string &key : rule.keys)
-      if (rule.policy != "drop" && !source.objects.count(key))
-        return fail(specError(rule.loc,
-                              fmt::format("'{}' holds no object '{}'", job.source.name, key),
-                              nearestName(key, names)));
-  return {};
+    if (isWithin(key, name) && name.size() > best.size())
+      best = name;
+  return best;
 }
 
-/// Policies that amount to keeping the object as it is: readers refuse runs whose ranks disagree,
-/// so a merged object is any rank's; groups keep their membership, so by name is as stored.
-bool keeps(const std::string &policy, const std::string &object) {
-  return policy == "keep" || policy == "merge" || policy == "per_rank" ||
-         (policy == "by_name" && object == "param_groups");
+std::vector<std::string> pathInside(const std::string &key, const std::string &object) {
+  llvm::SmallVector<llvm::StringRef> parts;
+  llvm::StringRef(key).drop_front(object.size() + 1).split(parts, '.');
+  return {parts.begin(), parts.end()};
 }
+
+/// What one target does with the objects of the source.
+class Keeper {
+public:
+  Keeper(const Job &job, uint32_t target, const format::Inventory &source,
+         const format::TargetTraits &traits, std::vector<plan::LeftOut> &leftOut)
+      : job_(job), target_(target), source_(source), traits_(traits), leftOut_(leftOut) {}
+
+  Result<std::map<std::string, ObjectPtr>> run() {
+    RECAST_TRY(checkKeys());
+    for (const auto &[name, object] : source_.objects)
+      RECAST_TRY(whole(name, object));
+    for (const ObjectRule &rule : job_.objects)
+      if (concerns(rule))
+        for (const std::string &key : rule.keys)
+          RECAST_TRY(entry(rule, key));
+    RECAST_TRY(checkRanks());
+    return std::move(kept_);
+  }
+
+private:
+  bool concerns(const ObjectRule &rule) const {
+    return std::find(rule.targets.begin(), rule.targets.end(), target_) != rule.targets.end();
+  }
+  const std::string &targetName() const { return job_.targets[target_].name; }
+
+  /// The rule for a path: that of the longest key around it, then `else`; null if nothing is said.
+  const ObjectRule *ruleFor(const std::string &path) const {
+    const ObjectRule *best = nullptr;
+    size_t length = 0;
+    for (const ObjectRule &rule : job_.objects) {
+      if (!concerns(rule))
+        continue;
+      if (rule.isElse && !best)
+        best = &rule;
+      for (const std::string &key : rule.keys)
+        if (isWithin(path, key) && key.size() >= length) {
+          best = &rule;
+          length = key.size();
+        }
+    }
+    return best;
+  }
+
+  Status checkKeys() const {
+    std::vector<std::string> names;
+    for (const auto &[name, object] : source_.objects)
+      names.push_back(name);
+    for (const ObjectRule &rule : job_.objects)
+      for (const std::string &key : rule.keys) {
+        std::string object = objectOf(key, source_);
+        bool isNew = rule.policy == "set" && (object.empty() || object != key);
+        if (rule.policy == "drop" || isNew)
+          continue;
+        if (object.empty() ||
+            (object != key && !plan::at(*source_.objects.at(object), pathInside(key, object))))
+          return fail(specError(rule.loc,
+                                fmt::format("'{}' holds no object '{}'", job_.source.name, key),
+                                nearestName(key, names)));
+      }
+    return {};
+  }
+
+  Status refuseVerbatim(const ObjectRule &rule, const std::string &object) const {
+    return fail(
+        specError(rule.loc,
+                  fmt::format("object '{}' cannot be treated by `{}`: {} keeps the source's "
+                              "files that hold it, byte for byte",
+                              object, rule.policy, traits_.format))
+            .hint(fmt::format("Add `objects {{ {} : keep }}` for '{}'.", object, targetName())));
+  }
+
+  Status whole(const std::string &name, const ObjectPtr &object) {
+    const ObjectRule *rule = ruleFor(name);
+    if (!rule)
+      return fail(specError(job_.loc, fmt::format("nothing is said about object '{}' for '{}'",
+                                                  name, targetName()))
+                      .hint("Add `objects { else : keep }`, or drop."));
+    if (rule->isElse && rule->policy == "set")
+      return fail(specError(rule->loc, "`set` is for objects with names, not for `else`"));
+    bool verbatim = has(traits_.verbatimObjects, name);
+    if (verbatim && (rule->policy == "drop" || rule->policy == "set"))
+      return refuseVerbatim(*rule, name);
+    if (rule->policy == "drop") {
+      leftOut_.push_back(
+          {fmt::format("object '{}'", name), fmt::format("dropped for '{}'", targetName())});
+      return {};
+    }
+    if (rule->policy == "set") // `entry` does.
+      return {};
+    if (!format::holdsObject(traits_, name))
+      return fail(
+          specError(rule->loc, fmt::format("{} cannot hold object '{}'", traits_.format, name))
+              .hint(fmt::format("Add `objects {{ else : drop }}` for '{}'.", targetName())));
+    if (rule->policy == "by_name" && (name != kGroups || source_.groups.empty()))
+      return fail(specError(rule->loc, fmt::format("object '{}' is not of groups of tensors: it "
+                                                   "cannot travel `by_name`",
+                                                   name)));
+    if (name == kGroups && rule->policy != "by_name" && !source_.groups.empty() &&
+        !traits_.regroups)
+      return fail(
+          specError(rule->loc, fmt::format("the groups' `params` count what lies in the source's "
+                                           "files and mean nothing in {}",
+                                           traits_.format))
+              .hint(fmt::format("Add `objects {{ {} : by_name }}` for '{}', or drop it.", name,
+                                targetName())));
+    kept_[name] = object;
+    return {};
+  }
+
+  /// A rule that names an entry inside an object, or gives a value.
+  Status entry(const ObjectRule &rule, const std::string &key) {
+    std::string object = objectOf(key, source_);
+    bool inside = !object.empty() && object != key;
+    if (inside && rule.policy != "drop" && !kept_.contains(object))
+      return fail(specError(rule.loc,
+                            fmt::format("'{}' lies in object '{}', which is dropped", key, object))
+                      .hint(fmt::format("Say what becomes of '{}': keep it, and drop the entries "
+                                        "that are not wanted.",
+                                        object)));
+    if (rule.policy != "set" && !(inside && rule.policy == "drop"))
+      return {};
+    if (!object.empty() && has(traits_.verbatimObjects, object))
+      return refuseVerbatim(rule, key);
+    if (object == kGroups && traits_.regroups)
+      return fail(specError(rule.loc, fmt::format("{} makes '{}' anew from the groups; `{}` cannot "
+                                                  "be applied to '{}'",
+                                                  traits_.format, kGroups, rule.policy, key)));
+    ObjectPtr value;
+    if (rule.policy == "set") {
+      RECAST_ASSIGN(Evaluated evaluated, evaluate(rule.loc, rule.value, {}));
+      value = evaluated.value;
+    }
+    if (!inside) {
+      if (!format::holdsObject(traits_, key) || key.find('.') != std::string::npos)
+        return fail(
+            specError(rule.loc, fmt::format("{} cannot hold object '{}'", traits_.format, key)));
+      kept_[key] = std::move(value);
+      return {};
+    }
+    auto kept = kept_.find(object);
+    if (kept == kept_.end())
+      return {}; // The whole of it is dropped.
+    auto edited = plan::edited(kept->second, pathInside(key, object), value);
+    if (!edited)
+      return fail(
+          specError(rule.loc, fmt::format("object '{}': {}", object, edited.error().message())));
+    kept->second = std::move(*edited);
+    if (!value)
+      leftOut_.push_back(
+          {fmt::format("object '{}'", key), fmt::format("dropped for '{}'", targetName())});
+    return {};
+  }
+
+  /// Nobody guesses whose random generators go on: decisions.md, "Per-rank state".
+  Status checkRanks() const {
+    for (const std::string &path : source_.perRank) {
+      std::string object = objectOf(path, source_);
+      const ObjectRule *rule = ruleFor(path);
+      if (object.empty() || !rule || rule->policy == "drop" || rule->policy == "set" ||
+          !kept_.contains(object))
+        continue;
+      if (rule->policy == "merge")
+        return fail(specError(rule->loc, fmt::format("the ranks of '{}' do not agree on '{}': it "
+                                                     "cannot be merged",
+                                                     job_.source.name, path))
+                        .hint(fmt::format("Say `{0} : per_rank` where the target keeps the files "
+                                          "of every rank, or `{0} : drop`.",
+                                          path)));
+      if (has(traits_.verbatimObjects, object))
+        continue;
+      int64_t ranks = source_.mesh.rankCount();
+      return fail(
+          specError(rule->loc,
+                    fmt::format("each of the {} ranks of '{}' has a value of its own for "
+                                "'{}', and {} holds one: ranks 1 to {} would lose theirs",
+                                ranks, job_.source.name, path, traits_.format, ranks - 1))
+              .hint(fmt::format("Add `objects {{ {} : drop }}` for '{}'.", path, targetName())));
+    }
+    return {};
+  }
+
+  const Job &job_;
+  uint32_t target_;
+  const format::Inventory &source_;
+  const format::TargetTraits &traits_;
+  std::vector<plan::LeftOut> &leftOut_;
+  std::map<std::string, ObjectPtr> kept_;
+};
 
 } // namespace
 
@@ -49,35 +236,16 @@ Result<std::map<std::string, plan::ObjectPtr>> keptObjects(const Job &job, uint3
                                                            const format::Inventory &source,
                                                            const format::TargetTraits &traits,
                                                            std::vector<plan::LeftOut> &leftOut) {
-  RECAST_TRY(checkKeys(job, source));
-  const std::string &targetName = job.targets[target].name;
-  std::map<std::string, plan::ObjectPtr> kept;
-  for (const auto &[name, object] : source.objects) {
-    const ObjectRule *rule = ruleFor(job, target, name);
-    if (!rule) {
-      Error error = specError(
-          job.loc, fmt::format("nothing is said about object '{}' for '{}'", name, targetName));
-      return fail(std::move(error).hint("Add `objects { else : keep }`, or drop."));
-    }
-    if (rule->policy == "drop") {
-      leftOut.push_back(
-          {fmt::format("object '{}'", name), fmt::format("dropped for '{}'", targetName)});
-      continue;
-    }
-    if (!keeps(rule->policy, name))
-      return fail(specError(
-          rule->loc, fmt::format("object '{}' cannot be treated by `{}` here: {} carries it as "
-                                 "it is",
-                                 name, rule->policy, traits.format)));
-    if (!format::holdsObject(traits, name)) {
-      Error error =
-          specError(rule->loc, fmt::format("{} cannot hold object '{}'", traits.format, name));
-      return fail(std::move(error).hint(
-          fmt::format("Add `objects {{ else : drop }}` for '{}'.", targetName)));
-    }
-    kept[name] = object;
-  }
-  return kept;
+  return Keeper(job, target, source, traits, leftOut).run();
+}
+
+plan::ObjectPtr groupByName(const std::vector<std::string> &names, const plan::Object &hyper) {
+  std::vector<ObjectPtr> params;
+  for (const std::string &name : names)
+    params.push_back(plan::string(name));
+  auto entries = hyper.entries;
+  entries.push_back(plan::entry("params", plan::list(std::move(params))));
+  return plan::dict(std::move(entries));
 }
 
 } // namespace recast::compiler

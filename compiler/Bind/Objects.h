@@ -15,4 +15,7 @@ Result<std::map<std::string, plan::ObjectPtr>> keptObjects(const Job &job, uint3
                                                            const format::TargetTraits &traits,
                                                            std::vector<plan::LeftOut> &leftOut);
 
+/// A parameter group whose `params` are names, as torch's distributed checkpoints have them.
+plan::ObjectPtr groupByName(const std::vector<std::string> &names, const plan::Object &hyper);
+
 } // namespace recast::compiler

@@ -170,7 +170,7 @@ Status Reader::statement(mlir::Operation *op) {
   } else if (auto objects = llvm::dyn_cast<ckpt::ObjectsOp>(op)) {
     job_->objects.push_back({strings(objects.getKeys()), objects.getIsElse(),
                              ckpt::stringifyObjectPolicy(objects.getPolicy()).str(),
-                             targets(objects), op->getLoc()});
+                             objects.getValueAttr(), targets(objects), op->getLoc()});
   } else if (auto files = llvm::dyn_cast<ckpt::FilesOp>(op)) {
     job_->files.push_back(
         {strings(files.getNames()), files.getFrom().str(), targets(files), op->getLoc()});

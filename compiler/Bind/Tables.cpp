@@ -102,6 +102,28 @@ Result<std::vector<std::string>> memberNames(const format::Group &group, const D
   return out;
 }
 
+/// Groups by the target's names: for its writer, or as an object with names for indices.
+Status addGroups(const format::Inventory &source, const Destinations &to,
+                 const EndpointDecl &declared, const format::TargetTraits &traits,
+                 plan::TargetEndpoint &target, Strings &strings) {
+  std::vector<plan::ObjectPtr> byName;
+  for (const format::Group &group : source.groups) {
+    RECAST_ASSIGN(std::vector<std::string> names, memberNames(group, to, declared));
+    if (!traits.regroups) {
+      byName.push_back(groupByName(names, *group.hyper));
+      continue;
+    }
+    plan::Group out;
+    for (const std::string &name : names)
+      out.names.push_back(strings.id(name));
+    out.hyper = plan::toJson(*group.hyper);
+    target.groups.push_back(std::move(out));
+  }
+  if (!traits.regroups)
+    target.objects["param_groups"] = plan::toJson(*plan::list(std::move(byName)));
+  return {};
+}
+
 } // namespace
 
 Status addTargetTables(plan::Plan &plan, const Job &job, const Ends &ends, Strings &strings) {
@@ -122,16 +144,8 @@ Status addTargetTables(plan::Plan &plan, const Job &job, const Ends &ends, Strin
     RECAST_ASSIGN(auto kept, keptObjects(job, t, source, traits, plan.leftOut));
     for (const auto &[name, object] : kept)
       target.objects[name] = plan::toJson(*object);
-    if (kept.count("param_groups"))
-      for (const format::Group &group : source.groups) {
-        plan::Group out;
-        RECAST_ASSIGN(std::vector<std::string> names,
-                      memberNames(group, ends.targets[t], declared));
-        for (const std::string &name : names)
-          out.names.push_back(strings.id(name));
-        out.hyper = plan::toJson(*group.hyper);
-        target.groups.push_back(std::move(out));
-      }
+    if (kept.count("param_groups") && !source.groups.empty())
+      RECAST_TRY(addGroups(source, ends.targets[t], declared, traits, target, strings));
     if (!traits.verbatimRoles.empty()) {
       RECAST_TRY(refuseForeign(declared, source));
       for (uint32_t file : source.keptFiles)

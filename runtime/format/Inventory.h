@@ -106,6 +106,9 @@ struct Inventory {
   std::vector<Group> groups;
 
   std::map<std::string, plan::ObjectPtr> objects; ///< Named as selections name them.
+  /// Paths of objects, or of entries inside them, that each rank saved with a value of its own
+  /// (random generators, data loaders), sorted; `objects` has rank 0's.
+  std::vector<std::string> perRank;
   std::vector<std::string> foreignGlobals; ///< "module.name" of classes outside the allow-list.
 
   /// The flat order of master cannot be told from metadata alone: `cast(master) == weight` must be

@@ -125,6 +125,10 @@ struct TargetTraits {
   bool holdsObjects = false;
   /// Names of the objects it can hold; empty: any, if it holds objects.
   std::vector<std::string> objects;
+  /// Objects that lie in kept source files: every rank's, and none can be changed or left out.
+  std::vector<std::string> verbatimObjects;
+  /// `param_groups` is made anew from the groups' tensors and hyper-parameters.
+  bool regroups = false;
   /// Roles whose floating values narrower than f32 are widened to f32 (exactly) in this format.
   std::vector<std::string> widenedRoles;
   /// Roles that stay inside kept source files and need no place of their own.

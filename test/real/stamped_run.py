@@ -170,7 +170,8 @@ def main():
                           if not torch.equal(loaded(engine, role, p).float().cpu(), value)]
         result.update(wrong=wrong, compared=sum(len(v) for v in values.values()))
     else:
-        engine.save_checkpoint(options.save, tag="stamped", client_state={"note": {"epoch": 3, "seen": [1, 2]}})
+        engine.save_checkpoint(options.save, tag="stamped", client_state={
+            "note": {"epoch": 3, "seen": [1, 2]}, "rng": torch.tensor([7, dist.get_rank()], dtype=torch.uint8)})
     if dist.get_rank() == 0:
         with open(options.result, "w") as file:
             json.dump(result, file)

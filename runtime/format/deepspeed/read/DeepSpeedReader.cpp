@@ -169,11 +169,10 @@ private:
         continue;
       ModelStates &rank = models_.back();
       add(differences(models_.front(), rank));
-      if (!plan::equal(*clientState(models_.front()), *clientState(rank)) && !clientNoted_) {
-        builder_.note("the client state differs between ranks (random generators?); it is kept in "
-                      "the model-states files, and rank 0's is the one listed here");
-        clientNoted_ = true;
-      }
+      if (auto differing = differingObjects(models_.front(), rank))
+        perRank_.insert(differing->begin(), differing->end());
+      else
+        found_.push_back(std::move(differing).error());
       // A thousand ranks times all names: keep what differs by rank.
       rank.paramShapes.clear();
       std::erase_if(rank.module, [&](const NamedTensor &tensor) {
@@ -262,6 +261,11 @@ private:
   }
 
   void objects(const plan::ObjectPtr &paramGroups, const plan::ObjectPtr &optimizer) {
+    inventory_.perRank.assign(perRank_.begin(), perRank_.end());
+    if (!perRank_.empty())
+      builder_.note(fmt::format("the ranks have values of their own for {}: all are kept in the "
+                                "model-states files, and rank 0's are listed here",
+                                printable(fmt::format("{}", fmt::join(perRank_, ", ")), 400)));
     const ModelStates &model = models_.front();
     inventory_.objects["param_groups"] = paramGroups;
     inventory_.objects["optimizer"] = withVersion(optimizer);
@@ -303,7 +307,7 @@ private:
   std::vector<RankStates> ranks_;
   std::vector<int32_t> groupOf_; ///< Parameter group of each entry of `param_shapes`.
   std::vector<Error> found_;     ///< Problems.
-  bool clientNoted_ = false;
+  std::set<std::string> perRank_;
 };
 
 } // namespace

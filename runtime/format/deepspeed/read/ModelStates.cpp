@@ -12,6 +12,9 @@ using plan::Object;
 using plan::ObjectPtr;
 using Kind = Object::Kind;
 
+/// Of small tensors per file, while ranks are compared.
+constexpr uint64_t kComparedBytes = uint64_t{1} << 26;
+
 constexpr std::string_view kEngineKeys[] = {
     "module",
     "buffer_names",
@@ -142,6 +145,16 @@ private:
   const Object &root_;
 };
 
+/// Whether there is a tensor whose bytes stay in the file.
+bool holdsStorage(const Object &object) {
+  auto holds = [](const ObjectPtr &inner) { return inner && holdsStorage(*inner); };
+  return (object.tensor && object.tensor->literal.empty() &&
+          elementCount(object.tensor->shape).value_or(1) > 0) ||
+         std::any_of(object.items.begin(), object.items.end(), holds) ||
+         std::any_of(object.entries.begin(), object.entries.end(),
+                     [&](const auto &entry) { return holds(entry.first) || holds(entry.second); });
+}
+
 } // namespace
 
 Result<ModelStates> readModelStates(const std::string &root, const std::string &relativePath,
@@ -162,6 +175,38 @@ ObjectPtr clientState(const ModelStates &states) {
         std::end(kEngineKeys))
       entries.emplace_back(key, value);
   return plan::dict(std::move(entries));
+}
+
+Result<std::vector<std::string>> differingObjects(const ModelStates &first,
+                                                  const ModelStates &rank) {
+  // Tensors are compared by their bytes, which two files have at two places.
+  auto objectsOf = [](const ModelStates &states) -> Result<std::map<std::string, ObjectPtr>> {
+    uint64_t budget = kComparedBytes;
+    std::map<std::string, ObjectPtr> out;
+    auto add = [&](std::string path, const ObjectPtr &object) -> Status {
+      RECAST_ASSIGN(out[std::move(path)], states.torchFile.detached(object, budget));
+      return {};
+    };
+    for (const auto &[key, value] : states.torchFile.root()->entries)
+      if (key->text == "lr_scheduler")
+        RECAST_TRY(add("lr_scheduler", value));
+    ObjectPtr client = clientState(states);
+    for (const auto &[key, value] : client->entries)
+      RECAST_TRY(add("client_state." + key->text, value));
+    return out;
+  };
+  RECAST_ASSIGN(auto firsts, objectsOf(first));
+  RECAST_ASSIGN(auto others, objectsOf(rank));
+  std::vector<std::string> out;
+  for (const auto &[path, value] : firsts) {
+    auto other = others.find(path);
+    if (other == others.end() || holdsStorage(*value) || !plan::equal(*value, *other->second))
+      out.push_back(path);
+  }
+  for (const auto &[path, value] : others)
+    if (!firsts.contains(path))
+      out.push_back(path);
+  return out;
 }
 
 } // namespace recast::format::deepspeed

@@ -45,4 +45,9 @@ Result<ModelStates> readModelStates(const std::string &root, const std::string &
 /// The keys that are the user's: whatever DeepSpeed itself does not write.
 plan::ObjectPtr clientState(const ModelStates &states);
 
+/// Objects and entries of the client state ("client_state.rng") that two ranks' files do not hold
+/// with one value; tensors too large to be compared here count as different.
+Result<std::vector<std::string>> differingObjects(const ModelStates &first,
+                                                  const ModelStates &rank);
+
 } // namespace recast::format::deepspeed

@@ -282,6 +282,8 @@ const TargetTraits &universalTraits() {
     TargetTraits t;
     t.format = "deepspeed_universal";
     t.holdsObjects = true;
+    t.verbatimObjects = {"client_state", "lr_scheduler", "iteration"};
+    t.regroups = true;
     t.widenedRoles = {"frozen", "buffer"};
     t.verbatimRoles = {"weight"};
     t.sourceFormats = {"deepspeed", "deepspeed_universal"};
