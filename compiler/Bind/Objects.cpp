@@ -211,12 +211,11 @@ private:
                                           path)));
       if (has(traits_.verbatimObjects, object))
         continue;
-      int64_t ranks = source_.mesh.rankCount();
       return fail(
           specError(rule->loc,
-                    fmt::format("each of the {} ranks of '{}' has a value of its own for "
-                                "'{}', and {} holds one: ranks 1 to {} would lose theirs",
-                                ranks, job_.source.name, path, traits_.format, ranks - 1))
+                    fmt::format("each rank of '{}' has a value of its own for '{}', and {} "
+                                "holds one: all ranks but 0 would lose theirs",
+                                job_.source.name, path, traits_.format))
               .hint(fmt::format("Add `objects {{ {} : drop }}` for '{}'.", path, targetName())));
     }
     return {};

@@ -33,7 +33,7 @@ def universal_tag(folder):
     return pathlib.Path(folder) / (pathlib.Path(folder) / "latest_universal").read_text()
 
 
-def load_atoms(folder):
+def load_atoms(folder, weights_only=True):
     """{name: {state: tensor or number}} of a universal folder, by torch.load with weights_only."""
     atoms = {}
     for entry in (universal_tag(folder) / "zero").iterdir():
@@ -41,7 +41,7 @@ def load_atoms(folder):
             continue
         atoms[entry.name] = {}
         for file in entry.glob("*.pt"):
-            value = torch.load(file, weights_only=True)
+            value = torch.load(file, weights_only=weights_only)
             atoms[entry.name][file.stem] = value["param"] if isinstance(value, dict) else value
     return atoms
 

@@ -1,9 +1,12 @@
 #include "runtime/format/deepspeed_universal/read/UniversalReader.h"
 
-#include "runtime/base/Checked.h"
 #include "runtime/format/Printable.h"
-#include "runtime/format/deepspeed/read/ModelStates.h"
+#include "runtime/format/deepspeed/read/CrossCheck.h"
+#include "runtime/format/deepspeed/read/FlatTensors.h"
+#include "runtime/format/deepspeed/read/ModuleTensors.h"
 #include "runtime/format/deepspeed/read/TagFolder.h"
+#include "runtime/format/deepspeed_universal/read/AtomFile.h"
+#include "runtime/format/deepspeed_universal/read/OptimizerStateFile.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -15,7 +18,6 @@ namespace fs = std::filesystem;
 using deepspeed::ModelStates;
 using plan::Object;
 using plan::ObjectPtr;
-using Kind = Object::Kind;
 
 constexpr uint64_t kDetachedBytes = uint64_t{1} << 26;
 
@@ -52,20 +54,15 @@ public:
 
   Result<Inventory> run() {
     RECAST_ASSIGN(std::vector<std::string> names, list(absolute("zero"), /*folders=*/true));
-    readModel();
-    readGroups();
-    std::set<std::string, std::less<>> present(names.begin(), names.end());
-    // In the order of the parameters, then the rest by name.
-    std::vector<std::string> order;
-    for (const auto &[name, shape] : shapes_) {
-      if (present.erase(name))
-        order.push_back(name);
-      else
-        problem("the parameter has no folder below zero/", prefix_ + "zero", name);
-    }
-    order.insert(order.end(), present.begin(), present.end());
-    for (const std::string &name : order)
-      atom(name);
+    readOptimizer();
+    readModels();
+    if (optimizer_.paramGroups)
+      nameGroups(*optimizer_.paramGroups);
+    std::vector<Tensor> module = moduleTensors();
+    readAtoms(names);
+    for (Tensor &tensor : module)
+      if (tensor.role == role::kWeight || !atoms_.contains(tensor.name))
+        inventory_.tensors.push_back(std::move(tensor));
     loaderNotes();
     builder_.finish();
     return std::move(inventory_);
@@ -99,116 +96,122 @@ private:
     builder_.problem(std::move(error));
   }
 
-  void readModel() {
+  void readOptimizer() {
+    auto read = universal::readOptimizerState(inventory_.root, prefix_ + "zero/optimizer_state.pt",
+                                              builder_, budget_, detached_);
+    if (!read)
+      return builder_.problem(std::move(read).error());
+    optimizer_ = std::move(*read);
+    if (optimizer_.stage)
+      inventory_.properties["zero"] = plan::integer(*optimizer_.stage);
+    inventory_.objects["optimizer"] = optimizer_.rest;
+    if (optimizer_.paramGroups)
+      inventory_.objects["param_groups"] = optimizer_.paramGroups;
+    else
+      builder_.note("there are no parameter groups in zero/optimizer_state.pt (old versions of "
+                    "DeepSpeed): no hyper-parameters, and no universal folder can be made of it");
+  }
+
+  bool zero3() const { return optimizer_.stage == 3; }
+
+  /// The model-states files that hold the run's state: one, or under ZeRO-3 one per rank. Others
+  /// (hard links under another stage's name, other model-parallel ranks) are noted only.
+  void readModels() {
     auto files = deepspeed::listCheckpoint(absolute(""));
     if (!files)
       return builder_.problem(std::move(files).error());
-    const deepspeed::CheckpointFile *first = nullptr;
-    int64_t modelRanks = 0;
+    using deepspeed::FileKind;
+    std::vector<const deepspeed::CheckpointFile *> wanted, other;
     for (const auto &file : *files) {
-      bool model = file.kind == deepspeed::FileKind::ModelStates ||
-                   file.kind == deepspeed::FileKind::Zero3ModelStates;
-      if (model && file.mp == 0 && !first)
-        first = &file;
-      if (model)
-        modelRanks = std::max(modelRanks, file.mp + 1);
-      // All of them belong to the checkpoint, also those that are read nowhere.
-      if (!model)
+      if (file.kind != FileKind::ModelStates && file.kind != FileKind::Zero3ModelStates)
         continue;
+      modelRanks_ = std::max(modelRanks_, file.mp + 1);
+      // All of them belong to the checkpoint, also those that are read nowhere.
       if (auto info = io::statFile(absolute(file.name)))
         builder_.file(prefix_ + file.name, *info);
+      bool perRank = file.kind == FileKind::Zero3ModelStates;
+      if (file.mp == 0)
+        (perRank == zero3() ? wanted : other).push_back(&file);
     }
-    if (!first)
+    if (wanted.empty())
+      wanted = std::move(other);
+    if (wanted.empty())
       return problem("no *_model_states.pt beside zero/: DeepSpeed's loaders need one",
                      inventory_.root + "/" + prefix_);
-    auto model =
-        deepspeed::readModelStates(inventory_.root, prefix_ + first->name, builder_, budget_);
-    if (!model)
-      return builder_.problem(std::move(model).error());
-    inventory_.iteration = model->iteration;
-    if (model->iteration) {
-      inventory_.properties["global_steps"] = plan::integer(*model->iteration);
-      inventory_.objects["iteration"] = plan::integer(*model->iteration);
+    if (!zero3())
+      wanted.resize(1);
+    std::set<std::string> perRank;
+    for (const auto *file : wanted) {
+      auto model =
+          deepspeed::readModelStates(inventory_.root, prefix_ + file->name, builder_, budget_);
+      if (!model)
+        return builder_.problem(std::move(model).error());
+      if (modelRanks_ == 1)
+        inventory_.keptFiles.push_back(model->file);
+      models_.push_back(std::move(*model));
+      if (models_.size() == 1)
+        continue;
+      for (Error &error : deepspeed::differences(models_.front(), models_.back()))
+        builder_.problem(std::move(error));
+      auto differing = deepspeed::differingObjects(models_.front(), models_.back());
+      if (!differing)
+        return builder_.problem(std::move(differing).error());
+      perRank.insert(differing->begin(), differing->end());
     }
-    if (!model->version.empty()) {
-      inventory_.properties["ds_version"] = plan::string(model->version);
+    inventory_.perRank.assign(perRank.begin(), perRank.end());
+    describe(models_.front());
+  }
+
+  void describe(const ModelStates &model) {
+    inventory_.iteration = model.iteration;
+    if (model.iteration) {
+      inventory_.properties["global_steps"] = plan::integer(*model.iteration);
+      inventory_.objects["iteration"] = plan::integer(*model.iteration);
+    }
+    if (!model.version.empty()) {
+      inventory_.properties["ds_version"] = plan::string(model.version);
       inventory_.formatDetail =
-          fmt::format("DeepSpeed {} universal checkpoint", printable(model->version, 40));
+          fmt::format("DeepSpeed {} universal checkpoint", printable(model.version, 40));
     }
-    bufferNames_ = model->bufferNames;
-    parts_ = model->paramShapes;
     // With several model-parallel ranks these are the shapes of shards, not of atoms.
-    if (modelRanks == 1)
-      for (const auto &part : parts_)
+    if (modelRanks_ == 1)
+      for (const auto &part : model.paramShapes)
         for (const auto &param : part)
           shapes_.emplace_back(param.name, param.shape);
     for (size_t i = 0; i < shapes_.size(); ++i)
       shapeOf_.emplace(shapes_[i].first, i);
     auto keepObject = [&](const std::string &name, const ObjectPtr &object) {
-      auto detached = model->torchFile.detached(object, detached_);
+      auto detached = model.torchFile.detached(object, detached_);
       if (detached)
         inventory_.objects[name] = std::move(*detached);
       else
         builder_.problem(std::move(detached).error());
     };
-    for (const auto &[key, value] : model->torchFile.root()->entries)
+    for (const auto &[key, value] : model.torchFile.root()->entries)
       if (key->text == "lr_scheduler")
         keepObject("lr_scheduler", value);
-    ObjectPtr client = clientState(*model);
+    ObjectPtr client = clientState(model);
     if (!client->entries.empty())
       keepObject("client_state", client);
   }
 
-  void readGroups() {
-    std::string path = "zero/optimizer_state.pt";
-    auto file = torch::TorchFile::open(absolute(path), budget_);
-    if (!file)
-      return builder_.problem(std::move(file).error());
-    builder_.file(prefix_ + path, file->info());
-    builder_.foreign(file->foreignGlobals());
-    const Object *groups = lookup(file->root().get(), {"param_groups"});
-    if (!groups || groups->kind != Kind::List)
-      return problem("no 'param_groups'", prefix_ + path);
-    std::optional<int64_t> stage = zeroStageOf(file->root()->find("zero_stage"));
-    if (stage)
-      inventory_.properties["zero"] = plan::integer(*stage);
-
-    // Flat tensors that upstream's converter leaves in the file are dead weight.
-    constexpr std::string_view kDropped[] = {"param_groups", "optimizer_state_dict",
-                                             "fp32_flat_groups"};
-    std::vector<std::pair<ObjectPtr, ObjectPtr>> rest;
-    for (const auto &entry : file->root()->entries) {
-      if (entry.first->text == "param_groups") {
-        auto detached = file->detached(entry.second, detached_);
-        if (!detached)
-          return builder_.problem(std::move(detached).error());
-        inventory_.objects["param_groups"] = *detached;
-      } else if (std::find(std::begin(kDropped), std::end(kDropped), entry.first->text) ==
-                 std::end(kDropped)) {
-        rest.push_back(entry);
-      }
-    }
-    auto optimizer = file->detached(plan::dict(std::move(rest)), detached_);
-    if (!optimizer)
-      return builder_.problem(std::move(optimizer).error());
-    inventory_.objects["optimizer"] = std::move(*optimizer);
-    nameGroups(*inventory_.objects["param_groups"]);
-  }
-
   /// Group i is entry i of `param_shapes`, or (ZeRO-3) the sub-groups that its `params` lists.
   void nameGroups(const Object &groups) {
+    std::vector<std::vector<deepspeed::NamedShape>> parts;
+    if (!models_.empty())
+      parts = models_.front().paramShapes;
     std::vector<std::vector<int64_t>> partsOf;
     std::set<int64_t> used;
-    for (size_t g = 0; g < groups.items.size(); ++g) {
-      auto params = intsOf(groups.items[g]->find("params"));
-      partsOf.push_back(params.value_or(std::vector<int64_t>{}));
+    for (const ObjectPtr &group : groups.items) {
+      partsOf.push_back(intsOf(group->find("params")).value_or(std::vector<int64_t>{}));
       used.insert(partsOf.back().begin(), partsOf.back().end());
     }
-    bool complete = used.size() == parts_.size() && !used.empty() && *used.begin() == 0 &&
-                    *used.rbegin() == static_cast<int64_t>(parts_.size()) - 1;
-    if (!complete && !parts_.empty())
+    bool complete = used.size() == parts.size() && !used.empty() && *used.begin() == 0 &&
+                    *used.rbegin() == static_cast<int64_t>(parts.size()) - 1;
+    if (!complete && !parts.empty())
       builder_.note("which parameter belongs to which group is not told by these files: their "
                     "param_shapes are those of ZeRO-3 sub-groups");
+    partGroups_.assign(parts.size(), -1);
     for (size_t g = 0; g < groups.items.size(); ++g) {
       Group out;
       std::vector<std::pair<ObjectPtr, ObjectPtr>> hyper;
@@ -217,16 +220,66 @@ private:
           hyper.push_back(entry);
       out.hyper = plan::dict(std::move(hyper));
       if (complete)
-        for (int64_t part : partsOf[g])
-          for (const auto &param : parts_[static_cast<size_t>(part)]) {
+        for (int64_t part : partsOf[g]) {
+          partGroups_[static_cast<size_t>(part)] = static_cast<int32_t>(g);
+          for (const auto &param : parts[static_cast<size_t>(part)]) {
             out.names.push_back(param.name);
             groupOf_.emplace(param.name, static_cast<int32_t>(g));
           }
+        }
       inventory_.groups.push_back(std::move(out));
     }
   }
 
-  void atom(const std::string &name) {
+  /// Weights, frozen parameters, buffers and tied names, which upstream leaves in the model-states
+  /// files. Shards of model-parallel runs are not joined here, so they are not listed.
+  std::vector<Tensor> moduleTensors() {
+    if (models_.empty() || modelRanks_ > 1 || !models_.front().moduleIsFlat)
+      return {};
+    bool allRanks =
+        !zero3() || static_cast<int64_t>(models_.size()) == models_.front().dpWorld.value_or(1);
+    if (!allRanks && !models_.front().frozenShapes.empty()) {
+      builder_.note("the files of some ranks are not here, and with them parts of the frozen "
+                    "parameters: those are left out");
+      return {};
+    }
+    deepspeed::addModuleTensors(models_, zero3(), partGroups_, inventory_, builder_);
+    return std::exchange(inventory_.tensors, {});
+  }
+
+  void readAtoms(const std::vector<std::string> &names) {
+    std::set<std::string, std::less<>> present(names.begin(), names.end());
+    for (const auto &[alias, canonical] : inventory_.aliases)
+      if (present.erase(alias))
+        builder_.note(fmt::format("zero/{} is left out: '{}' is '{}', which has the master",
+                                  printable(alias), printable(alias), printable(canonical)));
+    // In the order of the parameters, then the rest by name.
+    std::vector<std::string> order;
+    for (const auto &[name, shape] : shapes_) {
+      if (present.erase(name))
+        order.push_back(name);
+      else
+        problem("the parameter has no folder below zero/", prefix_ + "zero", name);
+    }
+    order.insert(order.end(), present.begin(), present.end());
+    for (const std::string &name : order)
+      readAtom(name);
+    bool hasSteps = std::any_of(inventory_.tensors.begin(), inventory_.tensors.end(),
+                                [](const Tensor &tensor) { return tensor.role == role::kStep; });
+    if (!hasSteps && !models_.empty() &&
+        optimizer_.steps.size() == models_.front().paramShapes.size())
+      for (size_t part = 0; part < optimizer_.steps.size(); ++part)
+        for (const auto &param : models_.front().paramShapes[part])
+          inventory_.tensors.push_back(deepspeed::scalarTensor(
+              param.name, role::kStep, optimizer_.steps[part], group(param.name), builder_));
+  }
+
+  int32_t group(const std::string &name) const {
+    auto found = groupOf_.find(name);
+    return found == groupOf_.end() ? -1 : found->second;
+  }
+
+  void readAtom(const std::string &name) {
     std::string folder = "zero/" + name;
     auto files = list(absolute(folder), /*folders=*/false);
     if (!files)
@@ -236,71 +289,24 @@ private:
       if (file.ends_with(".pt"))
         states.push_back(file.substr(0, file.size() - 3));
     bool onlyMaster = states == std::vector<std::string>{"fp32"};
-    bool declared = shapeOf_.contains(name);
+    auto declared = shapeOf_.find(name);
+    bool isBuffer = !models_.empty() && models_.front().bufferNames.contains(name);
     if (std::find(states.begin(), states.end(), "fp32") == states.end())
       problem("no fp32.pt", prefix_ + folder, name);
     for (const std::string &state : states) {
-      std::string role = state;
+      universal::Atom atom{name, state, nullptr, group(name)};
+      if (declared != shapeOf_.end())
+        atom.shape = &shapes_[declared->second].second;
       if (state == "fp32")
-        role = declared || !onlyMaster       ? role::kMaster
-               : bufferNames_.contains(name) ? role::kBuffer
-                                             : role::kFrozen;
-      Status status = stateFile(name, folder + "/" + state + ".pt", role);
+        atom.role = atom.shape || !onlyMaster ? role::kMaster
+                    : isBuffer                ? role::kBuffer
+                                              : role::kFrozen;
+      Status status = universal::addAtom(inventory_.root, prefix_ + folder + "/" + state + ".pt",
+                                         atom, inventory_, builder_, budget_);
       if (!status)
         builder_.problem(std::move(status).error().tensor(printable(name)));
     }
-  }
-
-  Status stateFile(const std::string &name, const std::string &path, const std::string &role) {
-    RECAST_ASSIGN(torch::TorchFile file, torch::TorchFile::open(absolute(path), budget_));
-    uint32_t index = builder_.file(prefix_ + path, file.info());
-    builder_.foreign(file.foreignGlobals());
-    const Object *value = file.root().get();
-    if (value->isDict())
-      value = value->find("param");
-    auto bad = [&](std::string message) {
-      return fail(Error(Code::BadInput, std::move(message)).file(file.path()));
-    };
-    if (!value)
-      return bad("an atom without 'param'");
-    auto group = groupOf_.find(name);
-    int32_t groupIndex = group == groupOf_.end() ? -1 : group->second;
-    bool isTensor = value->kind == Kind::Tensor;
-    if (!isTensor || (value->tensor->shape.empty() && role == role::kStep)) {
-      Tensor tensor;
-      tensor.name = name;
-      tensor.role = role;
-      tensor.layout = builder_.wholeLayout();
-      tensor.group = groupIndex;
-      if (isTensor && byteWidth(value->tensor->dtype) <= 8) {
-        RECAST_ASSIGN(std::string bytes, file.elements(*value->tensor, 8));
-        tensor.dtype = value->tensor->dtype;
-        tensor.scalar = bitsOf(bytes);
-      } else if (auto number = intOf(value)) {
-        tensor.dtype = DType::I64;
-        tensor.scalar = static_cast<uint64_t>(*number);
-      } else {
-        return bad("neither a tensor nor an integer");
-      }
-      inventory_.tensors.push_back(std::move(tensor));
-      return {};
-    }
-    if (!torch::isContiguous(*value->tensor))
-      return bad("a tensor that is not contiguous in its storage");
-    plan::TensorRef ref = *value->tensor;
-    if (auto declared = shapeOf_.find(name); declared != shapeOf_.end()) {
-      const std::vector<int64_t> &shape = shapes_[declared->second].second;
-      int64_t expected = elementCount(shape).value_or(-1);
-      if (torch::elementsOf(ref) != expected)
-        return bad(fmt::format("{} elements, where the parameter's shape [{}] has {}",
-                               torch::elementsOf(ref), fmt::join(shape, ", "), expected));
-      // ZeRO-3 atoms are flat.
-      if (ref.shape.size() == 1)
-        ref.shape = shape;
-    }
-    builder_.wholeTensor(index, file, ref, name, role);
-    inventory_.tensors.back().group = groupIndex;
-    return {};
+    atoms_.insert(name);
   }
 
   std::string prefix_;
@@ -308,11 +314,14 @@ private:
   torch::InventoryBuilder builder_;
   torch::PickleBudget budget_;
   uint64_t detached_ = kDetachedBytes;
-  std::vector<std::vector<deepspeed::NamedShape>> parts_; ///< `param_shapes`.
+  universal::OptimizerStateFile optimizer_;
+  std::vector<ModelStates> models_; ///< Under ZeRO-3 by rank, else one.
+  int64_t modelRanks_ = 0;
   std::vector<std::pair<std::string, std::vector<int64_t>>> shapes_;
   std::map<std::string, size_t, std::less<>> shapeOf_; ///< Index into `shapes_`.
   std::map<std::string, int32_t> groupOf_;
-  std::set<std::string> bufferNames_;
+  std::vector<int32_t> partGroups_; ///< Group of each entry of `param_shapes`.
+  std::set<std::string> atoms_;     ///< Names with a folder below zero/.
 };
 
 } // namespace

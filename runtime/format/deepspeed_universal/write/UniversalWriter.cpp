@@ -241,7 +241,8 @@ private:
     if (!hasStates)
       return fail(Error(Code::BadInput, "the source gives no mp_rank_*_model_states.pt file, and "
                                         "DeepSpeed's loader reads the run's state from it")
-                      .hint("A universal checkpoint is made from a DeepSpeed checkpoint."));
+                      .hint("A universal checkpoint is made from a DeepSpeed checkpoint "
+                            "without model parallelism."));
     return {};
   }
 
