@@ -54,13 +54,6 @@ public:
   }
 
 private:
-  tl::unexpected<Error> bad(std::string message, std::string_view hint = {}) const {
-    Error error(Code::BadInput, std::move(message));
-    if (!hint.empty())
-      error = std::move(error).hint(hint);
-    return fail(std::move(error).file(file_.path()));
-  }
-
   Status leaveOut(const std::string &frozen) {
     for (size_t begin = 0; begin < frozen.size();) {
       size_t end = std::min(frozen.find(',', begin), frozen.size());
@@ -118,11 +111,12 @@ private:
           ++fitting;
         }
       if (fitting != 1)
-        return bad(fmt::format("ZeRO-0: {} of the module's buffers {} the flat fp32 master of "
-                               "group {} ({} elements), so that its parameters cannot be named",
-                               fitting == 0 ? "none" : "several", fitting == 0 ? "equals" : "equal",
-                               g, torch::elementsOf(master)),
-                   "Resume the run with zero_optimization.stage = 1 and save again.");
+        return file_.bad(
+            fmt::format("ZeRO-0: {} of the module's buffers {} the flat fp32 master of "
+                        "group {} ({} elements), so that its parameters cannot be named",
+                        fitting == 0 ? "none" : "several", fitting == 0 ? "equals" : "equal", g,
+                        torch::elementsOf(master)),
+            "Resume the run with zero_optimization.stage = 1 and save again.");
       auto &group = out_.groups.emplace_back();
       auto &starts = out_.starts.emplace_back();
       for (const auto &[offset, tensor] : chosen->second) {
@@ -157,7 +151,7 @@ private:
       total += group.size();
     }
     if (total > candidates_.size())
-      return bad(
+      return file_.bad(
           fmt::format("the optimizer has {} parameters, the module {}", total, candidates_.size()));
     Assignment found = assignInOrder(candidates_.size(), sizes, [&](size_t c, size_t g, size_t i) {
       return fits(*candidates_[c]->ref, optimizer_.groups[g][i]);
@@ -167,9 +161,9 @@ private:
         "frozen, deepspeed(\"...\", frozen = \"embed.*, scale\"), or resume the run with "
         "zero_optimization.stage = 1 and save again.";
     if (!found.exists)
-      return bad("ZeRO-0: the parameters of the optimizer are not those of the module in the "
-                 "module's order, so that they cannot be named",
-                 kWayOut);
+      return file_.bad("ZeRO-0: the parameters of the optimizer are not those of the module in the "
+                       "module's order, so that they cannot be named",
+                       kWayOut);
     if (!found.doubtful.empty()) {
       std::string names;
       for (size_t k = 0; k < std::min(found.doubtful.size(), kListed); ++k)
@@ -177,10 +171,11 @@ private:
             fmt::format("{}'{}'", k ? ", " : "", printable(candidates_[found.doubtful[k]]->name));
       if (found.doubtful.size() > kListed)
         names += fmt::format(" and {} more", found.doubtful.size() - kListed);
-      return bad(fmt::format("ZeRO-0: which of the optimizer's states belong to which parameter "
-                             "cannot be told for {}",
-                             names),
-                 kWayOut);
+      return file_.bad(
+          fmt::format("ZeRO-0: which of the optimizer's states belong to which parameter "
+                      "cannot be told for {}",
+                      names),
+          kWayOut);
     }
     for (const auto &group : found.groups) {
       auto &named = out_.groups.emplace_back();

@@ -19,11 +19,11 @@ public:
   Status run(uint64_t &detachedBudget) {
     const Object *states = lookup(file_.root().get(), {"optimizer_state_dict"});
     if (!states || !states->isDict())
-      return bad("no 'optimizer_state_dict': this is not an optimizer file of DeepSpeed");
+      return file_.bad("no 'optimizer_state_dict': this is not an optimizer file of DeepSpeed");
     // BF16_Optimizer writes no stage; it partitions as stage 1 does.
     const Object *stage = states->find("zero_stage");
     if (stage && !zeroStageOf(stage))
-      return bad("'zero_stage' is not a stage");
+      return file_.bad("'zero_stage' is not a stage");
     out_.stage = stage ? *zeroStageOf(stage) : 1;
     if (auto version = stringOf(lookup(file_.root().get(), {"ds_version"})))
       out_.version = *version;
@@ -35,18 +35,11 @@ public:
     else if (out_.stage == 1 || out_.stage == 2)
       RECAST_TRY(stage12(*states));
     else
-      return bad(fmt::format("an optimizer file of ZeRO stage {}", out_.stage));
+      return file_.bad(fmt::format("an optimizer file of ZeRO stage {}", out_.stage));
     return keepRest(*states, detachedBudget);
   }
 
 private:
-  tl::unexpected<Error> bad(std::string message, std::string_view hint = {}) const {
-    Error error(Code::BadInput, std::move(message));
-    if (!hint.empty())
-      error = std::move(error).hint(hint);
-    return fail(std::move(error).file(file_.path()));
-  }
-
   /// Stages 1 and 2: one number per group; stage 3: one. Groups of experts differ.
   Status partitionCount(const Object *count) {
     if (!count || count->isNone())
@@ -57,23 +50,24 @@ private:
     }
     auto all = intsOf(count);
     if (!all)
-      return bad("'partition_count' is not a number per group");
+      return file_.bad("'partition_count' is not a number per group");
     if (all->empty())
       return {};
     if (!std::all_of(all->begin(), all->end(), [&](int64_t n) { return n == all->front(); }))
-      return bad(fmt::format("groups are partitioned over different numbers of ranks ({}): expert "
-                             "parallelism, which Recast does not read",
-                             fmt::join(*all, ", ")));
+      return file_.bad(
+          fmt::format("groups are partitioned over different numbers of ranks ({}): expert "
+                      "parallelism, which Recast does not read",
+                      fmt::join(*all, ", ")));
     out_.partitionCount = all->front();
     return {};
   }
 
   Result<FlatTensor> flat(const Object *object, std::string_view what) {
     if (!object || object->kind != Kind::Tensor)
-      return bad(fmt::format("{} is not a plain tensor", what));
+      return file_.bad(fmt::format("{} is not a plain tensor", what));
     const plan::TensorRef &ref = *object->tensor;
     if (ref.shape.size() != 1 || !torch::isContiguous(ref))
-      return bad(fmt::format("{} is not a flat, contiguous tensor", what));
+      return file_.bad(fmt::format("{} is not a flat, contiguous tensor", what));
     return FlatTensor{ref.dtype, builder_.extent(out_.file, file_, ref)};
   }
 
@@ -90,10 +84,10 @@ private:
 
   Status groupStates(const Object &found, int64_t key, FlatState &out) {
     if (!found.isDict())
-      return bad(fmt::format("the optimizer state {} is not a dict", key));
+      return file_.bad(fmt::format("the optimizer state {} is not a dict", key));
     for (const auto &[stateKey, value] : found.entries) {
       if (stateKey->kind != Kind::String)
-        return bad(fmt::format("the optimizer state {} has a key that is not a string", key));
+        return file_.bad(fmt::format("the optimizer state {} has a key that is not a string", key));
       const std::string &name = stateKey->text;
       std::string shown = fmt::format("optimizer state '{}' of group {}", printable(name), key);
       if (value->isNone())
@@ -117,8 +111,8 @@ private:
     const Object *groups = out_.elastic ? base : lookup(base, {"param_groups"});
     if (!groups || !groups->isSequence() || !masters || !masters->isSequence() ||
         groups->items.size() != masters->items.size())
-      return bad("no 'base_optimizer_state' and 'single_partition_of_fp32_groups' of as many "
-                 "groups");
+      return file_.bad("no 'base_optimizer_state' and 'single_partition_of_fp32_groups' of as many "
+                       "groups");
     const Object *mappings = states.find("param_slice_mappings");
     const Object *paddings = states.find("param_alignment_paddings");
     for (size_t i = 0; i < masters->items.size(); ++i) {
@@ -135,10 +129,11 @@ private:
       } else {
         auto ids = intsOf(groups->items[i]->find("params"));
         if (!ids || ids->size() != 1)
-          return bad(fmt::format("group {} is not one flat buffer", i));
+          return file_.bad(fmt::format("group {} is not one flat buffer", i));
         if (const Object *moe = groups->items[i]->find("moe"); boolOf(moe).value_or(false))
-          return bad(fmt::format("group {} is a group of experts, which Recast does not read", i),
-                     "Save from a run without expert parallelism (ep_size = 1, plain layers).");
+          return file_.bad(
+              fmt::format("group {} is a group of experts, which Recast does not read", i),
+              "Save from a run without expert parallelism (ep_size = 1, plain layers).");
         RECAST_TRY(this->states(lookup(base, {"state"}), ids->front(), flatState));
       }
       RECAST_TRY(perElement(flatState, i));
@@ -147,7 +142,7 @@ private:
       if (paddings && !paddings->isNone()) {
         auto values = i < paddings->items.size() ? intsOf(paddings->items[i].get()) : std::nullopt;
         if (!values)
-          return bad(fmt::format("'param_alignment_paddings' of group {} is malformed", i));
+          return file_.bad(fmt::format("'param_alignment_paddings' of group {} is malformed", i));
         flatState.alignment = std::move(*values);
       }
       out_.flats.push_back(std::move(flatState));
@@ -171,7 +166,7 @@ private:
       bool same = tensor.extent.elements == first->second.extent.elements;
       if (same && tensor.extent.elements >= state.master.extent.elements)
         continue;
-      return bad(
+      return file_.bad(
           fmt::format("optimizer state '{}' of group {} is not one value per element: it has {} "
                       "elements, {} {}",
                       printable(name), group, tensor.extent.elements,
@@ -188,7 +183,7 @@ private:
   /// OrderedDict name -> fragment_address(start, numel), the class in one of two modules.
   Status fragments(const Object &mappings, size_t group, FlatState &out) {
     auto malformed = [&] {
-      return bad(fmt::format("'param_slice_mappings' of group {} is malformed", group));
+      return file_.bad(fmt::format("'param_slice_mappings' of group {} is malformed", group));
     };
     if (!mappings.isSequence() || group >= mappings.items.size() ||
         !mappings.items[group]->isDict())
@@ -210,12 +205,12 @@ private:
   Status stage3(const Object &states) {
     if (const Object *experts = states.find("ds_zero_partition_groups");
         experts && !experts->isNone() && !experts->items.empty())
-      return bad("groups of experts (AutoEP), which Recast does not read");
+      return file_.bad("groups of experts (AutoEP), which Recast does not read");
     const Object *inner = states.find("optimizer_state_dict");
     const Object *groups = lookup(inner, {"param_groups"});
     const Object *masters = states.find("fp32_flat_groups");
     if (!groups || groups->kind != Kind::List || !masters || !masters->isSequence())
-      return bad("no 'optimizer_state_dict' and 'fp32_flat_groups'");
+      return file_.bad("no 'optimizer_state_dict' and 'fp32_flat_groups'");
     for (size_t i = 0; i < masters->items.size(); ++i) {
       FlatState flatState;
       RECAST_ASSIGN(flatState.master,
@@ -230,7 +225,7 @@ private:
   Status keepGroups(const Object &groups) {
     for (const ObjectPtr &group : groups.items)
       if (!group->isDict() || !intsOf(group->find("params")))
-        return bad("'param_groups' is not a list of groups");
+        return file_.bad("'param_groups' is not a list of groups");
     out_.paramGroups = plan::list(groups.items);
     return {};
   }

@@ -21,60 +21,54 @@ public:
 
   Status run(uint64_t &detachedBudget) {
     if (!root_ || !root_->isDict())
-      return bad("'optimizer' is not a dict");
+      return file_.bad("'optimizer' is not a dict");
     const Object *inner = root_->find("optimizer_state_dict");
     const Object *flat = root_->find("fp32_groups_flat");
     const Object *masters = flat ? flat : root_->find("fp32_groups");
     if (inner && !masters)
-      return bad("the optimizer has 'optimizer_state_dict' but no 'fp32_groups'",
-                 "Recast knows torch's optimizers, FP16_Optimizer and FP16_UnfusedOptimizer.");
+      return file_.bad(
+          "the optimizer has 'optimizer_state_dict' but no 'fp32_groups'",
+          "Recast knows torch's optimizers, FP16_Optimizer and FP16_UnfusedOptimizer.");
     out_.flat = flat != nullptr;
     const Object *base = inner ? inner : root_;
     RECAST_TRY(states(base->find("state")));
     const Object *groups = base->find("param_groups");
     if (!groups || groups->kind != Kind::List)
-      return bad("the optimizer has no 'param_groups'");
+      return file_.bad("the optimizer has no 'param_groups'");
     if (masters && (!masters->isSequence() || masters->items.size() != groups->items.size()))
-      return bad("'param_groups' and the fp32 masters have different numbers of groups");
+      return file_.bad("'param_groups' and the fp32 masters have different numbers of groups");
     for (size_t g = 0; g < groups->items.size(); ++g)
       RECAST_TRY(group(*groups->items[g], g, masters ? masters->items[g].get() : nullptr));
     if (used_ < states_.size())
-      return bad(fmt::format("the optimizer has {} states of parameters that no group names",
-                             states_.size() - used_));
+      return file_.bad(fmt::format("the optimizer has {} states of parameters that no group names",
+                                   states_.size() - used_));
     return keep(*groups, detachedBudget);
   }
 
 private:
-  tl::unexpected<Error> bad(std::string message, std::string_view hint = {}) const {
-    Error error(Code::BadInput, std::move(message));
-    if (!hint.empty())
-      error = std::move(error).hint(hint);
-    return fail(std::move(error).file(file_.path()));
-  }
-
   Status states(const Object *dict) {
     if (!dict || !dict->isDict())
-      return bad("the optimizer has no 'state'");
+      return file_.bad("the optimizer has no 'state'");
     for (const auto &[key, value] : dict->entries)
       if (key->kind != Kind::Int || !value->isDict() ||
           !states_.emplace(key->integer, value.get()).second)
-        return bad("the optimizer's 'state' is not a dict of numbered states");
+        return file_.bad("the optimizer's 'state' is not a dict of numbered states");
     return {};
   }
 
   Status group(const Object &group, size_t g, const Object *masters) {
     auto ids = group.isDict() ? intsOf(group.find("params")) : std::nullopt;
     if (!ids)
-      return bad(fmt::format("group {} has no list of parameters", g));
+      return file_.bad(fmt::format("group {} has no list of parameters", g));
     if (boolOf(group.find("moe")).value_or(false))
-      return bad(fmt::format("group {} is a group of experts, which Recast does not read", g),
-                 "Save from a run without expert parallelism (ep_size = 1, plain layers).");
+      return file_.bad(fmt::format("group {} is a group of experts, which Recast does not read", g),
+                       "Save from a run without expert parallelism (ep_size = 1, plain layers).");
     bool fits =
         !masters || (out_.flat ? ids->size() == 1
                                : masters->isSequence() && masters->items.size() == ids->size());
     if (!fits)
-      return bad(fmt::format("group {} has {} parameters and another number of fp32 masters", g,
-                             ids->size()));
+      return file_.bad(fmt::format("group {} has {} parameters and another number of fp32 masters",
+                                   g, ids->size()));
     auto &entries = out_.groups.emplace_back();
     for (size_t i = 0; i < ids->size(); ++i) {
       OptimizerEntry entry;
@@ -95,14 +89,15 @@ private:
   Result<std::shared_ptr<const plan::TensorRef>> tensor(const Object &object,
                                                         std::string_view what) const {
     if (object.kind != Kind::Tensor || !torch::isContiguous(*object.tensor))
-      return bad(fmt::format("{} is not a plain, contiguous tensor", what));
+      return file_.bad(fmt::format("{} is not a plain, contiguous tensor", what));
     return object.tensor;
   }
 
   Status state(const Object &states, std::string_view what, OptimizerEntry &out) {
     for (const auto &[key, value] : states.entries) {
       if (key->kind != Kind::String)
-        return bad(fmt::format("the optimizer state of {} has a key that is not a string", what));
+        return file_.bad(
+            fmt::format("the optimizer state of {} has a key that is not a string", what));
       std::string shown = fmt::format("optimizer state '{}' of {}", printable(key->text), what);
       if (value->isNone())
         continue; // A state that this optimizer does not use.
@@ -118,12 +113,13 @@ private:
                                                   : out.elements.begin()->second;
     for (const auto &[key, ref] : out.elements)
       if (ref->shape != expected->shape)
-        return bad(fmt::format("optimizer state '{}' of {} has the shape [{}], not [{}]: it is not "
-                               "one value per element",
-                               printable(key), what, fmt::join(ref->shape, ", "),
-                               fmt::join(expected->shape, ", ")),
-                   "Recast carries states of the parameter's own shape: factored (Adafactor) and "
-                   "block-quantised (8-bit) states belong to their optimizer alone.");
+        return file_.bad(
+            fmt::format("optimizer state '{}' of {} has the shape [{}], not [{}]: it is not "
+                        "one value per element",
+                        printable(key), what, fmt::join(ref->shape, ", "),
+                        fmt::join(expected->shape, ", ")),
+            "Recast carries states of the parameter's own shape: factored (Adafactor) and "
+            "block-quantised (8-bit) states belong to their optimizer alone.");
     return {};
   }
 

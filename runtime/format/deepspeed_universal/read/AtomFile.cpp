@@ -15,14 +15,11 @@ Status addAtom(const std::string &root, const std::string &path, const Atom &ato
   RECAST_ASSIGN(torch::TorchFile file, torch::TorchFile::open(root + "/" + path, budget));
   uint32_t index = builder.file(path, file.info());
   builder.foreign(file.foreignGlobals());
-  auto bad = [&](std::string message) {
-    return fail(Error(Code::BadInput, std::move(message)).file(file.path()));
-  };
   const Object *value = file.root().get();
   if (value->isDict())
     value = value->find("param");
   if (!value)
-    return bad("an atom without 'param'");
+    return file.bad("an atom without 'param'");
   bool isTensor = value->kind == Object::Kind::Tensor;
   if (!isTensor || (value->tensor->shape.empty() && atom.role == role::kStep)) {
     RECAST_ASSIGN(Scalar scalar, deepspeed::readScalar(file, *value, "'param'"));
@@ -31,13 +28,13 @@ Status addAtom(const std::string &root, const std::string &path, const Atom &ato
     return {};
   }
   if (!torch::isContiguous(*value->tensor))
-    return bad("a tensor that is not contiguous in its storage");
+    return file.bad("a tensor that is not contiguous in its storage");
   plan::TensorRef ref = *value->tensor;
   if (atom.shape) {
     int64_t expected = elementCount(*atom.shape).value_or(-1);
     if (torch::elementsOf(ref) != expected)
-      return bad(fmt::format("{} elements, where the parameter's shape [{}] has {}",
-                             torch::elementsOf(ref), fmt::join(*atom.shape, ", "), expected));
+      return file.bad(fmt::format("{} elements, where the parameter's shape [{}] has {}",
+                                  torch::elementsOf(ref), fmt::join(*atom.shape, ", "), expected));
     if (ref.shape.size() == 1)
       ref.shape = *atom.shape;
   }

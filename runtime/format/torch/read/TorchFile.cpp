@@ -215,4 +215,11 @@ Result<ObjectPtr> TorchFile::detached(const ObjectPtr &object, uint64_t &budget)
   return ObjectPtr(std::move(out));
 }
 
+tl::unexpected<Error> TorchFile::bad(std::string message, std::string_view hint) const {
+  Error error(Code::BadInput, std::move(message));
+  if (!hint.empty())
+    error = std::move(error).hint(hint);
+  return fail(std::move(error).file(path_));
+}
+
 } // namespace recast::format::torch

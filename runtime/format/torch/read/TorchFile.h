@@ -32,6 +32,9 @@ public:
   /// are contiguous. Larger tensors stay as they are.
   Result<plan::ObjectPtr> detached(const plan::ObjectPtr &object, uint64_t &budget) const;
 
+  /// Code::BadInput about this file.
+  tl::unexpected<Error> bad(std::string message, std::string_view hint = {}) const;
+
 private:
   TorchFile(std::string path, io::FileInfo info) : path_(std::move(path)), info_(info) {}
   Status readArchive(const io::File &file, PickleBudget &budget);
