@@ -20,6 +20,16 @@ bool isFolder(const std::string &path) {
   return fs::is_directory(path, error);
 }
 
+/// The length of a JSON object, little-endian, and its beginning; the object lies in the file.
+bool looksLikeSafetensors(std::string_view head, uint64_t size) {
+  if (head.size() < 10 || (head[8] != '{' && head[8] != ' '))
+    return false;
+  uint64_t length = 0;
+  for (int i = 7; i >= 0; --i)
+    length = length << 8 | static_cast<unsigned char>(head[static_cast<size_t>(i)]);
+  return length <= size - 8;
+}
+
 std::string detectFile(const std::string &path) {
   auto file = io::File::open(path);
   if (!file)
@@ -41,7 +51,7 @@ std::string detectFile(const std::string &path) {
   if (zip || torch::isTorchStream(*head) || torch::isTar(*head) || name.ends_with(".pt") ||
       name.ends_with(".pth"))
     return "torch";
-  if (head->size() > 9 && ((*head)[8] == '{' || (*head)[8] == ' '))
+  if (looksLikeSafetensors(*head, file->size()))
     return "safetensors";
   return "";
 }

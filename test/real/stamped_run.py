@@ -75,7 +75,7 @@ class Net(nn.Module):
         if unused:  # Trainable, but no gradient ever reaches it.
             self.idle = Leaf("idle", 3, 5)
         if frozen:
-            self.still = nn.Parameter(torch.arange(10.0) / 8, requires_grad=False)
+            self.still = nn.Parameter(torch.arange(10.0).reshape(2, 5).t().contiguous() / 8, requires_grad=False)
         self.register_buffer("count", torch.arange(3))
 
     def forward(self, x):
@@ -170,6 +170,8 @@ def main():
                           if not torch.equal(loaded(engine, role, p).float().cpu(), value)]
         result.update(wrong=wrong, compared=sum(len(v) for v in values.values()))
     else:
+        if hasattr(model, "still"):  # DeepSpeed wants it contiguous while it starts, not while it saves.
+            model.still.data = model.still.data.t().contiguous().t()
         engine.save_checkpoint(options.save, tag="stamped", client_state={
             "note": {"epoch": 3, "seen": [1, 2]}, "rng": torch.tensor([7, dist.get_rank()], dtype=torch.uint8)})
     if dist.get_rank() == 0:

@@ -120,9 +120,6 @@ private:
     if (!tensor.ref)
       return problem("not a plain tensor (sparse, quantised, conjugated or a class of its own)",
                      tensor.name);
-    if (!torch::isContiguous(*tensor.ref))
-      return problem("a tensor that is not contiguous in its storage", tensor.name,
-                     "Save it again after .contiguous().");
     if (param == trainable_.end())
       return whole(tensor, isBuffer ? role::kBuffer : role::kFrozen, -1);
     if (tensor.ref->shape != *param->second.shape)
@@ -134,7 +131,11 @@ private:
   }
 
   void whole(const NamedTensor &tensor, std::string role, int32_t group) {
-    builder_.wholeTensor(first_.file, first_.torchFile, *tensor.ref, tensor.name, std::move(role));
+    Status added =
+        builder_.view(first_.file, first_.torchFile, *tensor.ref, tensor.name, std::move(role));
+    if (!added)
+      return builder_.problem(
+          std::move(added).error().tensor(printable(tensor.name)).file(first_.name));
     inventory_.tensors.back().group = group;
   }
 
@@ -152,9 +153,8 @@ private:
     int64_t elements = elementCount(frozen.shape).value_or(0);
     if (!zero3_) {
       const NamedTensor *tensor = find(fragments_[0], frozen.name);
-      if (!tensor || !tensor->ref || tensor->ref->shape != frozen.shape ||
-          !torch::isContiguous(*tensor->ref))
-        return problem("a frozen parameter without a whole, contiguous value", frozen.name);
+      if (!tensor || !tensor->ref || tensor->ref->shape != frozen.shape)
+        return problem("a frozen parameter without a whole value", frozen.name);
       return whole(*tensor, role::kFrozen, -1);
     }
     auto world = static_cast<int64_t>(models_.size());

@@ -38,9 +38,8 @@ void addReplicatedTensors(const ModelStates &model, const ReplicatedOptimizer &o
       };
       if (entry.master) {
         addTensor(*entry.master, role::kMaster);
-      } else if (const plan::TensorRef &weight = *weights.at(param.name);
-                 torch::isContiguous(weight)) { // Else its weight is reported as a problem.
-        builder.wholeTensor(model.file, model.torchFile, weight, param.name, role::kMaster);
+      } else if (builder.view(model.file, model.torchFile, *weights.at(param.name), param.name,
+                              role::kMaster)) { // Else its weight is reported as a problem.
         inventory.tensors.back().group = static_cast<int32_t>(g);
       }
       for (const auto &[key, ref] : entry.elements)
