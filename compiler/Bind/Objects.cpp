@@ -13,14 +13,11 @@
 namespace recast::compiler {
 namespace {
 
+using plan::isWithin;
 using plan::ObjectPtr;
 
 constexpr char kGroups[] = "param_groups";
-
-/// `inner` is `outer` or lies inside it.
-bool isWithin(std::string_view inner, std::string_view outer) {
-  return inner.starts_with(outer) && (inner.size() == outer.size() || inner[outer.size()] == '.');
-}
+constexpr char kSet[] = "set to another value";
 
 bool has(const std::vector<std::string> &names, const std::string &name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -103,6 +100,12 @@ private:
     return {};
   }
 
+  /// What the source says there does not reach the target. Rebinding a plan relies on it.
+  void leaveOut(const std::string &path, std::string_view how) {
+    leftOut_.push_back(
+        {fmt::format("object '{}'", path), fmt::format("{} for '{}'", how, targetName())});
+  }
+
   Status refuseVerbatim(const ObjectRule &rule, const std::string &object) const {
     return fail(
         specError(rule.loc,
@@ -124,8 +127,7 @@ private:
     if (verbatim && (rule->policy == "drop" || rule->policy == "set"))
       return refuseVerbatim(*rule, name);
     if (rule->policy == "drop") {
-      leftOut_.push_back(
-          {fmt::format("object '{}'", name), fmt::format("dropped for '{}'", targetName())});
+      leaveOut(name, "dropped");
       return {};
     }
     if (rule->policy == "set") // `entry` does.
@@ -146,6 +148,8 @@ private:
                                            traits_.format))
               .hint(fmt::format("Add `objects {{ {} : by_name }}` for '{}', or drop it.", name,
                                 targetName())));
+    if (name == kGroups && !traits_.regroups && !source_.groups.empty())
+      leaveOut(name, "replaced by groups with names");
     kept_[name] = object;
     return {};
   }
@@ -178,6 +182,7 @@ private:
         return fail(
             specError(rule.loc, fmt::format("{} cannot hold object '{}'", traits_.format, key)));
       kept_[key] = std::move(value);
+      leaveOut(key, kSet);
       return {};
     }
     auto kept = kept_.find(object);
@@ -188,9 +193,7 @@ private:
       return fail(
           specError(rule.loc, fmt::format("object '{}': {}", object, edited.error().message())));
     kept->second = std::move(*edited);
-    if (!value)
-      leftOut_.push_back(
-          {fmt::format("object '{}'", key), fmt::format("dropped for '{}'", targetName())});
+    leaveOut(key, value ? kSet : "dropped");
     return {};
   }
 

@@ -6,6 +6,7 @@
 #include "runtime/io/File.h"
 #include "runtime/io/Inside.h"
 #include "runtime/plan/Expand.h"
+#include "runtime/plan/ObjectEdit.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -66,6 +67,8 @@ private:
   Status rebindInput(plan::Family &family, uint32_t member, size_t input);
   Status rebindScalar(plan::Family &family, uint32_t member, size_t input);
   Status checkLeftOut();
+  Status rebindObject(const plan::TargetEndpoint &target, const format::TargetTraits &traits,
+                      const std::string &name, std::string &json);
   Status checkGroups(const plan::TargetEndpoint &target);
   Status rebindTarget(plan::TargetEndpoint &target);
   std::set<std::string> rolesFrom(const plan::Family &family, uint32_t member, size_t input) const;
@@ -368,6 +371,37 @@ Status Rebinder::checkLeftOut() {
   return {};
 }
 
+/// An object that the job set stays; one that it changed inside is not told apart here from the
+/// values of one step.
+Status Rebinder::rebindObject(const plan::TargetEndpoint &target,
+                              const format::TargetTraits &traits, const std::string &name,
+                              std::string &json) {
+  std::string end = fmt::format(" for '{}'", target.name);
+  for (const plan::LeftOut &item : old_.leftOut) {
+    std::string_view path = item.what;
+    if (!path.starts_with("object '") || !item.why.ends_with(end))
+      continue;
+    path.remove_prefix(8);
+    path.remove_suffix(1);
+    if (path == name && item.why.starts_with("set "))
+      return {};
+    if (plan::isWithin(path, name))
+      return fail(
+          Error(Code::Usage, fmt::format("the job changes object '{}' for '{}'", path, target.name))
+              .hint(kAgain));
+  }
+  auto found = source_.objects.find(name);
+  if (found == source_.objects.end())
+    return differs(fmt::format("object '{}' is missing", name));
+  const auto &verbatim = traits.verbatimObjects;
+  bool isVerbatim = std::find(verbatim.begin(), verbatim.end(), name) != verbatim.end();
+  for (const std::string &path : source_.perRank)
+    if (!isVerbatim && plan::isWithin(path, name))
+      return differs(fmt::format("each rank has a value of its own for '{}'", path));
+  json = plan::toJson(*found->second);
+  return {};
+}
+
 Status Rebinder::checkGroups(const plan::TargetEndpoint &target) {
   if (target.groups.size() != source_.groups.size())
     return differs(fmt::format("it has {} parameter groups, it had {}", source_.groups.size(),
@@ -405,12 +439,8 @@ Status Rebinder::rebindTarget(plan::TargetEndpoint &target) {
     if (!target.objects.count(name) &&
         !isLeftOut(fmt::format("object '{}'", name), fmt::format("dropped for '{}'", target.name)))
       return differs(fmt::format("object '{}' is new", name));
-  for (auto &[name, json] : target.objects) {
-    auto found = source_.objects.find(name);
-    if (found == source_.objects.end())
-      return differs(fmt::format("object '{}' is missing", name));
-    json = plan::toJson(*found->second);
-  }
+  for (auto &[name, json] : target.objects)
+    RECAST_TRY(rebindObject(target, *traits, name, json));
   if (!target.groups.empty() || target.objects.count("param_groups")) {
     RECAST_TRY(checkGroups(target));
     for (size_t g = 0; g < target.groups.size(); ++g)

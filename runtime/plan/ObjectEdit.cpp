@@ -16,6 +16,10 @@ bool hasState(const Object &object) {
 
 } // namespace
 
+bool isWithin(std::string_view path, std::string_view outer) {
+  return path.starts_with(outer) && (path.size() == outer.size() || path[outer.size()] == '.');
+}
+
 const Object *at(const Object &root, std::span<const std::string> path) {
   const Object *here = &root;
   for (const std::string &key : path) {

@@ -7,6 +7,9 @@
 
 namespace recast::plan {
 
+/// Whether a dotted path names `outer` or something inside it.
+bool isWithin(std::string_view path, std::string_view outer);
+
 /// What lies at `path`, a key per level: entries of dicts, attributes of instances (the dict that
 /// pickle's BUILD gives them). Null if there is nothing.
 const Object *at(const Object &root, std::span<const std::string> path);

@@ -53,6 +53,24 @@ def test_every_rank_keeps_its_own_in_a_universal_folder(convert):
         assert states["rng"].tolist() == [7, rank]
 
 
+def test_rebinding_keeps_what_was_set_and_refuses_what_was_changed_inside(stamped, workdir):  # noqa: F811
+    folder, _ = stamped("z3_lion")
+    for objects, code in (("iteration : set(40)   client_state, param_groups, optimizer : drop   else : keep", 0),
+                          ("client_state.rng, param_groups : drop   else : keep", 2),
+                          ("client_state : drop   param_groups : by_name   else : keep", 2)):
+        target = f'torch("{workdir}/{code}", key = "model")'
+        spec = job(workdir, folder / "run", target, f"{ROLES} objects {{ {objects} }}")
+        recast("plan", spec, "-o", workdir / "job.rplan")
+        done = recast("rebind", workdir / "job.rplan", folder / "run", "-o", workdir / "again.rplan", check=False)
+        assert done.code == code, done.err
+        if code == 0:
+            assert (workdir / "again.rplan").read_bytes() == (workdir / "job.rplan").read_bytes()
+            recast("run", workdir / "again.rplan")
+            assert torch.load(workdir / "0" / "model.pt", weights_only=True)["iteration"] == 40
+        else:
+            assert "the job changes object" in done.err and "Compile the job again" in done.err
+
+
 @pytest.mark.parametrize("target, objects, message", [
     ("torch", "param_groups : by_name   else : keep", "all ranks but 0 would lose theirs"),
     ("torch", "client_state : per_rank   else : drop", "all ranks but 0 would lose theirs"),
