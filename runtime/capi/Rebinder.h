@@ -1,0 +1,88 @@
+// The parts of rebinding a plan: tables of files and buffers, members of families, targets.
+#pragma once
+
+#include "runtime/capi/Rebind.h"
+#include "runtime/format/Inventory.h"
+#include "runtime/format/TargetWriter.h"
+
+#include <fmt/format.h>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace recast::capi {
+
+inline constexpr char kAgain[] = "Compile the job again with `recast plan`.";
+
+/// One use of `rebind`: a copy of the old plan that becomes the new one, step by step. Holds
+/// references to what its constructor is given.
+class Rebinder {
+public:
+  Rebinder(const plan::Plan &old, const RebindRequest &request, const format::Inventory &source)
+      : old_(old), request_(request), source_(source), plan_(old) {
+    for (const format::Tensor &tensor : source.tensors)
+      byName_[tensor.name].push_back(&tensor);
+  }
+
+  Result<plan::Plan> run() {
+    RECAST_TRY(checkSource());
+    RECAST_TRY(rebindTables());
+    RECAST_TRY(checkConfigs());
+    RECAST_TRY(rebindFamilies());
+    RECAST_TRY(checkLeftOut());
+    for (plan::TargetEndpoint &target : plan_.targets)
+      RECAST_TRY(rebindTarget(target));
+    if (!request_.spec.empty())
+      plan_.spec = request_.spec;
+    plan_.schemaFingerprint = plan::computeSchemaFingerprint(plan_);
+    plan_.instanceFingerprint = plan::computeInstanceFingerprint(plan_);
+    if (request_.spec.empty() && plan_.schemaFingerprint != old_.schemaFingerprint)
+      return internal("rebinding changed the schema of a plan");
+    RECAST_TRY(plan::verify(plan_));
+    return std::move(plan_);
+  }
+
+private:
+  tl::unexpected<Error> differs(std::string what) const {
+    return fail(Error(Code::BadInput, "not the same run any more: " + what)
+                    .file(source_.root)
+                    .hint(kAgain));
+  }
+  tl::unexpected<Error> tensorDiffers(const std::string &name, std::string what) const {
+    return fail(Error(Code::BadInput, "not the same run any more: " + what)
+                    .tensor(name)
+                    .file(source_.root)
+                    .hint(kAgain));
+  }
+
+  Status checkSource() const;
+  Status rebindTables();
+  Status checkTables();
+  Status checkConfigs() const;
+  Status checkFiles();
+  Status rebindFamilies();
+  Status rebindInput(plan::Family &family, uint32_t member, size_t input);
+  Status rebindScalar(plan::Family &family, uint32_t member, size_t input);
+  Status checkLeftOut();
+  Status rebindObject(const plan::TargetEndpoint &target, const format::TargetTraits &traits,
+                      const std::string &name, std::string &json);
+  Status checkGroups(const plan::TargetEndpoint &target);
+  Status rebindTarget(plan::TargetEndpoint &target);
+  std::set<std::string> rolesFrom(const plan::Family &family, uint32_t member, size_t input) const;
+  bool isLeftOut(const std::string &what, const std::string &why) const;
+  bool isDropped(const std::string &role, const plan::Family &family) const;
+  bool holdsScalars() const;
+  bool renames() const;
+
+  const plan::Plan &old_;
+  const RebindRequest &request_;
+  const format::Inventory &source_;
+  plan::Plan plan_;
+  std::map<std::string, std::vector<const format::Tensor *>> byName_;
+  std::set<const format::Tensor *> used_;
+  /// The plan says what it was made from, and it is the same: only values can have changed.
+  bool sameTensors_ = false;
+};
+
+} // namespace recast::capi
