@@ -74,11 +74,13 @@ void completeChecksums(exec::Program &program, const std::vector<Touch> &touches
       ++first;
     std::vector<std::pair<uint64_t, uint64_t>> gaps;
     uint64_t position = begin, missing = 0;
+    uint64_t seen = 0; // A task may begin before the record: that alone reads nothing twice.
     for (size_t i = first;
          i < touches.size() && touches[i].file == record.file && touches[i].begin < end; ++i) {
       if (touches[i].begin > position)
         gaps.emplace_back(position, touches[i].begin);
-      record.apart |= touches[i].begin < position;
+      record.apart |= touches[i].begin < seen;
+      seen = std::max(seen, touches[i].end);
       position = std::max(position, touches[i].end);
     }
     if (position == begin)
