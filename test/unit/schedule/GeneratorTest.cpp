@@ -1,0 +1,114 @@
+// Generated orders against those that PyTorch 2.13 and Megatron-Core 0.16.1 produced, action for
+// action (test/data/schedules: one row per rank, blanks are bubbles).
+#include "compiler/Schedule/Generate.h"
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <map>
+#include <regex>
+
+namespace recast::schedule {
+namespace {
+namespace fs = std::filesystem;
+
+struct Sample {
+  std::string file, kind;
+  Shape shape;
+};
+
+std::vector<Sample> samples() {
+  const std::map<std::string, std::string> kinds = {
+      {"torch_1F1B", "1f1b"},
+      {"torch_GPipe", "gpipe"},
+      {"torch_Interleaved1F1B", "interleaved"},
+      {"torch_InterleavedZeroBubble", "interleaved-zb"},
+      {"torch_LoopedBFS", "looped-bfs"},
+      {"torch_ZBVZeroBubble", "zb-v"},
+      {"torch_DualPipeV", "dualpipe-v"},
+      {"megatron", "interleaved"},
+  };
+  std::regex name(R"((\w+?)_p(\d+)_v(\d+)_m(\d+)(?:_g(\d+))?\.compute_only\.csv)");
+  std::vector<Sample> out;
+  for (const auto &entry : fs::directory_iterator(RECAST_TEST_DATA "/schedules")) {
+    std::string file = entry.path().filename().string();
+    std::smatch match;
+    if (!std::regex_match(file, match, name))
+      continue;
+    Shape shape{std::stoi(match[2]), std::stoi(match[3]), std::stoi(match[4]), 0};
+    std::string kind = kinds.at(match[1]);
+    if (match[5].matched) {
+      shape.group = std::stoi(match[5]);
+      // Without several chunks Megatron runs another function.
+      if (shape.chunks == 1)
+        kind = "1f1b", shape.group = 0;
+    }
+    out.push_back({file, kind, shape});
+  }
+  return out;
+}
+
+/// Rows of a file without blanks.
+std::vector<std::vector<std::string>> rows(const std::string &file) {
+  std::ifstream in(RECAST_TEST_DATA "/schedules/" + file);
+  std::vector<std::vector<std::string>> out;
+  for (std::string line; std::getline(in, line);) {
+    out.emplace_back();
+    std::stringstream cells(line);
+    for (std::string cell; std::getline(cells, cell, ',');) {
+      std::erase(cell, '\r');
+      if (!cell.empty())
+        out.back().push_back(cell);
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> texts(const std::vector<Action> &actions) {
+  std::vector<std::string> out;
+  for (size_t i = 0; i < actions.size(); ++i) {
+    if (!actions[i].overlapsNext) {
+      out.push_back(str(actions[i]));
+      continue;
+    }
+    out.push_back(fmt::format("({};{})OVERLAP_F_B", str(actions[i]), str(actions[i + 1])));
+    ++i;
+  }
+  return out;
+}
+
+TEST(Generators, GiveTheOrdersOfPyTorchAndMegatron) {
+  size_t compared = 0;
+  for (const Sample &sample : samples()) {
+    SCOPED_TRACE(sample.file);
+    auto schedule = generate(sample.kind, sample.shape);
+    ASSERT_TRUE(schedule) << schedule.error().str();
+    auto expected = rows(sample.file);
+    ASSERT_EQ(schedule->actions.size(), expected.size());
+    for (size_t r = 0; r < expected.size(); ++r)
+      EXPECT_EQ(texts(schedule->actions[r]), expected[r]) << "rank " << r;
+    ++compared;
+  }
+  EXPECT_EQ(compared, 19u);
+}
+
+TEST(Generators, RefuseShapesWithTheCondition) {
+  auto refused = [](std::string_view kind, Shape shape, std::string_view reason) {
+    auto schedule = generate(kind, shape);
+    ASSERT_FALSE(schedule) << kind;
+    EXPECT_NE(schedule.error().str().find(reason), std::string::npos) << schedule.error().str();
+  };
+  refused("1f1b", {4, 2, 8}, "1 chunk per rank, not 2");
+  refused("zb-v", {4, 1, 8}, "2 chunks per rank, not 1");
+  refused("dualpipe-v", {4, 2, 7}, "fewer than two per rank (8)");
+  refused("interleaved", {4, 2, 9}, "do not divide into 2 rounds");
+  refused("interleaved", {4, 2, 8, 3}, "a group has at least 4");
+  refused("interleaved", {4, 2, 9, 6}, "6 leaves 3");
+  refused("gpip", {4, 1, 8}, "Did you mean 'gpipe'?");
+  refused("gpipe", {0, 1, 8}, "at least 1");
+  refused("looped-bfs", {1 << 20, 1 << 20, 1 << 20}, "too many actions");
+}
+
+} // namespace
+} // namespace recast::schedule
