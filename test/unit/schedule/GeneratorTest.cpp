@@ -93,6 +93,39 @@ TEST(Generators, GiveTheOrdersOfPyTorchAndMegatron) {
   EXPECT_EQ(compared, 19u);
 }
 
+TEST(Generators, ZeroBubbleH1IsInterleavedZeroBubbleOfOneChunk) {
+  for (int32_t p : {1, 2, 4, 5})
+    for (int32_t m : {4, 8, 20}) {
+      if (m % std::max(1, m / p) != 0)
+        continue;
+      auto one = generate("zb-h1", {p, 1, m}), other = generate("interleaved-zb", {p, 1, m});
+      ASSERT_TRUE(one && other);
+      EXPECT_EQ(one->actions, other->actions) << p << " " << m;
+    }
+}
+
+TEST(Generators, RunEveryMicrobatchOnceThroughEveryStage) {
+  for (const std::string &kind : kinds())
+    for (int32_t p : {1, 2, 3, 5})
+      for (int32_t m : {1, 2, 10, 15}) {
+        bool isV = kind == "zb-v" || kind == "dualpipe-v";
+        int32_t v = isV ? 2 : kind == "interleaved" || kind == "looped-bfs" ? 3 : 1;
+        auto schedule = generate(kind, {p, v, m});
+        if (!schedule)
+          continue; // The condition is another test's.
+        SCOPED_TRACE(fmt::format("{} p={} v={} m={}", kind, p, v, m));
+        std::map<std::pair<int32_t, int32_t>, std::string> seen;
+        for (size_t r = 0; r < schedule->actions.size(); ++r)
+          for (const Action &action : schedule->actions[r]) {
+            EXPECT_EQ(schedule->rankOf(action.stage), static_cast<int32_t>(r));
+            seen[{action.stage, action.microbatch}] += "FBIW"[static_cast<size_t>(action.kind)];
+          }
+        EXPECT_EQ(seen.size(), static_cast<size_t>(p * v * m));
+        for (const auto &[where, order] : seen)
+          EXPECT_TRUE(order == "FB" || order == "FIW") << where.first << " " << order;
+      }
+}
+
 TEST(Generators, RefuseShapesWithTheCondition) {
   auto refused = [](std::string_view kind, Shape shape, std::string_view reason) {
     auto schedule = generate(kind, shape);

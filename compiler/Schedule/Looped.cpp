@@ -1,4 +1,5 @@
-// Kinds with several stages per rank, placed in a loop.
+// Kinds whose stages are placed in a loop: some forwards, then a forward and a backward in turn,
+// then the backwards that are left.
 #include "compiler/Schedule/Emit.h"
 #include "compiler/Schedule/Generators.h"
 
@@ -67,20 +68,40 @@ void emitRank(const Shape &shape, const std::vector<Step> &order, int32_t rank, 
     backward(weights++, ActionKind::BackwardWeight);
 }
 
-Result<Schedule> interleave(std::string_view kind, const Shape &shape, bool splits) {
-  RECAST_ASSIGN(int32_t group, groupOf(kind, shape));
+/// All ranks; `warmup` gives the forwards before a rank's first backward, at most all of them.
+template <typename Warmup>
+Schedule inTurn(const Shape &shape, int32_t group, bool splits, Warmup warmup) {
   std::vector<Step> order = forwardOrder(shape, group);
   Schedule out = emptySchedule(shape);
-  for (int32_t r = 0; r < shape.ranks; ++r) {
-    int64_t ahead =
-        int64_t{splits ? 1 : 2} * (shape.ranks - 1 - r) + int64_t{shape.chunks - 1} * group;
-    size_t warmup = std::min(order.size(), static_cast<size_t>(ahead));
-    emitRank(shape, order, r, warmup, splits ? r : -1, out.actions[static_cast<size_t>(r)]);
-  }
+  for (int32_t r = 0; r < shape.ranks; ++r)
+    emitRank(shape, order, r, std::min(order.size(), static_cast<size_t>(warmup(r))),
+             splits ? r : -1, out.actions[static_cast<size_t>(r)]);
   return out;
 }
 
+Result<Schedule> interleave(std::string_view kind, const Shape &shape, bool splits) {
+  RECAST_ASSIGN(int32_t group, groupOf(kind, shape));
+  return inTurn(shape, group, splits, [&](int32_t r) {
+    return int64_t{splits ? 1 : 2} * (shape.ranks - 1 - r) + int64_t{shape.chunks - 1} * group;
+  });
+}
+
 } // namespace
+
+Result<Schedule> gpipe(const Shape &shape) {
+  RECAST_TRY(needChunks("gpipe", shape, 1));
+  return inTurn(shape, shape.microbatches, false, [&](int32_t) { return shape.microbatches; });
+}
+
+Result<Schedule> oneForwardOneBackward(const Shape &shape) {
+  RECAST_TRY(needChunks("1f1b", shape, 1));
+  return inTurn(shape, shape.microbatches, false, [&](int32_t r) { return shape.ranks - 1 - r; });
+}
+
+Result<Schedule> zeroBubbleH1(const Shape &shape) {
+  RECAST_TRY(needChunks("zb-h1", shape, 1));
+  return inTurn(shape, shape.microbatches, true, [&](int32_t r) { return shape.ranks - 1 - r; });
+}
 
 Result<Schedule> interleaved(const Shape &shape) { return interleave("interleaved", shape, false); }
 
