@@ -4,6 +4,7 @@
 #include "runtime/format/deepspeed/read/CrossCheck.h"
 #include "runtime/format/deepspeed/read/FlatTensors.h"
 #include "runtime/format/deepspeed/read/ModuleTensors.h"
+#include "runtime/format/deepspeed/read/ParameterGroups.h"
 #include "runtime/format/deepspeed/read/TagFolder.h"
 #include "runtime/format/deepspeed_universal/read/AtomFile.h"
 #include "runtime/format/deepspeed_universal/read/OptimizerStateFile.h"
@@ -214,11 +215,7 @@ private:
     partGroups_.assign(parts.size(), -1);
     for (size_t g = 0; g < groups.items.size(); ++g) {
       Group out;
-      std::vector<std::pair<ObjectPtr, ObjectPtr>> hyper;
-      for (const auto &entry : groups.items[g]->entries)
-        if (entry.first->text != "params")
-          hyper.push_back(entry);
-      out.hyper = plan::dict(std::move(hyper));
+      out.hyper = deepspeed::hyperParameters(*groups.items[g]);
       if (complete)
         for (int64_t part : partsOf[g]) {
           partGroups_[static_cast<size_t>(part)] = static_cast<int32_t>(g);
