@@ -278,12 +278,8 @@ private:
       else
         found_.push_back(std::move(detached).error());
     };
-    for (const auto &[key, value] : model.torchFile.root()->entries)
-      if (key->text == "lr_scheduler")
-        fromModel("lr_scheduler", value);
-    plan::ObjectPtr client = clientState(model);
-    if (!client->entries.empty())
-      fromModel("client_state", client);
+    for (const auto &[name, object] : runObjects(model))
+      fromModel(name, object);
   }
 
   Inventory done() {

@@ -177,6 +177,16 @@ ObjectPtr clientState(const ModelStates &states) {
   return plan::dict(std::move(entries));
 }
 
+std::vector<std::pair<std::string, ObjectPtr>> runObjects(const ModelStates &states) {
+  std::vector<std::pair<std::string, ObjectPtr>> out;
+  for (const auto &[key, value] : states.torchFile.root()->entries)
+    if (key->text == "lr_scheduler")
+      out.emplace_back("lr_scheduler", value);
+  if (ObjectPtr client = clientState(states); !client->entries.empty())
+    out.emplace_back("client_state", std::move(client));
+  return out;
+}
+
 Result<std::vector<std::string>> differingObjects(const ModelStates &first,
                                                   const ModelStates &rank) {
   // Tensors are compared by their bytes, which two files have at two places.

@@ -45,6 +45,10 @@ Result<ModelStates> readModelStates(const std::string &root, const std::string &
 /// The keys that are the user's: whatever DeepSpeed itself does not write.
 plan::ObjectPtr clientState(const ModelStates &states);
 
+/// The objects of a run that its model-states files hold, by name: `lr_scheduler`, and
+/// `client_state` if there is any. Their tensors lie in the file (TorchFile::detached).
+std::vector<std::pair<std::string, plan::ObjectPtr>> runObjects(const ModelStates &states);
+
 /// Objects and entries of the client state ("client_state.rng") that two ranks' files do not hold
 /// with one value; tensors too large to be compared here count as different.
 Result<std::vector<std::string>> differingObjects(const ModelStates &first,

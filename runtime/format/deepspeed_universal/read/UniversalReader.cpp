@@ -188,12 +188,8 @@ private:
       else
         builder_.problem(std::move(detached).error());
     };
-    for (const auto &[key, value] : model.torchFile.root()->entries)
-      if (key->text == "lr_scheduler")
-        keepObject("lr_scheduler", value);
-    ObjectPtr client = clientState(model);
-    if (!client->entries.empty())
-      keepObject("client_state", client);
+    for (const auto &[name, object] : runObjects(model))
+      keepObject(name, object);
   }
 
   /// Group i is entry i of `param_shapes`, or (ZeRO-3) the sub-groups that its `params` lists.
