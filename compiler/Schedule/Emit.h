@@ -12,7 +12,7 @@ inline Schedule emptySchedule(const Shape &shape, Placement placement = Placemen
   out.ranks = shape.ranks;
   out.chunks = shape.chunks;
   out.microbatches = shape.microbatches;
-  out.placement = placement;
+  out.rankOf = placeStages(placement, shape.ranks, shape.chunks);
   out.actions.resize(static_cast<size_t>(shape.ranks));
   return out;
 }

@@ -43,8 +43,11 @@ Result<Schedule> generate(std::string_view kind, const Shape &shape) {
     return usage(fmt::format("{} ranks of {} chunks and {} microbatches are too many actions",
                              shape.ranks, shape.chunks, shape.microbatches));
   for (const Kind &known : kKinds)
-    if (known.name == kind)
-      return known.generate(shape);
+    if (known.name == kind) {
+      RECAST_ASSIGN(Schedule out, known.generate(shape));
+      out.kind = kind;
+      return out;
+    }
   std::vector<std::string> names = kinds();
   std::string nearest = nearestName(kind, names);
   return fail(Error(Code::Usage, fmt::format("there is no kind of schedule '{}'", kind))

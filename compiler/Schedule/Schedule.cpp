@@ -1,19 +1,14 @@
 #include "compiler/Schedule/Schedule.h"
 
-#include <fmt/format.h>
-
 namespace recast::schedule {
 
-int32_t Schedule::rankOf(int32_t stage) const {
-  if (placement == Placement::Loop)
-    return stage % ranks;
-  return stage < ranks ? stage : 2 * ranks - 1 - stage;
-}
-
-std::string str(const Action &action) {
-  constexpr char kLetters[] = {'F', 'B', 'I', 'W'};
-  return fmt::format("{}{}{}", action.stage, kLetters[static_cast<size_t>(action.kind)],
-                     action.microbatch);
+std::vector<int32_t> placeStages(Placement placement, int32_t ranks, int32_t chunks) {
+  std::vector<int32_t> out;
+  out.reserve(static_cast<size_t>(ranks) * static_cast<size_t>(chunks));
+  for (int32_t chunk = 0; chunk < chunks; ++chunk)
+    for (int32_t i = 0; i < ranks; ++i)
+      out.push_back(placement == Placement::V && chunk % 2 == 1 ? ranks - 1 - i : i);
+  return out;
 }
 
 } // namespace recast::schedule

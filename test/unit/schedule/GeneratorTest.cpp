@@ -1,5 +1,6 @@
 // Generated orders against those that PyTorch 2.13 and Megatron-Core 0.16.1 produced, action for
 // action (test/data/schedules: one row per rank, blanks are bubbles).
+#include "compiler/Schedule/ActionText.h"
 #include "compiler/Schedule/Generate.h"
 
 #include <filesystem>
@@ -65,19 +66,6 @@ std::vector<std::vector<std::string>> rows(const std::string &file) {
   return out;
 }
 
-std::vector<std::string> texts(const std::vector<Action> &actions) {
-  std::vector<std::string> out;
-  for (size_t i = 0; i < actions.size(); ++i) {
-    if (!actions[i].overlapsNext) {
-      out.push_back(str(actions[i]));
-      continue;
-    }
-    out.push_back(fmt::format("({};{})OVERLAP_F_B", str(actions[i]), str(actions[i + 1])));
-    ++i;
-  }
-  return out;
-}
-
 TEST(Generators, GiveTheOrdersOfPyTorchAndMegatron) {
   size_t compared = 0;
   for (const Sample &sample : samples()) {
@@ -87,7 +75,7 @@ TEST(Generators, GiveTheOrdersOfPyTorchAndMegatron) {
     auto expected = rows(sample.file);
     ASSERT_EQ(schedule->actions.size(), expected.size());
     for (size_t r = 0; r < expected.size(); ++r)
-      EXPECT_EQ(texts(schedule->actions[r]), expected[r]) << "rank " << r;
+      EXPECT_EQ(cellTexts(schedule->actions[r]), expected[r]) << "rank " << r;
     ++compared;
   }
   EXPECT_EQ(compared, 19u);
@@ -117,7 +105,7 @@ TEST(Generators, RunEveryMicrobatchOnceThroughEveryStage) {
         std::map<std::pair<int32_t, int32_t>, std::string> seen;
         for (size_t r = 0; r < schedule->actions.size(); ++r)
           for (const Action &action : schedule->actions[r]) {
-            EXPECT_EQ(schedule->rankOf(action.stage), static_cast<int32_t>(r));
+            EXPECT_EQ(schedule->rankOf[static_cast<size_t>(action.stage)], static_cast<int32_t>(r));
             seen[{action.stage, action.microbatch}] += "FBIW"[static_cast<size_t>(action.kind)];
           }
         EXPECT_EQ(seen.size(), static_cast<size_t>(p * v * m));
