@@ -1,5 +1,7 @@
 #include "compiler/Schedule/ActionText.h"
 
+#include "runtime/base/Printable.h"
+
 #include <array>
 #include <charconv>
 #include <fmt/format.h>
@@ -13,7 +15,7 @@ constexpr std::array<std::string_view, 15> kNames = {
 constexpr std::string_view kOverlap = "OVERLAP_F_B";
 
 tl::unexpected<Error> refuse(std::string_view text, std::string_view why) {
-  return badInput(fmt::format("'{}' is no action: {}", text, why));
+  return badInput(fmt::format("'{}' is no action: {}", printable(text, 60), why));
 }
 
 /// Takes the number that `text` begins with; -1 where there is none.
@@ -27,7 +29,7 @@ Result<int32_t> takeNumber(std::string_view whole, std::string_view &text) {
   auto [end, error] = std::from_chars(text.data(), text.data() + digits, value);
   if (error != std::errc() || (digits > 1 && text[0] == '0'))
     return refuse(whole, fmt::format("'{}' is not a number below 2^31 without leading zeros",
-                                     text.substr(0, digits)));
+                                     printable(text.substr(0, digits), 60)));
   text.remove_prefix(digits);
   return value;
 }
@@ -50,7 +52,7 @@ Result<Action> parseAction(std::string_view whole) {
                          "input part; write B for whole backwards and I for their input parts");
   if (found == kNames.end())
     return refuse(whole, word.empty() ? "no kind follows the stage"
-                                      : fmt::format("there is no kind '{}'", word));
+                                      : fmt::format("there is no kind '{}'", printable(word, 60)));
   action.kind = static_cast<ActionKind>(found - kNames.begin());
   RECAST_ASSIGN(action.microbatch, takeNumber(whole, text));
   if ((action.microbatch >= 0) != hasMicrobatch(action.kind))
@@ -65,7 +67,7 @@ Result<Action> parseAction(std::string_view whole) {
       return refuse(whole, fmt::format("{} needs a number after '@'", word));
   }
   if (!text.empty())
-    return refuse(whole, fmt::format("'{}' is left over", text));
+    return refuse(whole, fmt::format("'{}' is left over", printable(text, 60)));
   return action;
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/format/read/ConfigFile.h"
 
-#include "runtime/format/read/StrictJson.h"
+#include "runtime/base/Printable.h"
+#include "runtime/base/StrictJson.h"
 #include "runtime/io/File.h"
 
 #include <cmath>

@@ -1,6 +1,7 @@
 #include "runtime/format/read/ShardIndex.h"
 
-#include "runtime/format/read/StrictJson.h"
+#include "runtime/base/Printable.h"
+#include "runtime/base/StrictJson.h"
 #include "runtime/io/Directory.h"
 
 #include <algorithm>

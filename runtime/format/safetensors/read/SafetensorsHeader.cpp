@@ -1,7 +1,8 @@
 #include "runtime/format/safetensors/read/SafetensorsHeader.h"
 
 #include "runtime/base/Checked.h"
-#include "runtime/format/read/StrictJson.h"
+#include "runtime/base/Printable.h"
+#include "runtime/base/StrictJson.h"
 
 #include <algorithm>
 #include <limits>

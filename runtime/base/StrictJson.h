@@ -1,9 +1,8 @@
-// JSON as a stream of events whose first refusal ends the parse: base of the two small parsers
-// here. A document tree would let the last of two equal keys win, silently.
+// JSON as a stream of events whose first refusal ends the parse: base of small strict parsers. A
+// document tree would let the last of two equal keys win, silently.
 #pragma once
 
 #include "runtime/base/Status.h"
-#include "runtime/format/Printable.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace recast::format {
+namespace recast {
 
 /// Handlers return false after `refuse`. What a subclass does not expect is refused.
 class StrictJson : public nlohmann::json_sax<nlohmann::json> {
@@ -60,4 +59,4 @@ private:
   std::optional<std::string> error_;
 };
 
-} // namespace recast::format
+} // namespace recast

@@ -1,0 +1,156 @@
+#include "compiler/Schedule/Json.h"
+
+#include "compiler/Schedule/ActionText.h"
+#include "compiler/Schedule/Explicit.h"
+#include "compiler/Schedule/JsonTree.h"
+
+#include <algorithm>
+#include <fmt/ranges.h>
+#include <limits>
+
+namespace recast::schedule {
+namespace {
+using nlohmann::json;
+
+constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
+constexpr std::string_view kFormat = "recast.schedule";
+constexpr std::string_view kRules[] = {"latest", "stash", "double_buffer", "predict"};
+constexpr std::string_view kLags[] = {"derived", "paper", "code", "spectrain", "xpipe"};
+constexpr std::string_view kOptimizers[] = {"unknown", "sgd", "sgdm", "adam", "adamw"};
+
+template <typename Enum>
+Status readEnum(const JsonValue &object, std::string_view key,
+                std::span<const std::string_view> names, Enum &out) {
+  if (!object.has(key))
+    return {};
+  RECAST_ASSIGN(JsonValue value, object.member(key));
+  RECAST_ASSIGN(size_t index, value.oneOf(names));
+  out = static_cast<Enum>(index);
+  return {};
+}
+
+Status readWeights(const JsonValue &value, WeightPolicy &out) {
+  RECAST_TRY(value.only({"rule", "lag", "optimizer"}));
+  RECAST_TRY(readEnum(value, "rule", kRules, out.rule));
+  RECAST_TRY(readEnum(value, "optimizer", kOptimizers, out.optimizer));
+  if (!value.has("lag"))
+    return {};
+  RECAST_ASSIGN(JsonValue lag, value.member("lag"));
+  if (lag.isText())
+    return readEnum(value, "lag", kLags, out.lagRule);
+  out.lagRule = LagRule::Fixed;
+  RECAST_ASSIGN(out.lag, lag.integer(0, kMost));
+  return {};
+}
+
+Status readList(const JsonValue &cells, int32_t rank, Schedule &out) {
+  RECAST_ASSIGN(size_t count, cells.size());
+  std::vector<Action> &list = out.actions[static_cast<size_t>(rank)];
+  list.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    JsonValue cell = cells.at(i);
+    RECAST_ASSIGN(std::string_view text, cell.text());
+    size_t before = list.size();
+    if (auto parsed = parseCell(text, list); !parsed)
+      return cell.refuse(parsed.error().message());
+    for (; before < list.size(); ++before)
+      if (auto placed = checkPlace(out, rank, list[before]); !placed)
+        return cell.refuse(placed.error().message());
+  }
+  return {};
+}
+
+Result<std::string> readKind(const JsonValue &value) {
+  RECAST_ASSIGN(std::string_view text, value.text());
+  std::string kind(text);
+  std::replace(kind.begin(), kind.end(), '_', '-');
+  bool fits = !kind.empty() && kind.size() <= 64 && std::ranges::all_of(kind, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  if (!fits)
+    return value.refuse("the name of a kind is at most 64 small letters, digits and '-'");
+  return kind;
+}
+
+} // namespace
+
+std::string toJson(const Schedule &schedule) {
+  const WeightPolicy &weights = schedule.weights;
+  std::string lag = weights.lagRule == LagRule::Fixed
+                        ? std::to_string(weights.lag)
+                        : fmt::format("\"{}\"", kLags[static_cast<size_t>(weights.lagRule)]);
+  std::string out = fmt::format(
+      "{{\n  \"format\": \"{}\",\n  \"version\": 1,\n  \"kind\": {},\n  \"ranks\": {},\n"
+      "  \"chunks\": {},\n  \"microbatches\": {},\n  \"rank_of\": [{}],\n  \"update_every\": {},\n"
+      "  \"weights\": {{\"rule\": \"{}\", \"lag\": {}, \"optimizer\": \"{}\"}},\n  \"actions\": [",
+      kFormat, json(schedule.kind).dump(), schedule.ranks, schedule.chunks, schedule.microbatches,
+      fmt::join(schedule.rankOf, ", "), schedule.updateEvery,
+      kRules[static_cast<size_t>(weights.rule)], lag,
+      kOptimizers[static_cast<size_t>(weights.optimizer)]);
+  std::string_view separator = "\n";
+  for (const std::vector<Action> &list : schedule.actions) {
+    out += separator;
+    out += "    [";
+    for (size_t i = 0; i < list.size();) {
+      out += i == 0 ? "\"" : ", \"";
+      out += cellText(list, i); // Letters, digits, "@;()_": nothing that JSON escapes.
+      out += '"';
+    }
+    out += ']';
+    separator = ",\n";
+  }
+  return out + "\n  ]\n}\n";
+}
+
+Result<Schedule> fromJson(std::string_view text) {
+  RECAST_ASSIGN(json tree, readJson(text));
+  JsonValue root(tree);
+  RECAST_TRY(root.only({"format", "version", "kind", "ranks", "chunks", "microbatches", "rank_of",
+                        "update_every", "weights", "actions"}));
+  RECAST_ASSIGN(JsonValue format, root.member("format"));
+  RECAST_TRY(format.oneOf(std::span(&kFormat, 1)));
+  RECAST_ASSIGN(JsonValue version, root.member("version"));
+  RECAST_TRY(version.integer(1, 1));
+
+  Schedule out;
+  if (root.has("kind")) {
+    RECAST_ASSIGN(JsonValue kind, root.member("kind"));
+    RECAST_ASSIGN(out.kind, readKind(kind));
+  }
+  RECAST_ASSIGN(JsonValue actions, root.member("actions"));
+  RECAST_ASSIGN(size_t lists, actions.size());
+  RECAST_ASSIGN(JsonValue ranks, root.member("ranks"));
+  RECAST_ASSIGN(out.ranks, ranks.integer(1, kMost));
+  if (lists != static_cast<size_t>(out.ranks))
+    return actions.refuse(fmt::format("{} lists for {} ranks", lists, out.ranks));
+  RECAST_ASSIGN(JsonValue microbatches, root.member("microbatches"));
+  RECAST_ASSIGN(out.microbatches, microbatches.integer(1, kMost));
+  RECAST_ASSIGN(JsonValue rankOf, root.member("rank_of"));
+  RECAST_ASSIGN(out.rankOf, rankOf.integers(0, out.ranks - 1));
+  if (out.rankOf.empty())
+    return rankOf.refuse("a schedule has at least one stage");
+  out.chunks = chunksOf(out);
+  if (root.has("chunks")) {
+    RECAST_ASSIGN(JsonValue chunks, root.member("chunks"));
+    RECAST_ASSIGN(int32_t stated, chunks.integer(1, kMost));
+    if (stated != out.chunks)
+      return chunks.refuse(
+          fmt::format("{}, but rank_of gives a rank {} stages at most", stated, out.chunks));
+  }
+  if (root.has("update_every")) {
+    RECAST_ASSIGN(JsonValue every, root.member("update_every"));
+    RECAST_ASSIGN(out.updateEvery, every.integer(0, out.microbatches));
+  }
+  if (root.has("weights")) {
+    RECAST_ASSIGN(JsonValue weights, root.member("weights"));
+    RECAST_TRY(readWeights(weights, out.weights));
+  }
+  out.actions.resize(lists);
+  for (int32_t r = 0; r < out.ranks; ++r)
+    RECAST_TRY(readList(actions.at(static_cast<size_t>(r)), r, out));
+  if (auto size = checkSize(out); !size)
+    return actions.refuse(size.error().message());
+  return out;
+}
+
+} // namespace recast::schedule
