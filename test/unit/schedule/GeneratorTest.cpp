@@ -1,58 +1,18 @@
 // Generated orders against those that PyTorch 2.13 and Megatron-Core 0.16.1 produced, action for
 // action (test/data/schedules: one row per rank, blanks are bubbles).
 #include "compiler/Schedule/ActionText.h"
-#include "compiler/Schedule/Generate.h"
+#include "test/unit/schedule/Fixtures.h"
 
-#include <filesystem>
 #include <fmt/format.h>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <map>
-#include <regex>
 
 namespace recast::schedule {
 namespace {
-namespace fs = std::filesystem;
-
-struct Sample {
-  std::string file, kind;
-  Shape shape;
-};
-
-std::vector<Sample> samples() {
-  const std::map<std::string, std::string> kinds = {
-      {"torch_1F1B", "1f1b"},
-      {"torch_GPipe", "gpipe"},
-      {"torch_Interleaved1F1B", "interleaved"},
-      {"torch_InterleavedZeroBubble", "interleaved-zb"},
-      {"torch_LoopedBFS", "looped-bfs"},
-      {"torch_ZBVZeroBubble", "zb-v"},
-      {"torch_DualPipeV", "dualpipe-v"},
-      {"megatron", "interleaved"},
-  };
-  std::regex name(R"((\w+?)_p(\d+)_v(\d+)_m(\d+)(?:_g(\d+))?\.compute_only\.csv)");
-  std::vector<Sample> out;
-  for (const auto &entry : fs::directory_iterator(RECAST_TEST_DATA "/schedules")) {
-    std::string file = entry.path().filename().string();
-    std::smatch match;
-    if (!std::regex_match(file, match, name))
-      continue;
-    Shape shape{std::stoi(match[2]), std::stoi(match[3]), std::stoi(match[4]), 0};
-    std::string kind = kinds.at(match[1]);
-    if (match[5].matched) {
-      shape.group = std::stoi(match[5]);
-      // Without several chunks Megatron runs another function.
-      if (shape.chunks == 1)
-        kind = "1f1b", shape.group = 0;
-    }
-    out.push_back({file, kind, shape});
-  }
-  return out;
-}
 
 /// Rows of a file without blanks.
 std::vector<std::vector<std::string>> rows(const std::string &file) {
-  std::ifstream in(RECAST_TEST_DATA "/schedules/" + file);
+  std::istringstream in(fixture(file));
   std::vector<std::vector<std::string>> out;
   for (std::string line; std::getline(in, line);) {
     out.emplace_back();
@@ -68,7 +28,7 @@ std::vector<std::vector<std::string>> rows(const std::string &file) {
 
 TEST(Generators, GiveTheOrdersOfPyTorchAndMegatron) {
   size_t compared = 0;
-  for (const Sample &sample : samples()) {
+  for (const Sample &sample : samples(".compute_only.csv")) {
     SCOPED_TRACE(sample.file);
     auto schedule = generate(sample.kind, sample.shape);
     ASSERT_TRUE(schedule) << schedule.error().str();
