@@ -1,0 +1,63 @@
+// How long schedules of many actions take to generate and to simulate, on one core.
+//
+//   bench_schedule [kind ranks chunks microbatches [group]]  default: interleaved 64 8 10000 80
+#include "compiler/Schedule/Generate.h"
+#include "compiler/Schedule/Simulate.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+using namespace recast;
+using namespace recast::schedule;
+
+namespace {
+
+/// Seconds since the last call.
+double lap() {
+  static auto last = std::chrono::steady_clock::now();
+  auto now = std::chrono::steady_clock::now();
+  double out = std::chrono::duration<double>(now - last).count();
+  last = now;
+  return out;
+}
+
+int failed(const Error &error) {
+  std::fprintf(stderr, "error: %s\n", error.str().c_str());
+  return error.exitCode();
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  std::string kind = "interleaved";
+  Shape shape{64, 8, 10000, 80};
+  if (argc >= 5) {
+    kind = argv[1];
+    shape = {std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]),
+             argc > 5 ? std::atoi(argv[5]) : 0};
+  }
+  double total = 0;
+  auto report = [&](const char *what) {
+    double seconds = lap();
+    total += seconds;
+    std::printf("%-9s %7.3f s\n", what, seconds);
+  };
+  lap();
+  auto schedule = generate(kind, shape);
+  if (!schedule)
+    return failed(schedule.error());
+  report("generate");
+  auto simulation = simulate(*schedule);
+  if (!simulation)
+    return failed(simulation.error());
+  report("simulate");
+  size_t actions = 0;
+  for (const auto &list : schedule->actions)
+    actions += list.size();
+  std::printf("total     %7.3f s: %zu actions, makespan %.0f, span bubble %.0f, peak %lld\n", total,
+              actions, simulation->makespan, simulation->spanBubble(),
+              static_cast<long long>(simulation->peakActivations()));
+  return 0;
+}
