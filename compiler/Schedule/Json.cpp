@@ -104,7 +104,10 @@ std::string toJson(const Schedule &schedule) {
 
 Result<Schedule> fromJson(std::string_view text) {
   RECAST_ASSIGN(json tree, readJson(text));
-  JsonValue root(tree);
+  return fromJson(JsonValue(tree));
+}
+
+Result<Schedule> fromJson(const JsonValue &root) {
   RECAST_TRY(root.only({"format", "version", "kind", "ranks", "chunks", "microbatches", "rank_of",
                         "update_every", "weights", "actions"}));
   RECAST_ASSIGN(JsonValue format, root.member("format"));

@@ -10,6 +10,7 @@
 // updates. `actions`: by rank, in program order, as in ActionText.h.
 #pragma once
 
+#include "compiler/Schedule/JsonTree.h"
 #include "compiler/Schedule/Schedule.h"
 
 namespace recast::schedule {
@@ -21,5 +22,6 @@ std::string toJson(const Schedule &schedule);
 /// wrong: an unknown or repeated key, a wrong type, a number out of range, sizes that disagree, a
 /// cell that is no action, an action of a stage of another rank.
 Result<Schedule> fromJson(std::string_view text);
+Result<Schedule> fromJson(const JsonValue &root);
 
 } // namespace recast::schedule
