@@ -13,18 +13,19 @@ constexpr int64_t kMaxActions = int64_t{1} << 31;
 
 struct Kind {
   std::string_view name;
+  int32_t usualChunks;
   Result<Schedule> (*generate)(const Shape &shape);
 };
 
 constexpr Kind kKinds[] = {
-    {"1f1b", oneForwardOneBackward},
-    {"dualpipe-v", dualPipeV},
-    {"gpipe", gpipe},
-    {"interleaved", interleaved},
-    {"interleaved-zb", interleavedZeroBubble},
-    {"looped-bfs", loopedBfs},
-    {"zb-h1", zeroBubbleH1},
-    {"zb-v", zeroBubbleV},
+    {"1f1b", 1, oneForwardOneBackward},
+    {"dualpipe-v", 2, dualPipeV},
+    {"gpipe", 1, gpipe},
+    {"interleaved", 2, interleaved},
+    {"interleaved-zb", 2, interleavedZeroBubble},
+    {"looped-bfs", 2, loopedBfs},
+    {"zb-h1", 1, zeroBubbleH1},
+    {"zb-v", 2, zeroBubbleV},
 };
 
 } // namespace
@@ -34,6 +35,13 @@ std::vector<std::string> kinds() {
   for (const Kind &kind : kKinds)
     out.emplace_back(kind.name);
   return out;
+}
+
+int32_t usualChunks(std::string_view kind) {
+  for (const Kind &known : kKinds)
+    if (known.name == kind)
+      return known.usualChunks;
+  return 1;
 }
 
 Result<Schedule> generate(std::string_view kind, const Shape &shape) {

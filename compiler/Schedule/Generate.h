@@ -16,6 +16,9 @@ struct Shape {
 /// Names of the kinds, sorted: "1f1b", "dualpipe-v", "gpipe", ...
 std::vector<std::string> kinds();
 
+/// Stages per rank where the user says nothing: 2 for kinds that need or profit from several.
+int32_t usualChunks(std::string_view kind);
+
 /// The lists of a kind. Code::Usage, with the condition, where the kind does not exist for a shape.
 /// Sources: GPipe (arXiv 1811.06965); 1F1B with flush (PipeDream-Flush, arXiv 2006.09503);
 /// interleaved (Megatron-LM, arXiv 2104.04473); looped BFS (arXiv 2211.05953); ZB-H1, ZB-V and

@@ -4,6 +4,7 @@
 #include "tools/recast/Commands.h"
 #include "tools/recast/Diff.h"
 #include "tools/recast/Inspect.h"
+#include "tools/recast/PipeLine.h"
 #include "tools/recast/Verify.h"
 
 #include <CLI/CLI.hpp>
@@ -86,6 +87,7 @@ struct CommandLine {
   std::string inspectPath, planPath, verifyPath, left, right;
   DiffOptions diff;
   bool verifyQuiet = false;
+  PipeLine pipe;
   std::function<Result<int>()> action;
 
   void addReading(CLI::App &app);
@@ -283,6 +285,7 @@ int main(int argc, char **argv) {
   line.addReading(app);
   line.addConverting(app);
   line.addPlanning(app);
+  line.pipe.addTo(app, line.action);
   app.require_subcommand(0, 1);
   app.failure_message(wrongUse);
   if (auto message = argc > 1 ? unknownCommand(app, argv[1]) : std::nullopt) {

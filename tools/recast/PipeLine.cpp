@@ -1,0 +1,76 @@
+#include "tools/recast/PipeLine.h"
+
+#include "compiler/Schedule/Generate.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace recast::tools {
+namespace {
+
+void addNumbers(CLI::App *command, PipeSource &source) {
+  command->add_option("--ranks", source.ranks, "Pipeline ranks")->check(CLI::PositiveNumber);
+  command->add_option("--chunks", source.chunks, "Stages of a rank (default: what the kind needs)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--microbatches", source.microbatches, "Microbatches, over all ranks")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--group", source.group,
+                   "interleaved kinds: microbatches that one chunk runs before the next")
+      ->check(CLI::PositiveNumber);
+}
+void addCosts(CLI::App *command, PipeSource &source) {
+  command->add_option(
+      "--cost", source.costs,
+      "Times: f forward, b backward, i and w its input and weight parts, comm, opt, "
+      "...\n(default: f=1,b=2,i=1,w=1)");
+}
+void addSource(CLI::App *command, PipeSource &source) {
+  command->add_option("schedule", source.what, "A kind, or a file: .csv (PyTorch's), .json")
+      ->required();
+  addNumbers(command, source);
+}
+
+} // namespace
+
+void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
+  CLI::App *pipe = app.add_subcommand(
+      "pipe",
+      fmt::format("Pipeline schedules: generate, show, compare, exchange.\n"
+                  "Example: recast pipe compare gpipe,1f1b,zb-v --ranks 4 --microbatches 8\n"
+                  "Kinds: {}",
+                  fmt::join(schedule::kinds(), ", ")));
+  pipe->require_subcommand(1);
+
+  CLI::App *command = pipe->add_subcommand(
+      "show", "Who does what when: timeline, idle time, activations.\n"
+              "Example: recast pipe show 1f1b --ranks 4 --microbatches 8 --svg 1f1b.svg");
+  addSource(command, show_.source);
+  addCosts(command, show_.source);
+  command->add_flag("--json", show_.json, "Print for machines");
+  command->add_option("--svg", show_.svg, "Draw it into this file, too");
+  command->callback([this, &action] { action = [this] { return pipeShow(show_); }; });
+
+  command = pipe->add_subcommand(
+      "compare", "Kinds side by side, on the same model.\n"
+                 "Example: recast pipe compare gpipe,1f1b,zb-h1 --ranks 8 --microbatches 32");
+  command->add_option("kinds", compare_.kinds, "Kinds, with commas between")->required();
+  addNumbers(command, compare_.source);
+  addCosts(command, compare_.source);
+  command->add_flag("--json", compare_.json, "Print for machines");
+  command->callback([this, &action] { action = [this] { return pipeCompare(compare_); }; });
+
+  command = pipe->add_subcommand(
+      "export", "Write a schedule for another program.\n"
+                "Example: recast pipe export zb-v --ranks 4 --microbatches 8 --to torch-csv -o "
+                "zbv.csv");
+  addSource(command, export_.source);
+  command->add_option("--to", export_.form, "torch-csv, deepspeed, megatron or json")->required();
+  command->add_flag("--comms", export_.comms,
+                    "torch-csv: with sends, receives, UNSHARD, RESHARD, REDUCE_GRAD");
+  command->add_flag("--defer", export_.defer, "torch-csv: the same, receives as late as they may");
+  command->add_option("-o", export_.output, "The file (default: standard output)");
+  command->callback([this, &action] { action = [this] { return pipeExport(export_); }; });
+}
+
+} // namespace recast::tools
