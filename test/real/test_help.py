@@ -7,7 +7,14 @@ import torch
 from conftest import DATA, recast
 from safetensors.torch import save_file
 
-COMMANDS = re.findall(r"^  ([a-z]+) +\S", recast("--help").out.split("SUBCOMMANDS")[-1].split("Subcommands:")[-1], re.M)
+def commands(*words):
+    """The commands that a help text lists."""
+    text = recast(*words, "--help").out.split("SUBCOMMANDS")[-1].split("Subcommands:")[-1]
+    return re.findall(r"^  ([a-z]+) +\S", text, re.M)
+
+
+COMMANDS = commands()
+PIPE = [f"pipe {name}" for name in commands("pipe")]
 
 
 def examples(text):
@@ -57,16 +64,17 @@ def ready(home, command):
 
 def test_every_command_has_an_example():
     assert len(COMMANDS) >= 11, COMMANDS
-    for command in COMMANDS:
-        assert examples(recast(command, "--help").out), command
+    assert len(PIPE) >= 3, PIPE
+    for command in COMMANDS + PIPE:
+        assert examples(recast(*command.split(), "--help").out), command
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "recast-run"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, *PIPE, "recast-run"])
 def test_examples_of_help_run(home, command):
     if command == "recast-run":
         text = recast("--help", program="recast-run").out
     else:
-        text = recast(*filter(None, [command]), "--help").out
+        text = recast(*command.split(), "--help").out
     for example in examples(text):
         ready(home, example)
         words = example.split()

@@ -21,8 +21,8 @@ Result<int> pipeCompare(const PipeCompareOptions &options);
 
 struct PipeExportOptions {
   PipeSource source;
-  std::string form; ///< torch-csv, deepspeed, megatron, json
-  bool comms = false, defer = false, aligned = false;
+  std::string form; ///< See schedule::formNamed.
+  bool comms = false, defer = false;
   std::string output; ///< Empty: standard output.
 };
 Result<int> pipeExport(const PipeExportOptions &options);

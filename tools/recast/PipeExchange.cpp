@@ -1,38 +1,18 @@
-#include "compiler/Schedule/Comms.h"
-#include "compiler/Schedule/Csv.h"
-#include "compiler/Schedule/Json.h"
+#include "compiler/Schedule/Exchange.h"
 #include "tools/recast/Pipe.h"
 #include "tools/recast/WriteFile.h"
 
 #include <fmt/format.h>
 
 namespace recast::tools {
-namespace {
-using namespace schedule;
-
-Result<std::string> textOf(const Schedule &schedule, const PipeExportOptions &options) {
-  if (options.form != "torch-csv" && (options.comms || options.defer))
-    return usage("--comms and --defer are for --to torch-csv");
-  if (options.form == "json")
-    return toJson(schedule);
-  if (options.form == "torch-csv") {
-    if (!options.comms && !options.defer)
-      return toCsv(schedule);
-    RECAST_ASSIGN(Schedule lowered, addComms(schedule));
-    if (!options.defer)
-      return toCsv(lowered);
-    RECAST_ASSIGN(Schedule deferred, deferReceives(lowered));
-    return toCsv(deferred);
-  }
-  return usage(fmt::format("there is no form '{}'; known: torch-csv, deepspeed, megatron, json",
-                           options.form));
-}
-
-} // namespace
 
 Result<int> pipeExport(const PipeExportOptions &options) {
+  RECAST_ASSIGN(schedule::Form form, schedule::formNamed(options.form));
   RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(options.source));
-  RECAST_ASSIGN(std::string text, textOf(loaded.schedule, options));
+  schedule::ExportOptions how;
+  how.comms = options.comms;
+  how.defer = options.defer;
+  RECAST_ASSIGN(std::string text, schedule::exportSchedule(form, loaded.schedule, how));
   if (options.output.empty())
     fmt::print("{}", text);
   else

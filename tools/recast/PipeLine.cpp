@@ -1,5 +1,6 @@
 #include "tools/recast/PipeLine.h"
 
+#include "compiler/Schedule/Exchange.h"
 #include "compiler/Schedule/Generate.h"
 
 #include <fmt/format.h>
@@ -26,7 +27,7 @@ void addCosts(CLI::App *command, PipeSource &source) {
       "...\n(default: f=1,b=2,i=1,w=1)");
 }
 void addSource(CLI::App *command, PipeSource &source) {
-  command->add_option("schedule", source.what, "A kind, or a file: .csv (PyTorch's), .json")
+  command->add_option("schedule", source.what, "A kind, or a file of any form that export writes")
       ->required();
   addNumbers(command, source);
 }
@@ -65,7 +66,7 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
                 "Example: recast pipe export zb-v --ranks 4 --microbatches 8 --to torch-csv -o "
                 "zbv.csv");
   addSource(command, export_.source);
-  command->add_option("--to", export_.form, "torch-csv, deepspeed, megatron or json")->required();
+  command->add_option("--to", export_.form, schedule::formNames())->required();
   command->add_flag("--comms", export_.comms,
                     "torch-csv: with sends, receives, UNSHARD, RESHARD, REDUCE_GRAD");
   command->add_flag("--defer", export_.defer, "torch-csv: the same, receives as late as they may");

@@ -17,7 +17,7 @@ using namespace schedule;
 size_t terminalWidth() {
   const char *columns = std::getenv("COLUMNS");
   int width = columns ? std::atoi(columns) : 0;
-  return width >= 40 ? static_cast<size_t>(width) - 9 : 150;
+  return width >= 40 ? static_cast<size_t>(width) - 9 : 160;
 }
 
 ordered_json jsonOf(const Schedule &schedule, const Simulation &simulation) {

@@ -1,8 +1,6 @@
 #include "tools/recast/PipeSource.h"
 
-#include "compiler/Schedule/Csv.h"
-#include "compiler/Schedule/Json.h"
-#include "runtime/base/NearestName.h"
+#include "compiler/Schedule/Exchange.h"
 #include "runtime/io/File.h"
 
 #include <algorithm>
@@ -19,16 +17,7 @@ constexpr uint64_t kLargestFile = uint64_t{1} << 30;
 Result<Schedule> readSchedule(const PipeSource &source) {
   RECAST_ASSIGN(std::string text, io::readWhole(source.what, kLargestFile));
   schedule::StatedShape stated{source.ranks, source.chunks, source.microbatches};
-  auto read = [&]() -> Result<Schedule> {
-    if (fs::path(source.what).extension() == ".csv")
-      return schedule::fromCsv(text, stated);
-    RECAST_ASSIGN(Schedule out, schedule::fromJson(text));
-    RECAST_TRY(schedule::checkStated(out, stated));
-    return out;
-  }();
-  if (!read)
-    return fail(std::move(read).error().file(source.what));
-  return read;
+  return schedule::importSchedule(text, source.what, std::nullopt, stated);
 }
 
 Result<Schedule> makeSchedule(const PipeSource &source) {

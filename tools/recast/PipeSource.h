@@ -7,7 +7,7 @@
 namespace recast::tools {
 
 struct PipeSource {
-  std::string what;                                ///< A kind, or a file: .csv, .json.
+  std::string what;                                ///< A kind, or a file (.csv, .json).
   int32_t ranks = 0, chunks = 0, microbatches = 0; ///< 0: not given.
   int32_t group = 0;
   std::string costs; ///< "f=1,b=2": see schedule::parseCosts; empty: those that are usual.
