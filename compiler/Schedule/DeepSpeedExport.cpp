@@ -154,7 +154,14 @@ Status checkOneStage(const Schedule &schedule) {
                                stage, schedule.rankOf[stage]));
   for (const std::vector<Action> &list : schedule.actions) {
     std::set<std::pair<ActionKind, int32_t>> seen;
+    bool loads = &list == &schedule.actions.front() || &list == &schedule.actions.back();
+    int32_t loaded = 0;
     for (const Action &action : list) {
+      if (loads && action.kind == ActionKind::Forward && action.microbatch != loaded++)
+        return usage(
+            fmt::format("DeepSpeed loads inputs on the first rank and labels on the last in the "
+                        "order of microbatches; '{}' is out of it",
+                        str(action)));
       if (action.kind != ActionKind::Forward && action.kind != ActionKind::Backward)
         return usage(fmt::format("DeepSpeed has no '{}': its backwards are whole", str(action)));
       if (!seen.emplace(action.kind, action.microbatch).second)

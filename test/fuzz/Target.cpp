@@ -26,6 +26,8 @@ constexpr Target kTargets[] = {
     {"manifest", runManifest},
     {"journal", runJournal},
     {"kernel_pack", runKernelPack},
+    {"schedule_csv", runScheduleCsv},
+    {"schedule_json", runScheduleJson},
 };
 } // namespace
 

@@ -47,6 +47,8 @@ bool runMarker(std::string_view input);
 bool runManifest(std::string_view input);
 bool runJournal(std::string_view input);
 bool runKernelPack(std::string_view input);
+bool runScheduleCsv(std::string_view input);
+bool runScheduleJson(std::string_view input);
 
 } // namespace recast::fuzz
 

@@ -174,6 +174,17 @@ def seeds():
         b'[[0, 3, "404a763b3f4c8c9a"], [3, 5, "bd20f605d380fc50"]]},\n{"path": "d/b", "size": 0, "extents": []}\n],\n'
         b'"digest": "keyed-sum-1",\n"tensors": [\n{"name": "w", "role": "weight", "dtype": "f32", "shape": [2], "file": "a", "offset": 0, '
         b'"digest": "%s"}\n],\n"links": [\n["c", "a"]\n]}\n') % (b"0" * 32)
+    for name in ("GPipe_p2_v1_m4.compute_only", "GPipe_p2_v1_m4.compute_comms", "DualPipeV_p4_v2_m8.compute_only",
+                 "Interleaved1F1B_p4_v2_m3.compute_comms_defer", "ZBVZeroBubble_p4_v2_m4.compute_only"):
+        yield "schedule_csv", name, (DATA / "schedules" / f"torch_{name}.csv").read_bytes()
+    for name in ("deepspeed_TrainSchedule_p2_m4", "deepspeed_InferenceSchedule_p3_m4", "deepspeed_DualPipeVSchedule_p3_m7",
+                 "megatron_p2_v2_m2_g2", "megatron_p4_v2_m8_g4"):
+        yield "schedule_json", name, (DATA / "schedules" / f"{name}.json").read_bytes()
+    yield "schedule_json", "weights", (
+        b'{"format": "recast.schedule", "version": 1, "kind": "pipeoptim-paper", "ranks": 2, "chunks": 1, "microbatches": 2, '
+        b'"rank_of": [0, 1], "update_every": 1, "weights": {"rule": "predict", "lag": "paper", "optimizer": "adam"}, "actions": '
+        b'[["0F0", "0PREDICT1@1", "0F1", "0RESTORE@0", "0B0", "0OPT", "0B1", "0OPT"], '
+        b'["1F0", "1B0", "1OPT", "1STASH@1", "1F1", "1B1", "1OPT"]]}')
     for file in sorted((HERE.parent.parent / "examples").glob("**/*.ucl")):
         yield "ucl", file.stem, file.read_bytes()
     for file in sorted((HERE.parent.parent / "lang" / "std").glob("*.ucl")):

@@ -104,6 +104,8 @@ TEST(DeepSpeedStreams, AreRefusedWithTheReason) {
   refused(*generate("interleaved", {4, 3, 8}), "this schedule has 3 in another");
   refused(*fromCsv("1F0,1B0\n0F0,0B0\n"), "DeepSpeed puts stage 0 on rank 0; here it is on rank 1");
   refused(*fromCsv("0F0,0F1,0B0\n1F0,1F1,1B0\n"), "a rank here has 3 passes for 2 microbatches");
+  refused(*fromCsv("0F1,0F0,0B1,0B0\n1F1,1F0,1B1,1B0\n"),
+          "in the order of microbatches; '0F1' is out of it");
   Schedule schedule = *generate("1f1b", {2, 1, 4});
   schedule.updateEvery = 1;
   refused(schedule, "Write it as json");
