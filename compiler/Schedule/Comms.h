@@ -26,6 +26,7 @@ Result<Schedule> addComms(const Schedule &schedule);
 
 /// Puts every receive as late as its use allows (PyTorch's defer_pp_recv). So that no two ranks
 /// only send: before a send to a higher rank come all receives from that rank that are put off.
+/// The order may no longer be that of the sends (zb-v, dualpipe-v): see checkChannels().
 /// Code::BadInput where a receive has no use, or a send or receive has no stage at its other end.
 Result<Schedule> deferReceives(const Schedule &withComms);
 

@@ -1,4 +1,5 @@
 #include "compiler/Schedule/ActionText.h"
+#include "compiler/Schedule/Channels.h"
 #include "compiler/Schedule/Comms.h"
 
 #include <fmt/format.h>
@@ -50,8 +51,7 @@ private:
 
   /// The rank at the other end of a send or receive.
   Result<int32_t> otherRank(const Action &action) const {
-    bool up = action.kind == ActionKind::SendForward || action.kind == ActionKind::ReceiveBackward;
-    int32_t stage = action.stage + (up ? 1 : -1);
+    int32_t stage = otherStage(action);
     if (stage < 0 || stage >= schedule_.stages())
       return badInput(
           fmt::format("'{}' of rank {} has no stage at its other end", str(action), rank_));

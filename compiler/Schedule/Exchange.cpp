@@ -1,5 +1,6 @@
 #include "compiler/Schedule/Exchange.h"
 
+#include "compiler/Schedule/Channels.h"
 #include "compiler/Schedule/Comms.h"
 #include "compiler/Schedule/DeepSpeed.h"
 #include "compiler/Schedule/Json.h"
@@ -73,6 +74,12 @@ Result<std::string> exportSchedule(Form form, const Schedule &schedule,
   }
   if (options.defer) {
     RECAST_ASSIGN(lists, deferReceives(lists));
+    // PyTorch takes it, and computes wrong gradients.
+    if (auto ordered = checkChannels(lists); !ordered)
+      return fail(
+          Error(Code::Usage, fmt::format("put off, receives are out of the order of sends: {}",
+                                         ordered.error().message()))
+              .hint("PyTorch matches both by their order. Leave receives where they are."));
   }
   switch (form) {
   case Form::Json:

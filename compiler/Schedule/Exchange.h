@@ -28,8 +28,8 @@ struct ExportOptions {
 };
 
 /// The text of a file. Without `comms` and `defer` communication in the lists is left out, except
-/// of JSON, which says lists as they are. Code::Usage where the form cannot say the schedule, or
-/// has no such option.
+/// of JSON, which says lists as they are. Code::Usage where the form cannot say the schedule, has
+/// no such option, or receives that are put off would take each other's tensors (checkChannels()).
 Result<std::string> exportSchedule(Form form, const Schedule &schedule,
                                    const ExportOptions &options = {});
 

@@ -53,8 +53,12 @@ TEST(Exchange, HasOptionsOfCommunication) {
   Schedule schedule = *generate("dualpipe-v", {4, 2, 8});
   EXPECT_EQ(*exportSchedule(Form::TorchCsv, schedule, {.comms = true}),
             fixture("torch_DualPipeV_p4_v2_m8.compute_comms.csv"));
-  EXPECT_EQ(*exportSchedule(Form::TorchCsv, schedule, {.defer = true}),
-            fixture("torch_DualPipeV_p4_v2_m8.compute_comms_defer.csv"));
+  EXPECT_EQ(*exportSchedule(Form::TorchCsv, *generate("looped-bfs", {4, 4, 6}), {.defer = true}),
+            fixture("torch_LoopedBFS_p4_v4_m6.compute_comms_defer.csv"));
+  auto put = exportSchedule(Form::TorchCsv, schedule, {.defer = true});
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().message().find("put off, receives are out of the order of sends: number "),
+            0u);
   auto lowered = importSchedule(fixture("torch_DualPipeV_p4_v2_m8.compute_comms.csv"), "x");
   ASSERT_TRUE(lowered);
   EXPECT_EQ(*exportSchedule(Form::TorchCsv, *lowered), *exportSchedule(Form::TorchCsv, schedule));
