@@ -47,6 +47,7 @@ class StageState:
         self.version, self.stashes, self.kept, self.saved = 0, {}, {}, {}
         self.gradient, self.summed = None, 0
         self.copies = 1
+        self.predictions = {}  # by updates ahead, from the latest weights
 
     def by_run(self, flat):
         """[runs, weights of the stage]"""
@@ -67,6 +68,7 @@ class StageState:
         gradient = self.gradient if per_update == 1 else self.gradient / per_update
         self.optimizer.step(self.latest, gradient)
         self.gradient, self.summed, self.version = None, 0, self.version + 1
+        self.predictions.clear()
         self.count_copies(0)
         if self.follows:
             self.live.copy_(self.latest)
@@ -81,7 +83,9 @@ class StageState:
             noise *= step.norm(dim=1, keepdim=True) / noise.norm(dim=1, keepdim=True)
             predicted = weights + self.from_runs(noise)
         else:
-            predicted = self.optimizer.predict(weights, ahead, prediction.variant)
+            if ahead not in self.predictions:
+                self.predictions[ahead] = self.optimizer.predict(weights, ahead, prediction.variant)
+            predicted = self.predictions[ahead]
         self.live.copy_(predicted)
         self.follows = False
         return predicted

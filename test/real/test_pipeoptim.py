@@ -1,0 +1,402 @@
+"""examples/pipeoptim: the replay of schedules against plain PyTorch training and against the methods
+written down once more with explicit histories of weights; and a small part of the study."""
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from conftest import ROOT
+
+FOLDER = ROOT / "examples" / "pipeoptim"
+sys.path.insert(0, str(FOLDER))
+
+import methods  # noqa: E402
+import models  # noqa: E402
+import replay  # noqa: E402
+import schedules  # noqa: E402
+import tasks  # noqa: E402
+import training  # noqa: E402
+from optimizers import SETTINGS, Optimizer  # noqa: E402
+
+RATES = {"sgdm": 0.02, "adam": 0.003, "adamw": 0.003}
+
+
+@pytest.fixture(autouse=True)
+def deterministic():
+    before = torch.get_num_threads()
+    training.deterministic()
+    yield
+    torch.set_num_threads(before)
+    torch.set_flush_denormal(False)
+    torch.use_deterministic_algorithms(False)
+
+
+def form(actions, microbatches, every, kind="explicit"):
+    return json.dumps({"format": "recast.schedule", "version": 1, "kind": kind, "ranks": len(actions), "chunks": 1,
+                       "microbatches": microbatches, "rank_of": list(range(len(actions))), "update_every": every,
+                       "actions": actions})
+
+
+def one_f_one_b(p, m, before_forward="", after_forward="", before_backward="", after_backward=""):
+    """An asynchronous 1F1B list with an update after every backward. The texts are templates of weight
+    actions by r, b, and the version v by then."""
+    def list_of(r):
+        cells, version = [], 0
+
+        def add(template, b):
+            text = template(r, b, version) if callable(template) else template
+            cells.extend(text.split())
+
+        def forward(b):
+            add(before_forward, b)
+            cells.append(f"{r}F{b}")
+            add(after_forward, b)
+        warm = min(m, p - 1 - r)
+        for b in range(warm):
+            forward(b)
+        for b in range(m):
+            if warm + b < m:
+                forward(warm + b)
+            add(before_backward, b)
+            cells.append(f"{r}B{b}")
+            add(after_backward, b)
+            cells.append(f"{r}OPT")
+            version += 1
+        return cells
+    return schedules.parse(form([list_of(r) for r in range(p)], m, 1))
+
+
+def predicting(p, m, ahead, ahead_backward=lambda r: 0):
+    def step(of):
+        return (lambda r, b, v: f"{r}PREDICT{b}@{of(r)}" if of(r) else "",
+                lambda r, b, v: f"{r}RESTORE@{v}" if of(r) else "")
+    return one_f_one_b(p, m, *step(ahead), *step(ahead_backward))
+
+
+def drained(p):
+    return schedules.parse(form([[f"{r}F0", f"{r}B0"] for r in range(p)], 1, 0))
+
+
+def replayed(task, schedule, optimizer, rates, seeds, updates, prediction=replay.Prediction(), first_rank=0):
+    run = replay.Run(task, schedule.stages, SETTINGS[optimizer], rates, seeds, prediction)
+    rows = torch.stack([task.order(seed, updates) for seed in seeds])
+    order = schedules.replay_order(schedule, first_rank)
+    per_list = schedule.microbatches // schedule.update_every
+    losses = [run.replay(order, schedule, rows[:, i:i + per_list]) for i in range(0, updates, per_list)]
+    return run, torch.cat(losses)
+
+
+def weights(run):
+    return torch.cat([state.latest for state in run.states])
+
+
+# ---- no delay: plain training, bit for bit
+@pytest.mark.parametrize("optimizer", ["sgdm", "adam", "adamw"])
+@pytest.mark.parametrize("model,depth", [("mlp", 4), ("cnn", 8), ("transformer", 4)])
+def test_without_delay_it_is_plain_training(model, depth, optimizer):
+    task, updates, seed = tasks.task(model), 12, 3
+    run, losses = replayed(task, drained(depth), optimizer, [RATES[optimizer]], [seed], updates)
+
+    stages = task.stages(depth)
+    parameters = [[torch.nn.Parameter(v) for v in values] for values in models.first_parameters(stages, [seed])]
+    flat = [p for values in parameters for p in values]
+    s = SETTINGS[optimizer]
+    plain = (torch.optim.SGD(flat, lr=RATES[optimizer], momentum=s.momentum, weight_decay=s.weight_decay)
+             if optimizer == "sgdm" else
+             {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer](
+                 flat, lr=RATES[optimizer], betas=(s.beta1, s.beta2), eps=s.eps, weight_decay=s.weight_decay))
+    for step, rows in enumerate(task.order(seed, updates)):
+        x = task.train[0][rows][None]
+        for stage, values in zip(stages, parameters):
+            x = stage.forward(values, x)
+        loss = models.losses(x, task.train[1][rows][None]).sum()
+        assert loss.item() == losses[step].item()
+        plain.zero_grad()
+        loss.backward()
+        plain.step()
+    assert torch.equal(torch.cat([p.detach().flatten() for p in flat]), weights(run))
+
+
+def test_the_mlp_is_that_of_torch_nn():
+    stages = models.mlp(4)
+    values = models.first_parameters(stages, [0])
+    layers = []
+    for weight, bias in values:
+        layer = torch.nn.Linear(*weight.shape[1:])
+        layer.weight.data, layer.bias.data = weight[0].T.contiguous(), bias[0]
+        layers += [layer, torch.nn.ReLU()]
+    x = tasks.task("mlp").train[0][:16]
+    out = x[None]
+    for stage, v in zip(stages, values):
+        out = stage.forward(v, out)
+    torch.testing.assert_close(out[0], torch.nn.Sequential(*layers[:-1])(x), rtol=1e-5, atol=1e-5)
+
+
+def test_the_cnn_is_that_of_torch_nn():
+    stages = models.cnn(8)
+    values = models.first_parameters(stages, [5, 6])
+    x = tasks.task("cnn").train[0][:16]
+    out = x.expand(2, *x.shape)
+    for stage, v in zip(stages, values):
+        out = stage.forward(v, out)
+    for i in range(2):
+        y = x.reshape(-1, 1, 8, 8)
+        for n, (weight, bias) in enumerate(values[:6]):
+            y = torch.relu(torch.nn.functional.conv2d(y, weight[i], bias[i], padding=1))
+            y = torch.nn.functional.max_pool2d(y, 2) if n == 0 else y
+        y = torch.relu(y.flatten(1) @ values[6][0][i] + values[6][1][i]) @ values[7][0][i] + values[7][1][i]
+        torch.testing.assert_close(out[i], y, rtol=1e-4, atol=1e-4)
+
+
+# ---- the methods once more: an MLP by hand, with all versions of all weights at hand
+class ByHand:
+    """Sequential: microbatch b forwards with the weights that `forward_weights(r, b)` says and goes
+    back with `backward_weights(r, b)`; update b is applied after it."""
+
+    def __init__(self, p, optimizer, rate, seed):
+        self.p, self.rate = p, rate
+        self.values = [[v[0].double() for v in values] for values in models.first_parameters(models.mlp(p), [seed])]
+        self.s, self.kind, self.t = SETTINGS[optimizer], optimizer, 0
+        flat = [self.flat(v) for v in self.values]
+        self.state = [(w, torch.zeros_like(w), torch.zeros_like(w)) for w in flat]
+        self.history = [[s] for s in self.state]  # by stage, by version: (W, m, v)
+
+    @staticmethod
+    def flat(values):
+        return torch.cat([v.flatten() for v in values])
+
+    def shaped(self, r, flat):
+        weight, bias = self.values[r]
+        return flat[:weight.numel()].reshape(weight.shape), flat[weight.numel():]
+
+    def ahead(self, r, version, s):
+        w, m, v = self.history[r][version]
+        if not version:
+            return w
+        if self.kind == "sgdm":
+            return w - self.rate * s * m
+        m_hat, v_hat = m / (1 - self.s.beta1**version), v / (1 - self.s.beta2**version)
+        return w - self.rate * s * m_hat / (v_hat.sqrt() + self.s.eps)
+
+    def train(self, task, rows, forward_weights, backward_weights):
+        for b, row in enumerate(rows):
+            x, target = task.train[0][row].double(), task.train[1][row]
+            kept = []
+            for r in range(self.p):
+                weight, bias = self.shaped(r, forward_weights(r, b))
+                y = x @ weight + bias
+                kept.append((x, y))
+                x = y.clamp(min=0) if r < self.p - 1 else y
+            g = (torch.softmax(x, 1) - torch.nn.functional.one_hot(target, x.shape[1])) / len(row)
+            gradients = [None] * self.p
+            for r in reversed(range(self.p)):
+                x, y = kept[r]
+                g = g * (y > 0) if r < self.p - 1 else g
+                gradients[r] = torch.cat([(x.T @ g).flatten(), g.sum(0)])
+                g = g @ self.shaped(r, backward_weights(r, b))[0].T
+            for r, gradient in enumerate(gradients):
+                self.history[r].append(self.updated(r, gradient))
+
+    def updated(self, r, g):
+        w, m, v = self.history[r][-1]
+        s, t = self.s, len(self.history[r])
+        if self.kind == "sgdm":
+            m = s.momentum * m + g + s.weight_decay * w
+            return w - self.rate * m, m, v
+        m, v = s.beta1 * m + (1 - s.beta1) * g, s.beta2 * v + (1 - s.beta2) * g * g
+        m_hat, v_hat = m / (1 - s.beta1**t), v / (1 - s.beta2**t)
+        return w * (1 - self.rate * s.weight_decay) - self.rate * m_hat / (v_hat.sqrt() + s.eps), m, v
+
+
+@pytest.mark.parametrize("optimizer", ["sgdm", "adam", "adamw"])
+@pytest.mark.parametrize("method", ["naive", "pipedream", "spectrain", "paper", "stash"])
+def test_methods_by_hand(method, optimizer, monkeypatch):
+    p, m, seed = 4, 20, 1
+    task = tasks.task("mlp")
+    task = dataclasses.replace(task, train=(task.train[0].double(), task.train[1]))
+    hand = ByHand(p, optimizer, RATES[optimizer], seed)
+
+    def version_at_forward(r, b):
+        return max(0, b - (p - 1 - r))
+
+    def stored(r, version):
+        return hand.history[r][version][0]
+    lag = {"paper": lambda r: p - 1 - r, "stash": lambda r: p - 1 - r, "spectrain": lambda r: r // 2 + p - 1 - r}
+    prediction = replay.Prediction(keep=method == "stash")
+    if method == "naive":
+        schedule = one_f_one_b(p, m)
+        forward, backward = lambda r, b: stored(r, version_at_forward(r, b)), stored
+    elif method == "pipedream":
+        def before_backward(r, b, v):
+            return f"{r}RESTORE@{version_at_forward(r, b)}" if version_at_forward(r, b) != v else ""
+
+        def after_backward(r, b, v):  # the version has to outlast the update if a forward has used it
+            back = f"{r}RESTORE@{v}" if version_at_forward(r, b) != v else ""
+            later = any(version_at_forward(r, x) == v for x in range(b + 1, m))
+            return back + (f" {r}STASH@{v}" if later else "")
+        schedule = one_f_one_b(p, m, "", "", before_backward, after_backward)
+        forward = backward = lambda r, b: stored(r, version_at_forward(r, b))
+    else:
+        schedule = predicting(p, m, lag[method], (lambda r: r // 2) if method == "spectrain" else lambda r: 0)
+
+        def forward(r, b):
+            return hand.ahead(r, version_at_forward(r, b), lag[method](r))
+        backward = {"paper": stored, "stash": forward, "spectrain": lambda r, b: hand.ahead(r, b, r // 2)}[method]
+    rows = task.order(seed, m)
+    hand.train(task, rows, forward, backward)
+
+    in_double(monkeypatch)
+    run, _ = replayed(task, schedule, optimizer, [RATES[optimizer]], [seed], m, prediction)
+    for r, state in enumerate(run.states):
+        torch.testing.assert_close(state.latest, stored(r, m), rtol=1e-6, atol=1e-7)
+
+
+def in_double(monkeypatch):
+    """The replay in double, so that a difference from the hand-made training means something."""
+    first = models.first_parameters
+    monkeypatch.setattr(models, "first_parameters", lambda *a: [[v.double() for v in s] for s in first(*a)])
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+    init = Optimizer.__init__
+
+    def double(self, settings, rates):
+        init(self, settings, rates)
+        self.first = self.first.double()
+        self.second = self.second if self.second is None else self.second.double()
+    monkeypatch.setattr(Optimizer, "__init__", double)
+
+
+# ---- a backward reads activations of its forward and weights of its own time, in all kinds of layers
+def backward_after_overwriting(stage, first, second, x, received):
+    """The stage's forward with the first values, its backward with the second ones in their place."""
+    seeds, rates = [0], [0.1]
+    state = replay.StageState(stage, first, rates, SETTINGS["sgdm"], seeds)
+    out = stage.forward(state.parameters, x)
+    state.live.copy_(torch.cat([v.flatten() for v in second]))
+    return torch.autograd.grad(out, [x, *state.parameters], received)
+
+
+def two_values(stage):
+    return [models.first_parameters([stage], [seed])[0] for seed in (0, 1)]
+
+
+def norm_backward(x, received):
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        return torch.autograd.grad(torch.nn.functional.layer_norm(x, x.shape[-1:]), x, received)[0]
+
+
+def test_backward_of_a_convolution_reads_the_weights_of_its_time():
+    stage = models.cnn(4)[1]
+    (w1, b1), (w2, b2) = two_values(stage)
+    x, received = torch.randn(5, 8, 4, 4, requires_grad=True), torch.randn(5, 8, 4, 4)
+    gx, gw, gb = backward_after_overwriting(stage, (w1, b1), (w2, b2), x, received)
+    masked = received * (torch.nn.functional.conv2d(x, w1[0], b1[0], padding=1) > 0)
+    torch.testing.assert_close(gx, torch.nn.functional.conv_transpose2d(masked, w2[0], padding=1))
+    torch.testing.assert_close(gw[0], torch.nn.grad.conv2d_weight(x.detach(), w1[0].shape, masked, padding=1))
+    torch.testing.assert_close(gb[0], masked.sum((0, 2, 3)))
+
+
+def test_backward_of_a_transformer_reads_the_weights_of_its_time():
+    x = torch.randn(1, 3, models.CONTEXT, models.WIDTH, requires_grad=True)
+    received = torch.randn_like(x)
+    normed = torch.nn.functional.layer_norm(x, x.shape[-1:]).detach()
+
+    attention, feed = models.transformer(8, 30)[2], models.transformer(8, 30)[1]
+    first, second = two_values(feed)
+    second[0] = second[0] * 1.5  # the gain of the norm, else 1 in both
+    gx, _, _, g_up, _, g_down, _ = backward_after_overwriting(feed, first, second, x, received)
+    hidden = torch.relu(normed @ first[2][0])
+    g_hidden = (received @ second[4][0].T) * (hidden > 0)
+    torch.testing.assert_close(gx, received + norm_backward(x, g_hidden @ second[2][0].T * second[0][0]))
+    torch.testing.assert_close(g_down[0], hidden.flatten(0, 2).T @ received.flatten(0, 2))
+    torch.testing.assert_close(g_up[0], normed.flatten(0, 2).T @ g_hidden.flatten(0, 2))
+
+    first, second = two_values(attention)
+    second[0] = second[0] * 1.5
+    gx, _, _, g_qkv, *_ = backward_after_overwriting(attention, first, second, x, received)
+    qkv = (normed @ first[2][0]).requires_grad_()
+    q, k, v = (t.unflatten(-1, (models.HEADS, -1)).transpose(2, 3) for t in qkv.chunk(3, -1))
+    mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(2, 3).flatten(-2)
+    g_qkv_values, = torch.autograd.grad(mixed, qkv, received @ second[4][0].T)
+    torch.testing.assert_close(gx, received + norm_backward(x, g_qkv_values @ second[2][0].T * second[0][0]))
+    torch.testing.assert_close(g_qkv[0], normed.flatten(0, 2).T @ g_qkv_values.flatten(0, 2))
+
+
+# ---- what must not matter
+def test_every_order_of_the_ranks_gives_the_same_bits():
+    schedule = predicting(4, 30, lambda r: 3 - r)
+    runs = [replayed(tasks.task("cnn"), schedule, "adam", [0.003], [0], 30, first_rank=i) for i in range(4)]
+    orders = {tuple(map(str, schedules.replay_order(schedule, i))) for i in range(4)}
+    assert len(orders) > 1
+    for run, losses in runs[1:]:
+        assert torch.equal(losses, runs[0][1]) and torch.equal(weights(run), weights(runs[0][0]))
+
+
+def test_a_prediction_of_zero_is_naive_and_a_random_one_is_not():
+    task, schedule = tasks.task("mlp"), predicting(4, 30, lambda r: 3 - r)
+    naive, _ = replayed(task, one_f_one_b(4, 30), "sgdm", [0.02], [0, 1], 30)
+    zero, _ = replayed(task, schedule, "sgdm", [0.02], [0, 1], 30, replay.Prediction("zero"))
+    other, _ = replayed(task, schedule, "sgdm", [0.02], [0, 1], 30, replay.Prediction("random"))
+    assert torch.equal(weights(naive), weights(zero))
+    assert not torch.equal(weights(naive), weights(other))
+
+
+def test_a_random_prediction_is_as_long_as_the_papers():
+    run, _ = replayed(tasks.task("mlp"), one_f_one_b(4, 10), "adam", [0.01, 0.02], [0, 1], 10)
+    for state in run.states:
+        before = state.latest.clone()
+        right = state.by_run(state.predict(3, replay.Prediction()) - before).norm(dim=1)
+        random = state.by_run(state.predict(3, replay.Prediction("random")) - before).norm(dim=1)
+        torch.testing.assert_close(random, right, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("model,tolerance", [("mlp", 1e-5), ("cnn", 1e-5), ("transformer", 1e-5)])
+def test_runs_do_not_mix(model, tolerance):
+    """Many runs at once against each alone; kernels may choose other sums for other sizes."""
+    task, schedule = tasks.task(model), predicting(4, 20, lambda r: 3 - r)
+    rates, seeds = [0.01, 0.02], [4, 9, 2]
+    many, losses = replayed(task, schedule, "sgdm", rates, seeds, 20)
+    for i, rate in enumerate(rates):
+        for j, seed in enumerate(seeds):
+            one, alone = replayed(task, schedule, "sgdm", [rate], [seed], 20)
+            torch.testing.assert_close(losses[:, i * len(seeds) + j], alone[:, 0], rtol=tolerance, atol=tolerance)
+
+
+def test_split_backwards_and_microbatches_change_no_update():
+    """Input and weight gradients apart, and a batch in two microbatches: the same training, up to the
+    order of sums."""
+    task = tasks.task("mlp")
+    cells = ["F0", "F1", "I0", "W0", "I1", "W1"]
+    split = schedules.parse(form([[f"{r}{c}" for c in cells] for r in range(4)], 2, 0))
+    whole, _ = replayed(task, drained(4), "sgdm", [0.02], [0], 10)
+    parts, _ = replayed(task, split, "sgdm", [0.02], [0], 10)
+    torch.testing.assert_close(weights(parts), weights(whole), rtol=1e-4, atol=1e-6)
+
+
+def test_copies_are_those_of_the_methods():
+    task = tasks.task("mlp")
+    assert replayed(task, one_f_one_b(4, 10), "sgdm", [0.01], [0], 10)[0].copies == [1, 1, 1, 1]
+    assert replayed(task, predicting(4, 10, lambda r: 3 - r), "sgdm", [0.01], [0], 10)[0].copies == [2, 2, 2, 1]
+
+
+# ---- bad lists
+@pytest.mark.parametrize("cell", ["0F", "F0", "0F0@1", "0OPT1", "0PREDICT1", "0F0x", "0STASH", ""])
+def test_cells_that_are_no_action(cell):
+    with pytest.raises(schedules.ScheduleError, match="no action"):
+        schedules.parse(form([[cell]], 1, 1))
+
+
+@pytest.mark.parametrize("cells,message", [
+    (["0B0", "0F0", "0OPT"], "no rank can go on: rank 0 at 0B0"),
+    (["0F0", "0B0", "0RESTORE@5", "0OPT"], "neither the latest, 0, nor stashed"),
+    (["0F0", "0OPT", "0B0"], "0OPT after 0 backwards"),
+    (["0F0", "0B0", "0OPT", "0STASH@0"], "the latest version is 1"),
+])
+def test_lists_that_cannot_be_replayed(cells, message):
+    schedule = schedules.parse(form([[c.replace("0", str(r), 1) for c in cells] if r == 0 else
+                                     [f"{r}F0", f"{r}B0", f"{r}OPT"] for r in range(4)], 1, 1))
+    with pytest.raises(schedules.ScheduleError, match=message):
+        replayed(tasks.task("mlp"), schedule, "sgdm", [0.01], [0], 1)
