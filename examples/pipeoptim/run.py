@@ -15,11 +15,16 @@ import multiprocessing
 import pathlib
 import sys
 
+import judge
 import matrix
 import methods
 import report
 import schedules
 import training
+
+
+# What the decision rule and most plots need is run first, in all cells.
+FIRST = ("sync", *judge.NEEDED, "pipeoptim-code")
 
 
 def work(cell, name, folder):
@@ -33,7 +38,8 @@ def wanted(arguments):
     for name in names:
         if name not in methods.METHODS:
             raise ValueError(f"no method '{name}'; there are {', '.join(methods.METHODS)}")
-    return [(c, n) for c in cells for n in names if methods.METHODS[n].only in ("", c.optimizer)]
+    todo = [(c, n) for c in cells for n in names if methods.METHODS[n].only in ("", c.optimizer)]
+    return sorted(todo, key=lambda item: item[1] not in FIRST)
 
 
 def main():

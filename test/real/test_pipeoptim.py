@@ -13,6 +13,8 @@ from conftest import ROOT
 FOLDER = ROOT / "examples" / "pipeoptim"
 sys.path.insert(0, str(FOLDER))
 
+import judge  # noqa: E402
+import matrix  # noqa: E402
 import methods  # noqa: E402
 import models  # noqa: E402
 import replay  # noqa: E402
@@ -268,6 +270,39 @@ def in_double(monkeypatch):
     monkeypatch.setattr(Optimizer, "__init__", double)
 
 
+def stepped(kind, rate=0.01, steps=5):
+    """An optimizer after some steps, as double: (optimizer, weights, last gradient)."""
+    generator = torch.Generator().manual_seed(8)
+    optimizer = Optimizer(SETTINGS[kind], torch.full((50,), rate, dtype=torch.float64))
+    w = torch.randn(50, generator=generator, dtype=torch.float64)
+    for _ in range(steps):
+        g = torch.randn(50, generator=generator, dtype=torch.float64)
+        optimizer.step(w, g)
+    return optimizer, w, g
+
+
+def test_what_the_variants_predict(monkeypatch):
+    in_double(monkeypatch)
+    # "code", one ahead: the next step if the gradient repeats, decay of the last step included.
+    optimizer, w, _ = stepped("sgdm")
+    expected = w - 0.01 * (0.9 * optimizer.first + optimizer.gradient)
+    torch.testing.assert_close(optimizer.predict(w, 1, "code"), expected)
+    assert not torch.allclose(optimizer.predict(w, 1), expected)
+    # "geometric": the steps that follow if all gradients are zero.
+    optimizer, w, _ = stepped("sgdm")
+    predicted, coasting = optimizer.predict(w, 4, "geometric"), w.clone()
+    for _ in range(4):
+        optimizer.step(coasting, -SETTINGS["sgdm"].weight_decay * coasting)
+    torch.testing.assert_close(predicted, coasting)
+    # For Adam the same with the bias corrections kept, beta1 in place of momentum.
+    for kind, weight_decay in (("adam", 0.0), ("adamw", 0.1)):
+        optimizer, w, _ = stepped(kind)
+        unit = optimizer.first / (1 - 0.9**5) / ((optimizer.second / (1 - 0.999**5)).sqrt() + 1e-8)
+        torch.testing.assert_close(optimizer.predict(w, 3), w - 0.01 * 3 * unit)
+        torch.testing.assert_close(optimizer.predict(w, 3, "geometric"), w - 0.01 * (0.9 + 0.81 + 0.729) * unit)
+        torch.testing.assert_close(optimizer.predict(w, 3, "decay"), w * (1 - 0.01 * weight_decay * 3) - 0.03 * unit)
+
+
 # ---- a backward reads activations of its forward and weights of its own time, in all kinds of layers
 def backward_after_overwriting(stage, first, second, x, received):
     """The stage's forward with the first values, its backward with the second ones in their place."""
@@ -326,6 +361,13 @@ def test_backward_of_a_transformer_reads_the_weights_of_its_time():
 
 
 # ---- what must not matter
+def test_superfluous_weight_actions_mean_nothing():
+    plain = one_f_one_b(2, 4)
+    more = one_f_one_b(2, 4, lambda r, b, v: f"{r}RESTORE@{v}", lambda r, b, v: f"{r}STASH@{v}")
+    older = one_f_one_b(2, 4, before_backward=lambda r, b, v: f"{r}RESTORE@{v - 1}" if r == 0 and v else "")
+    assert schedules.meaning(plain) == schedules.meaning(more) != schedules.meaning(older)
+
+
 def test_every_order_of_the_ranks_gives_the_same_bits():
     schedule = predicting(4, 30, lambda r: 3 - r)
     runs = [replayed(tasks.task("cnn"), schedule, "adam", [0.003], [0], 30, first_rank=i) for i in range(4)]
@@ -400,3 +442,70 @@ def test_lists_that_cannot_be_replayed(cells, message):
                                      [f"{r}F0", f"{r}B0", f"{r}OPT"] for r in range(4)], 1, 1))
     with pytest.raises(schedules.ScheduleError, match=message):
         replayed(tasks.task("mlp"), schedule, "sgdm", [0.01], [0], 1)
+
+
+# ---- statistics and the decision rule
+def test_intervals_are_those_of_scipy():
+    from scipy.stats import ttest_rel
+    a, b = torch.rand(2, 10, generator=torch.Generator().manual_seed(1), dtype=torch.float64).tolist()
+    found, interval = judge.paired(a, b), ttest_rel(a, b).confidence_interval(0.95)
+    assert found.mean - found.half == pytest.approx(interval.low, abs=1e-6)
+    assert found.mean + found.half == pytest.approx(interval.high, abs=1e-6)
+    assert judge.paired(a, a).outcome == "tie"
+
+
+def line(cell, method, test, losses=(0.1, 0.1), validation=(0.5, 0.6)):
+    return {"model": cell.model, "optimizer": cell.optimizer, "depth": cell.depth, "method": method,
+            "rates": [0.1, 0.2], "seeds": list(matrix.SEEDS), "validation": [[v] * 10 for v in validation],
+            "test": [[0.0] * 10, test], "losses": [[[v] * 10 for v in losses]]}
+
+
+LEVELS = {"win": 0.3, "tie": 0.5, "loss": 0.7}  # of the rival, PipeOptim at 0.5
+
+
+@pytest.mark.parametrize("outcomes,verdict", [
+    # outcomes: rival -> number of cells that PipeOptim wins; in the others it ties
+    ({"pipedream": 14, "2bw": 14, "spectrain": 14, "naive": 0}, "confirmed"),
+    ({"pipedream": 13, "2bw": 18, "spectrain": 18, "naive": 18}, "undecided"),
+    ({"pipedream": 14, "2bw": 13, "spectrain": 18, "naive": 14}, "partly confirmed"),
+    ({"pipedream": 18, "2bw": 0, "spectrain": 0, "naive": 14}, "partly confirmed"),
+    ({"pipedream": 13, "2bw": 9, "spectrain": 9, "naive": 18}, "undecided"),
+    ({"pipedream": 13, "2bw": 8, "spectrain": 18, "naive": 18}, "refuted at this scale"),
+    ({"pipedream": 18, "2bw": 18, "spectrain": 8, "naive": 13}, "refuted at this scale"),
+])
+def test_the_decision_rule(outcomes, verdict):
+    noise = [0.001 * (i % 3) for i in range(10)]
+    lines = [line(cell, "pipeoptim-paper", [LEVELS["tie"]] * 10) for cell in matrix.CELLS]
+    for rival, wins in outcomes.items():
+        lines += [line(cell, rival, [LEVELS["win" if i < wins else "tie"] + n for n in noise])
+                  if i < wins else line(cell, rival, [0.5] * 10) for i, cell in enumerate(matrix.CELLS)]
+    assert judge.verdict(judge.by_cell(lines)) == (verdict, 18)
+    some = [entry for entry in lines if entry["model"] != "cnn"]
+    assert judge.verdict(judge.by_cell(some))[1] == 12
+    assert judge.verdict(judge.by_cell(some))[0].endswith("(provisional)")
+
+
+def test_what_has_diverged():
+    cell, entropy = matrix.CELLS[0], tasks.task("mlp").entropy
+    assert entropy == pytest.approx(2.302, abs=0.01)
+    for losses, stable, count in (((0.1, 0.1), 0.2, 0), ((0.1, 0.96 * entropy), 0.1, 10), ((0.1, None), 0.1, 10),
+                                  ((None, 0.1), None, 10), ((0.94 * entropy, 0.1), 0.2, 0)):
+        found = judge.Results(line(cell, "sync", [0.5] * 10, losses))
+        assert (found.largest_stable, sum(map(sum, found.diverged))) == (stable, count)
+
+
+def test_the_best_rate_is_chosen_by_validation_and_low_if_equal():
+    assert judge.Results(line(matrix.CELLS[0], "sync", [0.5] * 10, validation=(0.6, 0.5))).best_rate == 0.1
+    assert judge.Results(line(matrix.CELLS[0], "sync", [0.5] * 10, validation=(0.6, 0.6))).best_rate == 0.1
+    assert judge.Results(line(matrix.CELLS[0], "sync", [0.5] * 10)).best_rate == 0.2
+
+
+# ---- the command
+@pytest.mark.parametrize("arguments,message", [
+    ([], "nothing to run"), (["--cells", "mlp/sgd/4"], "no cell 'mlp/sgd/4'"),
+    (["--cells", "mlp/sgdm/4", "--methods", "gpipe"], "no method 'gpipe'"),
+])
+def test_wrong_arguments(arguments, message, tmp_path):
+    done = subprocess.run([sys.executable, "-B", FOLDER / "run.py", "-o", tmp_path, *arguments], capture_output=True,
+                          text=True)
+    assert done.returncode == 2 and message in done.stderr
