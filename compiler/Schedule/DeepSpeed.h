@@ -45,7 +45,9 @@ struct InstructionStreams {
 /// step, backwards as soon and forwards as late as the lists allow, what a step needs moved at its
 /// beginning, channels in one order for all ranks, so that blocking pairs never wait in a circle;
 /// for 1f1b that is TrainSchedule, instruction for instruction. Two stages per rank: DualPipeV as
-/// DeepSpeed runs it (whole backwards). Code::Usage, with the reason, for everything else.
+/// DeepSpeed runs it (whole backwards). Code::Usage, with the reason, for everything else: its
+/// engine loads microbatches in their order and keeps one loss, so its last rank runs every
+/// backward right after its forward.
 Result<InstructionStreams> toInstructions(const Schedule &schedule);
 
 /// The compute-only lists of streams: what is in which buffer is followed from the loads of the

@@ -167,6 +167,12 @@ Status checkOneStage(const Schedule &schedule) {
       if (!seen.emplace(action.kind, action.microbatch).second)
         return usage(fmt::format("'{}' is twice in its list", str(action)));
     }
+    for (size_t i = 1; &list == &schedule.actions.back() && i < list.size(); i += 2)
+      if (list[i] != Action{ActionKind::Backward, false, list[i].stage, list[i - 1].microbatch})
+        return usage(
+            fmt::format("DeepSpeed's engine keeps one loss: its last rank runs every backward "
+                        "right after its forward, not '{}' after '{}'",
+                        str(list[i]), str(list[i - 1])));
     if (seen.size() != 2 * static_cast<size_t>(schedule.microbatches))
       return usage(
           fmt::format("DeepSpeed's engine runs every microbatch forward and back; a rank here "

@@ -92,6 +92,12 @@ public:
             fmt::format("the gradient of microbatch {} comes into buffer {}, which does not "
                         "wait for it",
                         microbatch, head().buffer));
+      if (gradientOf_ >= 0)
+        return refuse(
+            fmt::format("the gradient of microbatch {} comes before that of microbatch {} was "
+                        "used; DeepSpeed's engine keeps one",
+                        microbatch, gradientOf_));
+      gradientOf_ = microbatch;
       buffer.state = State::Gradient;
     }
     ++next_;
@@ -166,6 +172,13 @@ private:
     Buffer &buffer = at();
     if (buffer.state != (rank_ == last_ ? State::Output : State::Gradient))
       return refuse(fmt::format("buffer {} has no gradient", head().buffer));
+    if (rank_ == last_ &&
+        list.back() != Action{ActionKind::Forward, false, rank_, buffer.microbatch})
+      return refuse(
+          fmt::format("the backward of microbatch {} does not follow its forward; DeepSpeed's "
+                      "engine keeps one loss",
+                      buffer.microbatch));
+    gradientOf_ = -1;
     list.push_back({ActionKind::Backward, false, rank_, buffer.microbatch});
     buffer.state = rank_ == 0 ? State::Free : State::Done;
     return {};
@@ -178,6 +191,7 @@ private:
   int32_t rank_, last_;
   bool trains_, stepped_ = false;
   int32_t microbatches_, loads_ = 0;
+  int32_t gradientOf_ = -1; ///< The microbatch whose gradient came and is not used yet.
   std::vector<At> all_;
   size_t next_ = 0;
   std::map<int32_t, Buffer> buffers_;
