@@ -24,4 +24,18 @@ Result<Schedule> zeroBubbleV(const Shape &shape);
 /// Two chunks in a V, forwards and backwards of different microbatches overlapped. m >= 2p.
 Result<Schedule> dualPipeV(const Shape &shape);
 
+// The order of 1F1B, one chunk, with updates between.
+/// Every pass sees the latest weights.
+Result<Schedule> asynchronousLatest(const Shape &shape);
+/// A backward sees the version of its forward, which is stashed.
+Result<Schedule> pipeDream(const Shape &shape);
+/// Passes of microbatch k see version max(k / n - 1, 0); n >= p.
+Result<Schedule> pipeDream2BW(const Shape &shape);
+/// Both passes see predicted weights.
+Result<Schedule> specTrain(const Shape &shape);
+Result<Schedule> xPipe(const Shape &shape);
+/// Forwards see predicted weights, backwards the latest.
+Result<Schedule> pipeOptimPaper(const Shape &shape);
+Result<Schedule> pipeOptimCode(const Shape &shape);
+
 } // namespace recast::schedule

@@ -3,6 +3,7 @@
 #include "compiler/Schedule/ActionText.h"
 #include "test/unit/schedule/Fixtures.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <map>
@@ -66,7 +67,8 @@ TEST(Generators, RunEveryMicrobatchOnceThroughEveryStage) {
         for (size_t r = 0; r < schedule->actions.size(); ++r)
           for (const Action &action : schedule->actions[r]) {
             EXPECT_EQ(schedule->rankOf[static_cast<size_t>(action.stage)], static_cast<int32_t>(r));
-            seen[{action.stage, action.microbatch}] += "FBIW"[static_cast<size_t>(action.kind)];
+            if (isCompute(action.kind))
+              seen[{action.stage, action.microbatch}] += "FBIW"[static_cast<size_t>(action.kind)];
           }
         EXPECT_EQ(seen.size(), static_cast<size_t>(p * v * m));
         for (const auto &[where, order] : seen)
@@ -74,10 +76,22 @@ TEST(Generators, RunEveryMicrobatchOnceThroughEveryStage) {
       }
 }
 
+TEST(Generators, TakeUnderscoresInNames) {
+  for (const std::string &kind : kinds()) {
+    std::string other = kind;
+    std::replace(other.begin(), other.end(), '-', '_');
+    Shape shape{2, usualChunks(other), 4};
+    EXPECT_EQ(shape.chunks, usualChunks(kind));
+    auto schedule = generate(other, shape);
+    ASSERT_TRUE(schedule) << kind;
+    EXPECT_EQ(schedule->kind, kind);
+  }
+}
+
 TEST(Generators, RefuseShapesWithTheCondition) {
   auto refused = [](std::string_view kind, Shape shape, std::string_view reason) {
     auto schedule = generate(kind, shape);
-    ASSERT_FALSE(schedule) << kind;
+    ASSERT_FALSE(schedule) << kind << " " << reason;
     EXPECT_NE(schedule.error().str().find(reason), std::string::npos) << schedule.error().str();
   };
   refused("1f1b", {4, 2, 8}, "1 chunk per rank, not 2");
@@ -88,6 +102,12 @@ TEST(Generators, RefuseShapesWithTheCondition) {
   refused("interleaved", {4, 2, 9, 6}, "6 leaves 3");
   refused("gpip", {4, 1, 8}, "Did you mean 'gpipe'?");
   refused("gpipe", {0, 1, 8}, "at least 1");
+  Shape often{4, 1, 8};
+  often.updateEvery = 2;
+  refused("1f1b", often, "once, after all microbatches (8), not after every 2");
+  Shape stashed{4, 1, 8};
+  stashed.weights = WeightPolicy{.rule = WeightRule::Stash};
+  refused("gpipe", stashed, "gpipe is synchronous");
   refused("looped-bfs", {1 << 20, 1 << 20, 1 << 20}, "too many actions");
 }
 
