@@ -27,9 +27,10 @@ TEST(Exchange, KnowsFormsByContent) {
   EXPECT_EQ(formOf(*exportSchedule(Form::Json, *generate("1f1b", {2, 1, 2}))), Form::Json);
 }
 
-TEST(Exchange, RoundTripsEveryFormOfEveryKind) {
+TEST(Exchange, RoundTripsEveryFormOfSynchronousKinds) {
   size_t done = 0;
-  for (const std::string &kind : kinds())
+  for (const std::string kind : {"1f1b", "dualpipe-v", "gpipe", "interleaved", "interleaved-zb",
+                                 "looped-bfs", "zb-h1", "zb-v"})
     for (Form form : {Form::Json, Form::TorchCsv, Form::DeepSpeed, Form::Megatron}) {
       Shape shape{
           4, kind == "zb-v" || kind == "dualpipe-v" || kind.starts_with("interleaved") ? 2 : 1, 8};
@@ -40,7 +41,7 @@ TEST(Exchange, RoundTripsEveryFormOfEveryKind) {
       auto read = importSchedule(*text, "x", form, {4, shape.chunks, 8});
       ASSERT_TRUE(read) << kind << " " << name(form) << ": " << read.error().str();
       auto again = exportSchedule(form, *read);
-      if (form != Form::DeepSpeed) // Knows the kind of 1f1b only by its name.
+      if (form != Form::DeepSpeed) // Its backwards are whole.
         EXPECT_EQ(read->actions, schedule.actions) << kind << " " << name(form);
       ASSERT_TRUE(again);
       EXPECT_EQ(importSchedule(*again, "x")->actions, read->actions);
