@@ -2,7 +2,7 @@
 // the plain way that fast ones are held against.
 #pragma once
 
-#include "compiler/Schedule/Schedule.h"
+#include "compiler/Schedule/Versions.h"
 
 #include <algorithm>
 #include <gtest/gtest.h>
@@ -11,12 +11,6 @@
 #include <tuple>
 
 namespace recast::schedule {
-
-struct Seen {
-  int32_t version = 0, ahead = 0; ///< A version, and how far it was extrapolated.
-  int32_t latest = 0;             ///< The latest by then.
-  bool operator==(const Seen &) const = default;
-};
 
 struct Walk {
   /// By stage, microbatch, kind.
