@@ -15,11 +15,12 @@ class Ckpt_EndpointOp<string mnemonic>
                        ArrayAttr:$args,
                        OptionalAttr<TypedArrayAttrBase<Ckpt_SameAttr, "array of #ckpt.same">>:$same,
                        OptionalAttr<FlatSymbolRefAttr>:$view, OptionalAttr<Ckpt_ExprAttr>:$model,
-                       OptionalAttr<Ckpt_MeshAttr>:$mesh, OptionalAttr<StrArrayAttr>:$replicated);
+                       OptionalAttr<Ckpt_MeshAttr>:$mesh, OptionalAttr<StrArrayAttr>:$replicated,
+                       OptionalAttr<FlatSymbolRefAttr>:$stages);
   let assemblyFormat = [{
     $sym_name `format` $format `args` $args (`same` $same^)? (`as` $view^ `model` $model)?
     (`on` qualified($mesh)^)?
-    (`replicated` $replicated^)? attr-dict
+    (`replicated` $replicated^)? (`stages` $stages^)? attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -40,7 +41,8 @@ def Ckpt_TargetOp : Ckpt_EndpointOp<"target"> {
   let summary = "A checkpoint to write";
   let description = [{
     As `ckpt.source`; without `same` rules tensors are written whole, or as the format lays them
-    out.
+    out. `stages` names a pipeline (of the pipe dialect): each of its ranks holds the tensors of its
+    stages.
 
     ```mlir
     ckpt.target @new format "deepspeed" args ["runs/tp4", #ckpt.arg<"zero", 1 : i64>]
@@ -240,6 +242,19 @@ def Ckpt_CheckOp : Ckpt_StatementOp<"check"> {
   let arguments = (ins Ckpt_ExprAttr:$condition, OptionalAttr<StrAttr>:$otherwise,
                        OptionalAttr<FlatSymbolRefArrayAttr>:$targets);
   let assemblyFormat = "$condition (`otherwise` $otherwise^)? (`for` $targets^)? attr-dict";
+}
+
+def Ckpt_DeadlineOp : Ckpt_StatementOp<"deadline", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "What a pipeline needs first is read first";
+  let description = [{
+    Weights by the first forward of their stage, what the optimizer needs by its first step.
+
+    **Constraints:** names a pipeline of the pipe dialect.
+
+    Example: `ckpt.deadline @p`
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$pipeline, OptionalAttr<FlatSymbolRefArrayAttr>:$targets);
+  let assemblyFormat = "$pipeline (`for` $targets^)? attr-dict";
 }
 
 def Ckpt_BudgetOp : Ckpt_StatementOp<"budget"> {

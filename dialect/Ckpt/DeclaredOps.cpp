@@ -48,13 +48,31 @@ static LogicalResult verifyView(Endpoint op, SymbolTableCollection &symbols) {
   return success();
 }
 
+/// Pipelines are ops of the pipe dialect, which is built upon this one.
+static LogicalResult verifyPipeline(mlir::Operation *op, FlatSymbolRefAttr name,
+                                    SymbolTableCollection &symbols) {
+  mlir::Operation *found = symbols.lookupNearestSymbolFrom(op, name);
+  if (!found || found->getName().getDialectNamespace() != "pipe")
+    return op->emitOpError() << "names " << name << ", which is no pipeline";
+  return success();
+}
+
 LogicalResult SourceOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return verifyView(*this, symbols);
 }
 LogicalResult TargetOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (getStagesAttr() && failed(verifyPipeline(*this, getStagesAttr(), symbols)))
+    return failure();
   return verifyView(*this, symbols);
 }
-LogicalResult SourceOp::verify() { return verifyEndpoint(*this); }
+LogicalResult DeadlineOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyPipeline(*this, getPipelineAttr(), symbols);
+}
+LogicalResult SourceOp::verify() {
+  if (getStages())
+    return emitOpError("has no `stages`: where the stages of a source are, its files say");
+  return verifyEndpoint(*this);
+}
 LogicalResult TargetOp::verify() { return verifyEndpoint(*this); }
 
 // ---- ckpt.job
@@ -70,8 +88,8 @@ LogicalResult JobOp::verify() {
 
 LogicalResult JobOp::verifyRegions() {
   for (Operation &statement : getBody().front()) {
-    if (!isa<RoleOp, DropOp, ObjectsOp, FilesOp, ExpectOp, CheckOp, BudgetOp, OnlyOp, InitOp>(
-            statement))
+    if (!isa<RoleOp, DropOp, ObjectsOp, FilesOp, ExpectOp, CheckOp, BudgetOp, OnlyOp, InitOp,
+             DeadlineOp>(statement))
       return statement.emitOpError("is not a statement of a job");
     auto targets = statement.getAttrOfType<ArrayAttr>("targets");
     if (!targets)

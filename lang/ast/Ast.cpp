@@ -68,6 +68,13 @@ const Model *Spec::model(std::string_view name) const {
   return nullptr;
 }
 
+const Pipeline *Spec::pipeline(std::string_view name) const {
+  for (const Pipeline &candidate : pipelines)
+    if (candidate.name == name)
+      return &candidate;
+  return nullptr;
+}
+
 const View *Spec::view(std::string_view name) const {
   for (const View &candidate : views)
     if (candidate.name == name)
@@ -106,7 +113,7 @@ bool operator==(const Spec &a, const Spec &b) {
     if (a.lets[i].first != b.lets[i].first || !equal(a.lets[i].second, b.lets[i].second))
       return false;
   return a.uses == b.uses && a.models == b.models && a.views == b.views &&
-         a.endpoints == b.endpoints && a.jobs == b.jobs;
+         a.pipelines == b.pipelines && a.endpoints == b.endpoints && a.jobs == b.jobs;
 }
 
 } // namespace recast::lang

@@ -37,13 +37,42 @@ struct Endpoint {
   std::vector<SameRule> same; ///< Rules of `as same { }`; empty: whole tensors.
   std::vector<std::pair<std::string, int64_t>> mesh;
   std::vector<std::string> replicated;
-  std::string view; ///< `as VIEW(model)`; empty: `as same`.
-  ExprPtr model;    ///< The model of the view, as `llama(config("..."))` or a let's name.
+  std::string view;   ///< `as VIEW(model)`; empty: `as same`.
+  ExprPtr model;      ///< The model of the view, as `llama(config("..."))` or a let's name.
+  std::string stages; ///< `stages p`: the pipeline whose ranks hold it; empty: none.
   bool operator==(const Endpoint &o) const {
     return isTarget == o.isTarget && name == o.name && format == o.format && args == o.args &&
            same == o.same && view == o.view && equal(model, o.model) && mesh == o.mesh &&
-           replicated == o.replicated;
+           replicated == o.replicated && stages == o.stages;
   }
+};
+
+// ---- pipelines
+/// One operation of a chain: `keep`, `cast(bf16)`, or a role's name at the start (`master`), also
+/// `role(cast)` for a role called like an operation.
+struct Operation {
+  Location loc;
+  std::string name;
+  std::vector<Arg> args;
+  bool operator==(const Operation &) const = default;
+};
+
+/// `layer[l] : by_cost(params)`: which stage owns what.
+struct AssignRule {
+  Location loc;
+  std::vector<Glob> names; ///< Of either kind, as in a selection.
+  std::vector<Path> paths;
+  Operation how; ///< uniform, by_cost(params), first, last, stage(n)
+  bool operator==(const AssignRule &) const = default;
+};
+
+/// `pipeline p { ranks = 4  schedule = pipeoptim_paper ... assign { .. } }`
+struct Pipeline {
+  Location loc;
+  std::string name;
+  std::vector<Arg> attributes; ///< Each with a name, as written.
+  std::vector<AssignRule> assign;
+  bool operator==(const Pipeline &) const = default;
 };
 
 // ---- jobs
@@ -56,15 +85,6 @@ struct Selection {
   std::vector<Glob> in;    ///< Patterns over names.
   std::vector<Path> paths; ///< Tensors of the model.
   bool operator==(const Selection &) const = default;
-};
-
-/// One operation of a chain: `keep`, `cast(bf16)`, or a role's name at the start (`master`), also
-/// `role(cast)` for a role called like an operation.
-struct Operation {
-  Location loc;
-  std::string name;
-  std::vector<Arg> args;
-  bool operator==(const Operation &) const = default;
 };
 
 struct Statement;
@@ -118,6 +138,10 @@ struct InitStatement { ///< "init" sel ":" value: fills elements that have no so
   Operation value; ///< zeros, ones, constant(v)
   bool operator==(const InitStatement &) const = default;
 };
+struct DeadlineStatement { ///< "deadline" ID: read first what a pipeline needs first
+  std::string pipeline;
+  bool operator==(const DeadlineStatement &) const = default;
+};
 struct BudgetStatement {
   uint64_t bytes = 0;
   std::string text; ///< Spelling, for the formatter.
@@ -127,7 +151,8 @@ struct BudgetStatement {
 struct Statement {
   Location loc;
   std::variant<RoleStatement, ForStatement, ObjectsStatement, FilesStatement, DropStatement,
-               ExpectStatement, CheckStatement, BudgetStatement, OnlyStatement, InitStatement>
+               ExpectStatement, CheckStatement, BudgetStatement, OnlyStatement, InitStatement,
+               DeadlineStatement>
       node;
   bool operator==(const Statement &) const = default;
 };
@@ -135,7 +160,7 @@ struct Statement {
 /// `convert SOURCE -> a, b { ... }`
 struct Job {
   Location loc;
-  std::string verb; ///< "convert"
+  std::string verb; ///< "convert", "restore"
   std::string source;
   std::vector<std::string> targets;
   std::vector<Statement> body;
@@ -148,6 +173,7 @@ struct Spec {
   std::vector<std::pair<std::string, ExprPtr>> lets;
   std::vector<Model> models;
   std::vector<View> views;
+  std::vector<Pipeline> pipelines;
   std::vector<Endpoint> endpoints;
   std::vector<Job> jobs;
 
@@ -156,6 +182,7 @@ struct Spec {
   /// The source or target called `name`, or null.
   const Endpoint *endpoint(std::string_view name) const;
   const Model *model(std::string_view name) const;
+  const Pipeline *pipeline(std::string_view name) const;
   const View *view(std::string_view name) const;
 };
 

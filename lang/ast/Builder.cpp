@@ -59,6 +59,10 @@ EndpointRef &EndpointRef::as(std::string_view view, const Value &model) {
   builder_->spec_.endpoints[index_].model = model.expr();
   return *this;
 }
+EndpointRef &EndpointRef::stages(std::string_view pipeline) {
+  builder_->spec_.endpoints[index_].stages = pipeline;
+  return *this;
+}
 const std::string &EndpointRef::name() const { return builder_->spec_.endpoints[index_].name; }
 Value EndpointRef::operator[](std::string_view property) const {
   return lang::name(name())[property];
@@ -67,13 +71,42 @@ Value EndpointRef::operator[](std::string_view property) const {
 // ---- jobs
 
 JobRef SpecBuilder::convert(const EndpointRef &source, const std::vector<EndpointRef> &targets) {
+  return job("convert", source, targets);
+}
+JobRef SpecBuilder::restore(const EndpointRef &source, const std::vector<EndpointRef> &targets) {
+  return job("restore", source, targets);
+}
+JobRef SpecBuilder::job(std::string_view verb, const EndpointRef &source,
+                        const std::vector<EndpointRef> &targets) {
   Job job;
-  job.verb = "convert";
+  job.verb = verb;
   job.source = source.name();
   for (const EndpointRef &target : targets)
     job.targets.push_back(target.name());
   spec_.jobs.push_back(std::move(job));
   return JobRef(*this, spec_.jobs.size() - 1);
+}
+
+PipelineRef SpecBuilder::pipeline(std::string_view name) {
+  spec_.pipelines.push_back({{}, std::string(name), {}, {}});
+  return PipelineRef(*this, spec_.pipelines.size() - 1);
+}
+PipelineRef &PipelineRef::set(std::string_view attribute, Value value) {
+  builder_->spec_.pipelines[index_].attributes.push_back(arg(attribute, std::move(value)));
+  return *this;
+}
+PipelineRef &PipelineRef::assign(const Chain &how, std::vector<std::string> globs,
+                                 std::vector<std::string> paths) {
+  AssignRule rule;
+  addGlobs(rule.names, globs);
+  addPaths(rule.paths, paths);
+  if (!how.operations.empty())
+    rule.how = how.operations.front();
+  builder_->spec_.pipelines[index_].assign.push_back(std::move(rule));
+  return *this;
+}
+Value PipelineRef::operator[](std::string_view property) const {
+  return lang::name(builder_->spec_.pipelines[index_].name)[property];
 }
 
 // Handles hold statement numbers, not addresses: bodies grow and move.
@@ -181,6 +214,11 @@ Scope JobRef::forTargets(std::vector<std::string> names) {
 }
 JobRef &JobRef::budget(uint64_t bytes) {
   add(BudgetStatement{bytes, spellSize(bytes)});
+  return *this;
+}
+
+JobRef &JobRef::deadline(std::string_view pipeline) {
+  add(DeadlineStatement{std::string(pipeline)});
   return *this;
 }
 

@@ -100,6 +100,8 @@ Format format(std::string_view name, Value path);
 Format deepspeed(Value path);
 Format deepspeed_universal(Value path);
 Format safetensors(Value path);
+/// `memory()`: a target that is the memory of the ranks; it has no path.
+Format memory();
 
 /// One step of a target layout.
 LayoutStep pad(std::string_view axis, Value multiple);
@@ -123,6 +125,8 @@ public:
   EndpointRef &replicated(std::vector<std::string> axes);
   /// One rule of `as same { GLOB step step }`.
   EndpointRef &same(std::string_view glob, std::vector<LayoutStep> steps);
+  /// `stages p`: the pipeline whose ranks hold it.
+  EndpointRef &stages(std::string_view pipeline);
   /// `as VIEW(MODEL)`: a view of the spec or of a used file, and its model applied to arguments.
   EndpointRef &as(std::string_view view, const Value &model);
   const std::string &name() const;
@@ -240,10 +244,30 @@ public:
   Scope forTarget(const EndpointRef &target);
   Scope forTargets(std::vector<std::string> names);
   JobRef &budget(uint64_t bytes);
+  /// `deadline p`
+  JobRef &deadline(std::string_view pipeline);
 
 private:
   friend class SpecBuilder;
   JobRef(SpecBuilder &builder, size_t job) : Scope(builder, job, {}) {}
+};
+
+/// A pipeline of the builder it came from, which must outlive it.
+class PipelineRef {
+public:
+  /// `ranks = 4`, `schedule = pipeoptim_paper`, ...
+  PipelineRef &set(std::string_view attribute, Value value);
+  /// One rule of `assign { "globs", paths : how }`.
+  PipelineRef &assign(const Chain &how, std::vector<std::string> globs,
+                      std::vector<std::string> paths = {});
+  /// A property in a condition or an argument: `p["lag"]`.
+  Value operator[](std::string_view property) const;
+
+private:
+  friend class SpecBuilder;
+  PipelineRef(SpecBuilder &builder, size_t index) : builder_(&builder), index_(index) {}
+  SpecBuilder *builder_;
+  size_t index_;
 };
 
 class SpecBuilder {
@@ -261,7 +285,9 @@ public:
   Value let(std::string_view name, Value value);
   EndpointRef source(std::string_view name, Format format);
   EndpointRef target(std::string_view name, Format format);
+  PipelineRef pipeline(std::string_view name);
   JobRef convert(const EndpointRef &source, const std::vector<EndpointRef> &targets);
+  JobRef restore(const EndpointRef &source, const std::vector<EndpointRef> &targets);
 
   const Spec &spec() const { return spec_; }
 
@@ -270,9 +296,12 @@ private:
   friend class ModelRef;
   friend class ModelScope;
   friend class Objects;
+  friend class PipelineRef;
   friend class RuleRef;
   friend class Scope;
   friend class ViewRef;
+  JobRef job(std::string_view verb, const EndpointRef &source,
+             const std::vector<EndpointRef> &targets);
   std::vector<Model> &models() { return spec_.models; }
   std::vector<View> &views() { return spec_.views; }
   EndpointRef add(bool isTarget, std::string_view name, Format format);

@@ -116,6 +116,7 @@ Format format(std::string_view name, Value path) {
   return {std::move(spelled), {arg(std::move(path))}};
 }
 
+Format memory() { return {"memory", {}}; }
 Format deepspeed(Value path) { return format("deepspeed", std::move(path)); }
 Format deepspeed_universal(Value path) { return format("deepspeed_universal", std::move(path)); }
 Format safetensors(Value path) { return format("safetensors", std::move(path)); }

@@ -17,16 +17,22 @@ constexpr KnownWord kPolicies[] = {{"keep", true},  {"drop", true},     {"set", 
                                    {"merge", true}, {"per_rank", true}, {"by_name", true}};
 constexpr KnownWord kFormats[] = {
     {"deepspeed", true}, {"deepspeed_universal", true}, {"safetensors", true}, {"torch", true},
-    {"dcp", false},      {"megatron", false},           {"recast", false},     {"memory", false}};
-constexpr KnownWord kStatements[] = {{"else", true},  {"for", true},      {"objects", true},
-                                     {"files", true}, {"drop", true},     {"expect", true},
-                                     {"check", true}, {"budget", true},   {"init", true},
-                                     {"only", true},  {"deadline", false}};
+    {"dcp", false},      {"megatron", false},           {"recast", false},     {"memory", true}};
+constexpr KnownWord kStatements[] = {{"else", true},  {"for", true},     {"objects", true},
+                                     {"files", true}, {"drop", true},    {"expect", true},
+                                     {"check", true}, {"budget", true},  {"init", true},
+                                     {"only", true},  {"deadline", true}};
 constexpr KnownWord kSteps[] = {{"pad", true},  {"split", true}, {"chunk", true},
                                 {"flat", true}, {"stage", true}, {"varying", true}};
-constexpr KnownWord kItems[] = {{"use", true},     {"let", true},       {"model", true},
-                                {"view", true},    {"source", true},    {"target", true},
-                                {"convert", true}, {"pipeline", false}, {"restore", false},
+constexpr KnownWord kPipelineAttributes[] = {
+    {"ranks", true},  {"chunks", true},  {"microbatches", true}, {"schedule", true},
+    {"group", true},  {"update", true},  {"weights", true},      {"cost", true},
+    {"assign", true}, {"actions", true}, {"rank_of", true}};
+constexpr KnownWord kAssigns[] = {
+    {"uniform", true}, {"by_cost", true}, {"first", true}, {"last", true}, {"stage", true}};
+constexpr KnownWord kItems[] = {{"use", true},     {"let", true},      {"model", true},
+                                {"view", true},    {"source", true},   {"target", true},
+                                {"convert", true}, {"pipeline", true}, {"restore", true},
                                 {"append", false}, {"delta", false}};
 
 bool isLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
@@ -42,6 +48,8 @@ bool isStatementWord(std::string_view word) {
 }
 std::span<const KnownWord> stepWords() { return kSteps; }
 std::span<const KnownWord> itemWords() { return kItems; }
+std::span<const KnownWord> pipelineWords() { return kPipelineAttributes; }
+std::span<const KnownWord> assignWords() { return kAssigns; }
 
 const KnownWord *findWord(std::span<const KnownWord> words, std::string_view name) {
   auto found = std::find_if(words.begin(), words.end(),

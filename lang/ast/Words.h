@@ -28,6 +28,10 @@ std::span<const KnownWord> statementWords();
 /// Whether the word begins a statement of a job, or continues one.
 bool isStatementWord(std::string_view word);
 std::span<const KnownWord> stepWords();
+/// What a pipeline says, `assign` among them.
+std::span<const KnownWord> pipelineWords();
+/// How `assign` gives tensors to stages.
+std::span<const KnownWord> assignWords();
 /// Words that begin an item of a file.
 std::span<const KnownWord> itemWords();
 

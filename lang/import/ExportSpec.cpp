@@ -1,5 +1,6 @@
 #include "lang/ast/Words.h"
 #include "lang/import/ExportModel.h"
+#include "lang/import/ExportPipeline.h"
 #include "lang/import/ExprAttr.h"
 #include "lang/import/Import.h"
 
@@ -112,6 +113,9 @@ template <typename Op> Result<Endpoint> exportEndpoint(Op op) {
   if (op.getView()) {
     RECAST_ASSIGN(out.view, identifier(*op.getView(), op.getLoc()));
     out.model = attrToExpr(*op.getModel());
+  }
+  if (op.getStages()) {
+    RECAST_ASSIGN(out.stages, identifier(*op.getStages(), op.getLoc()));
   }
   return out;
 }
@@ -285,6 +289,11 @@ Status JobExporter::statement(mlir::Operation &op) {
     RECAST_ASSIGN(InitStatement node, exportInit(init));
     return add(op, std::move(node));
   }
+  if (auto deadline = dyn_cast<ckpt::DeadlineOp>(op)) {
+    DeadlineStatement node;
+    RECAST_ASSIGN(node.pipeline, identifier(deadline.getPipeline(), op.getLoc()));
+    return add(op, std::move(node));
+  }
   if (auto budget = dyn_cast<ckpt::BudgetOp>(op)) {
     auto bytes = static_cast<uint64_t>(budget.getSize().getBytes());
     return add(op, BudgetStatement{bytes, spellSize(bytes)});
@@ -316,6 +325,9 @@ Result<Spec> exportSpec(ModuleOp module) {
     } else if (auto view = dyn_cast<ckpt::ViewOp>(op)) {
       RECAST_ASSIGN(View made, exportView(view));
       out.views.push_back(std::move(made));
+    } else if (auto pipeline = dyn_cast<pipe::ScheduleOp>(op)) {
+      RECAST_ASSIGN(Pipeline made, exportPipeline(pipeline));
+      out.pipelines.push_back(std::move(made));
     } else if (auto source = dyn_cast<ckpt::SourceOp>(op)) {
       RECAST_ASSIGN(Endpoint endpoint, exportEndpoint(source));
       out.endpoints.push_back(std::move(endpoint));

@@ -94,12 +94,15 @@ Status Importer::endpoint(const Endpoint &endpoint) {
     view = FlatSymbolRefAttr::get(&context_, endpoint.view);
     RECAST_ASSIGN(model, condition(endpoint.model, endpoint.loc));
   }
+  FlatSymbolRefAttr stages;
+  if (!endpoint.stages.empty())
+    stages = FlatSymbolRefAttr::get(&context_, endpoint.stages);
   if (endpoint.isTarget)
     ckpt::TargetOp::create(builder_, at(endpoint.loc), name, format, argList, rules, view, model,
-                           mesh, strings(endpoint.replicated));
+                           mesh, strings(endpoint.replicated), stages);
   else
     ckpt::SourceOp::create(builder_, at(endpoint.loc), name, format, argList, rules, view, model,
-                           mesh, strings(endpoint.replicated));
+                           mesh, strings(endpoint.replicated), stages);
   return {};
 }
 

@@ -102,6 +102,13 @@ Status Importer::statement(const Job &job, const Statement &statement, ArrayAttr
   }
   if (const auto *node = std::get_if<InitStatement>(&statement.node))
     return init(*node, where, targets);
+  if (const auto *node = std::get_if<DeadlineStatement>(&statement.node)) {
+    if (!spec_.pipeline(node->pipeline))
+      return failAt(where, fmt::format("no pipeline is called `{}`", node->pipeline));
+    ckpt::DeadlineOp::create(builder_, at(where), FlatSymbolRefAttr::get(&context_, node->pipeline),
+                             targets);
+    return {};
+  }
   const auto &budget = std::get<BudgetStatement>(statement.node);
   if (budget.bytes > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
     return failAt(where, "this budget is out of range");

@@ -115,6 +115,7 @@ ArrayAttr Importer::symbols(const std::vector<std::string> &names) {
 
 Result<OwningOpRef<ModuleOp>> Importer::import() {
   context_.getOrLoadDialect<ckpt::CkptDialect>();
+  context_.getOrLoadDialect<pipe::PipeDialect>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(builder_, at({1, 1}));
   builder_.setInsertionPointToEnd(module->getBody());
   if (!spec_.uses.empty())
@@ -123,6 +124,8 @@ Result<OwningOpRef<ModuleOp>> Importer::import() {
     RECAST_TRY(model(written));
   for (const View &written : spec_.views)
     RECAST_TRY(view(written));
+  for (const Pipeline &written : spec_.pipelines)
+    RECAST_TRY(pipeline(written));
   for (const Endpoint &written : spec_.endpoints)
     RECAST_TRY(endpoint(written));
   for (const Job &written : spec_.jobs)

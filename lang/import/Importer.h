@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dialect/Ckpt/CkptDialect.h"
+#include "dialect/Pipe/PipeDialect.h"
 #include "lang/ast/Ast.h"
 #include "runtime/base/Status.h"
 
@@ -64,6 +65,11 @@ private:
   // ---- endpoints
   Status endpoint(const Endpoint &endpoint);
   Result<mlir::Attribute> step(const Spec &scope, const LayoutStep &step);
+
+  // ---- pipelines (ImportPipeline.cpp)
+  /// A constant, or a call of constants: `every(2 * n)`.
+  Result<mlir::Attribute> constantCall(const ExprPtr &expr, Location where);
+  Status pipeline(const Pipeline &pipeline);
 
   // ---- jobs
   Status job(const Job &job);

@@ -77,6 +77,7 @@ void Checker::checkGlob(const Glob &glob, Location at) {
 Status Checker::checkCounts() {
   bool isFine = spec_.lets.size() <= kMaxDeclarations && spec_.models.size() <= kMaxDeclarations &&
                 spec_.views.size() <= kMaxDeclarations &&
+                spec_.pipelines.size() <= kMaxDeclarations &&
                 spec_.endpoints.size() <= kMaxDeclarations && spec_.jobs.size() <= kMaxDeclarations;
   for (const Job &job : spec_.jobs)
     isFine = isFine && job.targets.size() <= kMaxDeclarations;
@@ -104,11 +105,13 @@ Status Checker::run() {
                              "of them to a file of their own",
                              view.name, other->model, view.model));
   checkLets();
+  checkPipelines();
   for (const Endpoint &endpoint : spec_.endpoints)
     checkEndpoint(endpoint);
   for (const Job &job : spec_.jobs)
     checkJob(job);
-  if (spec_.jobs.empty() && findings_.empty())
+  // A file may hold pipelines alone: `recast pipe` shows them.
+  if (spec_.jobs.empty() && spec_.pipelines.empty() && findings_.empty())
     report({}, "there is no job; write `convert SOURCE -> TARGET { .. }`");
   return findings();
 }
@@ -180,6 +183,13 @@ void Checker::checkEndpoint(const Endpoint &endpoint) {
   checkArgs(endpoint);
   checkMesh(endpoint);
   checkHow(endpoint);
+  if (!endpoint.stages.empty()) {
+    checkPipelineName(endpoint.stages, loc);
+    if (!endpoint.isTarget)
+      reportWord(loc, endpoint.stages,
+                 "`stages` is for targets; where the stages of a source are, "
+                 "its files say");
+  }
   if (endpoint.mesh.size() <= kMaxMeshAxes)
     for (const SameRule &rule : endpoint.same)
       checkSameRule(endpoint, rule);
@@ -206,7 +216,12 @@ void Checker::checkArgs(const Endpoint &endpoint) {
                                endpoint.name));
     }
   }
-  if (positional == 0)
+  if (endpoint.format == "memory") {
+    if (positional != 0)
+      reportWord(loc, endpoint.format, "`memory` has no path: write `memory()`");
+    if (!endpoint.isTarget)
+      reportWord(loc, endpoint.format, "`memory` is for targets");
+  } else if (positional == 0)
     reportWord(loc, endpoint.format, "an endpoint needs a path, as in `safetensors(\"export\")`");
 }
 

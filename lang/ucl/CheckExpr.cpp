@@ -124,9 +124,11 @@ void Checker::checkConditionNames(const Expr &expr, const Job &job) {
       return checkConditionNames(*root, job);
     std::vector<std::string> known = job.targets;
     known.push_back(job.source);
+    for (const Pipeline &pipeline : spec_.pipelines)
+      known.push_back(pipeline.name);
     if (std::find(known.begin(), known.end(), root->text) == known.end())
-      report(root->loc, fmt::format("`{}` is no source or target of this job{}", root->text,
-                                    didYouMean(root->text, known)));
+      report(root->loc, fmt::format("`{}` is no source or target of this job, and no pipeline{}",
+                                    root->text, didYouMean(root->text, known)));
     return;
   }
   case Kind::Tuple:

@@ -102,6 +102,16 @@ private:
   /// Paths of a selection, against the models of the endpoints.
   void checkPaths(const Job &job, const std::vector<Path> &paths, Location at);
 
+  // ---- pipelines (CheckPipeline.cpp)
+  void checkPipelines();
+  void checkPipeline(const Pipeline &pipeline);
+  void checkPipelineAttribute(const Arg &attribute, Location at);
+  void checkUpdate(const Expr &value, Location at);
+  void checkWeights(const Expr &value, Location at);
+  void checkAssign(const AssignRule &rule);
+  /// Reports a name that no pipeline has.
+  void checkPipelineName(const std::string &name, Location at);
+
   // ---- jobs (CheckJob.cpp)
   /// What the statements for one target, or for all, have laid hold of.
   struct Claims {
@@ -112,7 +122,7 @@ private:
   struct JobState {
     const Job *job = nullptr;
     std::map<std::string, Claims> claims; ///< Per target; "": for all.
-    bool hasBudget = false;
+    bool hasBudget = false, hasDeadline = false;
   };
   /// What a statement for `forTargets` (null: for all targets) adds to.
   static std::vector<Claims *> claimsOf(JobState &state,

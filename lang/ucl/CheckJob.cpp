@@ -5,7 +5,7 @@
 
 namespace recast::lang {
 void Checker::checkJob(const Job &job) {
-  if (job.verb != "convert")
+  if (job.verb != "convert" && job.verb != "restore")
     return report(job.loc, fmt::format("`{}` jobs are not part of this version", job.verb));
   checkEnds(job);
   JobState state;
@@ -67,6 +67,15 @@ void Checker::checkBody(JobState &state, const std::vector<Statement> &body,
       checkOnly(state, *only, loc, forTargets);
     } else if (auto *init = std::get_if<InitStatement>(&statement.node)) {
       checkInit(state, *init, loc);
+    } else if (auto *deadline = std::get_if<DeadlineStatement>(&statement.node)) {
+      checkPipelineName(deadline->pipeline, loc);
+      if (state.job->verb != "restore")
+        report(loc, "deadlines are for `restore`: who waits for a conversion waits for all of it");
+      else if (forTargets)
+        report(loc, "`deadline` holds for the whole job, not for one target");
+      else if (state.hasDeadline)
+        report(loc, "a job has one deadline");
+      state.hasDeadline = true;
     } else if (auto *budget = std::get_if<BudgetStatement>(&statement.node)) {
       if (forTargets)
         report(loc, "a budget holds for the whole job, not for one target");

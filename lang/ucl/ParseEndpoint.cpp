@@ -34,8 +34,9 @@ Result<Endpoint> Parser::endpoint() {
                           "`replicated` names axes of a mesh; write `on (..)` before it"));
     RECAST_ASSIGN(out.replicated, names("the name of a mesh axis"));
   }
-  if (atWord("stages"))
-    return errorHere("pipelines are not part of this version, and `stages` names one");
+  if (takeWord("stages")) {
+    RECAST_ASSIGN(out.stages, expectName("the name of a pipeline after `stages`"));
+  }
   if (atWord("base"))
     return errorHere("deltas are not part of this version, and `base` is what one stands on");
   return out;

@@ -9,7 +9,7 @@ Result<Job> Parser::job() {
   out.loc = peek().loc;
   out.verb = spelling(peek());
   advance();
-  RECAST_ASSIGN(out.source, expectName("the name of a source after `convert`"));
+  RECAST_ASSIGN(out.source, expectName(fmt::format("the name of a source after `{}`", out.verb)));
   if (atWord("from"))
     return errorHere("deltas are not part of this version, and `from` names the base of one");
   RECAST_TRY(expectPunct("->", "and the targets after the source"));
@@ -86,6 +86,12 @@ Result<Statement> Parser::statement() {
       RECAST_ASSIGN(check.otherwise, expectName("what to do after `otherwise`"));
     }
     out.node = std::move(check);
+    return out;
+  }
+  if (takeWord("deadline")) {
+    DeadlineStatement deadline;
+    RECAST_ASSIGN(deadline.pipeline, expectName("the name of a pipeline after `deadline`"));
+    out.node = std::move(deadline);
     return out;
   }
   if (atWord("init"))

@@ -134,7 +134,7 @@ Result<Spec> Parser::file() {
     } else if (word == "source" || word == "target") {
       RECAST_ASSIGN(Endpoint made, endpoint());
       spec.endpoints.push_back(std::move(made));
-    } else if (word == "convert") {
+    } else if (word == "convert" || word == "restore") {
       RECAST_ASSIGN(Job made, job());
       spec.jobs.push_back(std::move(made));
     } else if (word == "model") {
@@ -144,10 +144,11 @@ Result<Spec> Parser::file() {
       RECAST_ASSIGN(View made, view());
       spec.views.push_back(std::move(made));
     } else if (word == "pipeline") {
-      return errorHere("pipelines are not part of this version");
+      RECAST_ASSIGN(Pipeline made, pipeline());
+      spec.pipelines.push_back(std::move(made));
     } else if (findWord(itemWords(), word)) {
       return errorHere(fmt::format(
-          "`{}` jobs are not part of this version; `convert` is the one job it has", word));
+          "`{}` jobs are not part of this version, which has `convert` and `restore`", word));
     } else {
       return errorHere(fmt::format("expected {}, found {}{}", listOf(itemWords(), "or"),
                                    describe(start), didYouMean(word, itemWords())));

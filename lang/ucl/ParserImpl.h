@@ -105,6 +105,10 @@ private:
   bool atStep() const;
   Status pathsAndGlobs(std::vector<Glob> &globs, std::vector<Path> &paths);
 
+  // ---- pipelines (ParsePipeline.cpp)
+  Result<Pipeline> pipeline();
+  Result<AssignRule> assignRule();
+
   // ---- jobs (ParseJob.cpp)
   Result<Job> job();
   Status body(std::vector<Statement> &body, std::string_view what);

@@ -34,6 +34,8 @@ public:
       model(made);
     for (const View &made : spec.views)
       view(made);
+    for (const Pipeline &made : spec.pipelines)
+      pipeline(made);
     for (const Endpoint &made : spec.endpoints)
       endpoint(made);
     for (const Job &made : spec.jobs) {
@@ -211,7 +213,20 @@ private:
     }
     if (!endpoint.replicated.empty())
       out_ += fmt::format(" replicated {}", fmt::join(endpoint.replicated, ", "));
+    if (!endpoint.stages.empty())
+      out_ += " stages " + endpoint.stages;
     out_ += '\n';
+  }
+
+  void pipeline(const Pipeline &pipeline) {
+    out_ += fmt::format("pipeline {} {{\n", pipeline.name);
+    for (const Arg &attribute : pipeline.attributes)
+      out_ += fmt::format("{} = {}\n", attribute.name, text(attribute.value));
+    if (!pipeline.assign.empty())
+      out_ += "assign {\n";
+    for (const AssignRule &rule : pipeline.assign)
+      out_ += names(rule.names, rule.paths) + ": " + call(rule.how) + '\n';
+    out_ += pipeline.assign.empty() ? "}\n\n" : "}\n}\n\n";
   }
 
   void step(const LayoutStep &made) {
@@ -286,6 +301,8 @@ private:
       out_ += "only " + names(only->in, only->paths);
     } else if (auto *init = std::get_if<InitStatement>(&statement.node)) {
       out_ += fmt::format("init {}: {}", selection(init->selection), call(init->value));
+    } else if (auto *deadline = std::get_if<DeadlineStatement>(&statement.node)) {
+      out_ += "deadline " + deadline->pipeline;
     } else if (auto *budget = std::get_if<BudgetStatement>(&statement.node)) {
       out_ += "budget " + size(budget->text, budget->bytes);
     }

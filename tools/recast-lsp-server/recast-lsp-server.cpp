@@ -1,6 +1,7 @@
 // recast-lsp-server: editors' language server for .mlir files with our dialects beside all upstream
 // ones.
 #include "dialect/Ckpt/CkptDialect.h"
+#include "dialect/Pipe/PipeDialect.h"
 #include "dialect/Plan/PlanDialect.h"
 
 #include "mlir/InitAllDialects.h"
@@ -11,6 +12,7 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<recast::ir::ckpt::CkptDialect, recast::ir::plan::PlanDialect>();
+  registry.insert<recast::ir::ckpt::CkptDialect, recast::ir::pipe::PipeDialect,
+                  recast::ir::plan::PlanDialect>();
   return mlir::failed(mlir::MlirLspServerMain(argc, argv, registry));
 }

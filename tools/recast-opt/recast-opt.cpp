@@ -2,6 +2,7 @@
 #include "compiler/Conversion/Passes.h"
 #include "compiler/Transforms/Passes.h"
 #include "dialect/Ckpt/CkptDialect.h"
+#include "dialect/Pipe/PipeDialect.h"
 #include "dialect/Plan/PlanDialect.h"
 
 #include "mlir/InitAllDialects.h"
@@ -14,7 +15,8 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
-  registry.insert<recast::ir::ckpt::CkptDialect, recast::ir::plan::PlanDialect>();
+  registry.insert<recast::ir::ckpt::CkptDialect, recast::ir::pipe::PipeDialect,
+                  recast::ir::plan::PlanDialect>();
   recast::compiler::registerTransformsPasses();
   recast::compiler::registerConversionPasses();
   return mlir::asMainReturnCode(

@@ -4,6 +4,7 @@
 #include "compiler/Conversion/Passes.h"
 #include "compiler/Transforms/Passes.h"
 #include "dialect/Ckpt/CkptDialect.h"
+#include "dialect/Pipe/PipeDialect.h"
 #include "dialect/Plan/PlanDialect.h"
 
 #include "mlir/Tools/Plugins/DialectPlugin.h"
@@ -12,7 +13,8 @@
 extern "C" LLVM_ATTRIBUTE_WEAK mlir::DialectPluginLibraryInfo mlirGetDialectPluginInfo() {
   return {MLIR_PLUGIN_API_VERSION, "recast", LLVM_VERSION_STRING,
           [](mlir::DialectRegistry *registry) {
-            registry->insert<recast::ir::ckpt::CkptDialect, recast::ir::plan::PlanDialect>();
+            registry->insert<recast::ir::ckpt::CkptDialect, recast::ir::pipe::PipeDialect,
+                             recast::ir::plan::PlanDialect>();
           }};
 }
 

@@ -117,8 +117,8 @@ TEST_F(Import, ConstantsAreFolded) {
 
 TEST_F(Import, MeshAxesStandForTheirSizesInSteps) {
   Spec spec;
-  Endpoint source{{}, false, "s", "deepspeed", {}, {}, {}, {}, {}, {}};
-  Endpoint target{{}, true, "t", "dcp", {}, {}, {{"dp", 2}, {"tp", 4}}, {"dp"}, {}, {}};
+  Endpoint source{{}, false, "s", "deepspeed", {}, {}, {}, {}, {}, {}, {}};
+  Endpoint target{{}, true, "t", "dcp", {}, {}, {{"dp", 2}, {"tp", 4}}, {"dp"}, {}, {}, {}};
   auto tp = std::make_shared<Expr>();
   tp->kind = Expr::Kind::Name;
   tp->text = "tp";
@@ -224,7 +224,8 @@ size_t countStatements(const std::vector<Statement> &body) {
   return out;
 }
 size_t countStatements(const Spec &spec) {
-  size_t out = spec.models.size() + spec.views.size() + spec.endpoints.size() + spec.jobs.size();
+  size_t out = spec.models.size() + spec.views.size() + spec.pipelines.size() +
+               spec.endpoints.size() + spec.jobs.size();
   for (const Model &model : spec.models)
     out += model.dims.size() + countItems(model.items);
   for (const View &view : spec.views)
@@ -322,8 +323,8 @@ TEST_F(Import, RefusesEndpointsThatDoNotFit) {
 TEST_F(Import, AnAstMadeByAProgramMayBeWrongInAnyWay) {
   auto refused = [&](const Spec &spec) { return !importSpec(spec, context_); };
   Spec spec;
-  spec.endpoints = {{{}, false, "s", "deepspeed", {}, {}, {}, {}, {}, {}},
-                    {{}, true, "t", "safetensors", {}, {}, {}, {}, {}, {}}};
+  spec.endpoints = {{{}, false, "s", "deepspeed", {}, {}, {}, {}, {}, {}, {}},
+                    {{}, true, "t", "safetensors", {}, {}, {}, {}, {}, {}, {}}};
   spec.jobs = {{{}, "convert", "s", {"t"}, {}}};
   ASSERT_FALSE(refused(spec));
   auto with = [&](auto node) {

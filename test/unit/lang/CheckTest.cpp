@@ -58,11 +58,12 @@ TEST_P(CheckErrors, SayWhatAndWhere) { EXPECT_EQ(findings(GetParam().text), GetP
 INSTANTIATE_TEST_SUITE_P(
     Messages, CheckErrors,
     testing::Values(
-        Golden{"source run = safetensor(\"x\") as same",
-               "job.ucl:1:14: unknown format `safetensor`; did you mean `safetensors`?; this "
-               "version has `deepspeed`, `deepspeed_universal`, `safetensors` and `torch`\n"
-               "  1 | source run = safetensor(\"x\") as same\n"
-               "    |              ^~~~~~~~~~"},
+        Golden{
+            "source run = safetensor(\"x\") as same",
+            "job.ucl:1:14: unknown format `safetensor`; did you mean `safetensors`?; this "
+            "version has `deepspeed`, `deepspeed_universal`, `safetensors`, `torch` and `memory`\n"
+            "  1 | source run = safetensor(\"x\") as same\n"
+            "    |              ^~~~~~~~~~"},
         Golden{"source a = safetensors(\"x\") as same\n"
                "target b = safetensors(\"y\") as same\n"
                "convert a -> b, bb, a { for c { else: keep } }",
@@ -105,7 +106,7 @@ TEST(Check, Endpoints) {
   auto about = [](std::string_view text) { return first(findings(std::string(text))); };
   EXPECT_EQ(about("source a = dcp(\"x\") as same"),
             "job.ucl:1:12: the format `dcp` is not part of this version, which has `deepspeed`, "
-            "`deepspeed_universal`, `safetensors` and `torch`");
+            "`deepspeed_universal`, `safetensors`, `torch` and `memory`");
   EXPECT_EQ(about("source a = safetensors() as same"),
             "job.ucl:1:12: an endpoint needs a path, as in `safetensors(\"export\")`");
   EXPECT_EQ(about("let src = \"x\" source a = safetensors(srcc) as same"),
@@ -264,8 +265,8 @@ TEST(Check, TheRest) {
   EXPECT_EQ(
       about("files { \"x\": copy from y }"),
       "job.ucl:5:24: the folder after `from` must be a text in quotes; nothing is called `y`");
-  EXPECT_EQ(about("expect rum.zero == 3"),
-            "job.ucl:5:8: `rum` is no source or target of this job; did you mean `run`?");
+  EXPECT_EQ(about("expect rum.zero == 3"), "job.ucl:5:8: `rum` is no source or target of this job, "
+                                           "and no pipeline; did you mean `run`?");
   EXPECT_EQ(about("check rel_rmse(weight) <= 2e-2"),
             "job.ucl:5:7: there is no function `rel_rmse` in this version");
 }

@@ -97,6 +97,32 @@ view packed of tiny over (tp, ep) {
   layer[l].scale = "layers.{l}.scale"
   head = "head" flat tp per param
 }
+pipeline p {
+  ranks = 2 * 2
+  chunks = 1
+  microbatches = 32
+  schedule = pipeoptim_paper
+  group = 4
+  update = every(1)
+  weights = predict(adamw, s = derived)
+  cost = (f = 1, b = 2.5, comm = 0.1)
+  assign {
+    layer[l]: by_cost(params)
+    embed: first
+    head, "norm*": last
+    "x": stage(zero)
+    "y", layer[l].{n: q k}: uniform
+  }
+}
+pipeline q {
+  ranks = 2
+  microbatches = 1
+  actions = ("0F0 0B0", "1F0 1B0")
+  rank_of = (0, 1)
+  update = flush
+  weights = stash
+}
+target live = memory() as packed(m) on (tp = 2, ep = 2) stages p
 let m = tiny(config(root + "/config.json"), 8)
 source viewed = deepspeed("runs/v") as packed(m) on (tp = 2, ep = 2)
 convert old -> new, other {
@@ -138,6 +164,12 @@ convert old -> new, other {
     objects { else: keep }
   }
   budget 1GiB
+}
+restore viewed -> live {
+  else: keep
+  deadline: keep
+  deadline p
+  check p.cut == drained and p.lag >= 0
 }
 )");
 }

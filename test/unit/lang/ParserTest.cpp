@@ -142,8 +142,8 @@ INSTANTIATE_TEST_SUITE_P(
     Messages, ParserErrors,
     testing::Values(
         Golden{"soruce run = deepspeed(\"x\") as same",
-               "job.ucl:1:1: expected `use`, `let`, `model`, `view`, `source`, `target` or "
-               "`convert`, found `soruce`; did you mean `source`?\n"
+               "job.ucl:1:1: expected `use`, `let`, `model`, `view`, `source`, `target`, "
+               "`convert`, `pipeline` or `restore`, found `soruce`; did you mean `source`?\n"
                "  1 | soruce run = deepspeed(\"x\") as same\n"
                "    | ^~~~~~"},
         Golden{"use std/llama.ucl",
@@ -167,14 +167,15 @@ INSTANTIATE_TEST_SUITE_P(
                "part of this version\n"
                "  1 | view v of m { q = gptq(codes: \"x\") }\n"
                "    |                   ^~~~"},
-        Golden{"pipeline p {}", "job.ucl:1:1: pipelines are not part of this version\n"
-                                "  1 | pipeline p {}\n"
-                                "    | ^~~~~~~~"},
-        Golden{"restore a -> b {}",
-               "job.ucl:1:1: `restore` jobs are not part of this version; `convert` is the one job "
-               "it has\n"
-               "  1 | restore a -> b {}\n"
-               "    | ^~~~~~~"},
+        Golden{"pipeline p { ranks 4 }",
+               "job.ucl:1:20: expected `=` and the value of the attribute, found `4`\n"
+               "  1 | pipeline p { ranks 4 }\n"
+               "    |                    ^"},
+        Golden{"append a -> b {}",
+               "job.ucl:1:1: `append` jobs are not part of this version, which has `convert` and "
+               "`restore`\n"
+               "  1 | append a -> b {}\n"
+               "    | ^~~~~~"},
         Golden{"source a = dcp(\"x\") as hf",
                "job.ucl:1:26: expected `(` and the model of the view `hf`; without a view write "
                "`same`, found the end of the text\n"
@@ -311,7 +312,13 @@ TEST(Parser, ManyKindsOfNonsenseAreRefused) {
                            "source a = f(\"x\") as same on (dp = 1.5)",
                            "source a = f(\"x\") as same on (dp = 2) replicated",
                            "source a = deep-(\"x\") as same",
-                           "source a = f(\"x\") as same stages p",
+                           "source a = f(\"x\") as same stages",
+                           "pipeline",
+                           "pipeline p",
+                           "pipeline p { ranks = }",
+                           "pipeline p { assign { } ",
+                           "pipeline p { assign { x } }",
+                           "pipeline p { assign { \"x\" : } }",
                            "source a = f(\"x\") as same base b",
                            "target a = f(\"x\") as same { \"x\" pad d0 to 2 }",
                            "target a = f(\"x\") as same { \"x\" split by tp }",

@@ -22,6 +22,8 @@ public:
       model(s);
     for (unsigned i = upTo(2); i > 0; --i)
       view(s);
+    for (unsigned i = upTo(2); i > 0; --i)
+      pipeline(s);
     std::vector<EndpointRef> ends;
     for (unsigned i = 1 + upTo(3); i > 0; --i)
       ends.push_back(endpoint(s));
@@ -29,7 +31,10 @@ public:
       std::vector<EndpointRef> targets;
       for (unsigned n = 1 + upTo(2); n > 0; --n)
         targets.push_back(ends[upTo(ends.size() - 1)]);
-      JobRef job = s.convert(ends[upTo(ends.size() - 1)], targets);
+      const EndpointRef &source = ends[upTo(ends.size() - 1)];
+      JobRef job = upTo(2) ? s.convert(source, targets) : s.restore(source, targets);
+      if (upTo(3) == 0)
+        job.deadline(name());
       for (unsigned n = upTo(8); n > 0; --n)
         statement(job);
     }
@@ -41,13 +46,13 @@ private:
   std::string name() {
     // Words of the grammar are names too, wherever a name may stand.
     static const char *const kNames[] = {
-        "let",    "source", "target", "convert", "as",     "same",  "on",        "replicated",
-        "for",    "drop",   "files",  "objects", "expect", "check", "budget",    "init",
-        "only",   "keep",   "cast",   "role",    "and",    "in",    "otherwise", "copy",
-        "from",   "by",     "to",     "pad",     "split",  "of",    "x",         "weight",
-        "_",      "Ab9_z",  "stages", "base",    "dims",   "tied",  "if",        "when",
-        "ignore", "over",   "model",  "view",    "use",    "stage", "varying",   "at",
-        "select", "average"};
+        "let",    "source",  "target",  "convert",  "as",     "same",    "on",        "replicated",
+        "for",    "drop",    "files",   "objects",  "expect", "check",   "budget",    "init",
+        "only",   "keep",    "cast",    "role",     "and",    "in",      "otherwise", "copy",
+        "from",   "by",      "to",      "pad",      "split",  "of",      "x",         "weight",
+        "_",      "Ab9_z",   "stages",  "base",     "dims",   "tied",    "if",        "when",
+        "ignore", "over",    "model",   "view",     "use",    "stage",   "varying",   "at",
+        "select", "average", "restore", "pipeline", "assign", "deadline"};
     return kNames[upTo(std::size(kNames) - 1)];
   }
   /// `as same` speaks of no view.
@@ -256,6 +261,14 @@ private:
       made.ignore(text());
   }
 
+  void pipeline(SpecBuilder &s) {
+    PipelineRef made = s.pipeline(name());
+    for (unsigned i = upTo(4); i > 0; --i)
+      made.set(name(), value(3));
+    for (unsigned i = upTo(2); i > 0; --i)
+      made.assign(operation(name(), args(2, 0)), texts());
+  }
+
   EndpointRef endpoint(SpecBuilder &s) {
     Format format{name(), args(2, 0)};
     EndpointRef end = upTo(1) ? s.target(name(), format) : s.source(name(), format);
@@ -273,6 +286,8 @@ private:
       if (upTo(1))
         end.replicated(names());
     }
+    if (upTo(4) == 0)
+      end.stages(name());
     return end;
   }
 

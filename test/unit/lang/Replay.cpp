@@ -141,6 +141,8 @@ EndpointRef say(const Endpoint &endpoint, SpecBuilder &builder) {
     made.on(endpoint.mesh);
   if (!endpoint.replicated.empty())
     made.replicated(endpoint.replicated);
+  if (!endpoint.stages.empty())
+    made.stages(endpoint.stages);
   return made;
 }
 
@@ -202,6 +204,13 @@ void replay(const Spec &spec, SpecBuilder &builder) {
   }
   for (const View &view : spec.views)
     say(view, builder);
+  for (const Pipeline &pipeline : spec.pipelines) {
+    PipelineRef made = builder.pipeline(pipeline.name);
+    for (const Arg &attribute : pipeline.attributes)
+      made.set(attribute.name, said(attribute.value));
+    for (const AssignRule &rule : pipeline.assign)
+      made.assign(said({rule.how}), texts(rule.names), texts(rule.paths));
+  }
   std::map<std::string, EndpointRef> endpoints;
   for (const Endpoint &endpoint : spec.endpoints)
     endpoints.emplace(endpoint.name, say(endpoint, builder));
@@ -209,7 +218,9 @@ void replay(const Spec &spec, SpecBuilder &builder) {
     std::vector<EndpointRef> targets;
     for (const std::string &target : job.targets)
       targets.push_back(endpoints.at(target));
-    JobRef made = builder.convert(endpoints.at(job.source), targets);
+    const EndpointRef &source = endpoints.at(job.source);
+    JobRef made =
+        job.verb == "restore" ? builder.restore(source, targets) : builder.convert(source, targets);
     for (const Statement &statement : job.body) {
       if (auto *block = std::get_if<ForStatement>(&statement.node)) {
         Scope scope = made.forTargets(block->targets);
@@ -217,6 +228,8 @@ void replay(const Spec &spec, SpecBuilder &builder) {
           say(inner, scope);
       } else if (auto *budget = std::get_if<BudgetStatement>(&statement.node)) {
         made.budget(budget->bytes);
+      } else if (auto *deadline = std::get_if<DeadlineStatement>(&statement.node)) {
+        made.deadline(deadline->pipeline);
       } else {
         say(statement, made);
       }

@@ -50,6 +50,13 @@ view packed of tiny over (tp, ep) {
   layer[l].scale = "layers.{l}.scale"
   head = "head" flat tp per param
 }
+pipeline p {
+  ranks = 2 * 2   chunks = 1   microbatches = 32   schedule = pipeoptim_paper   group = 4
+  update = every(1)   weights = predict(adamw, s = derived)   cost = (f = 1, b = 2.5, comm = 0.1)
+  assign { layer[l] : by_cost(params)   embed : first   head, "norm*" : last   "x" : stage(zero)   "y", layer[l].{n: q k} : uniform }
+}
+pipeline q { ranks = 2   microbatches = 1   actions = ("0F0 0B0", "1F0 1B0")   rank_of = (0, 1)   update = flush   weights = stash }
+target live = memory() as packed(m) on (tp = 2, ep = 2) stages p
 let m = tiny(config(root + "/config.json"), 8)
 source viewed = deepspeed("runs/v") as packed(m) on (tp = 2, ep = 2)
 convert old -> new, other {
@@ -76,6 +83,11 @@ convert old -> new, other {
   }
   for other { else : keep   objects { else : keep } }
   budget 1GiB
+}
+restore viewed -> live {
+  else : keep   deadline : keep
+  deadline p
+  check p.cut == drained and p.lag >= 0
 }
 )";
 
@@ -155,8 +167,26 @@ inline void buildEverything(SpecBuilder &s) {
       .onlyIf(name("h") > 4);
   packed.rule("layer[l].scale", "layers.{l}.scale");
   packed.rule("head", "head").step(flat("tp", "param"));
+  auto p = s.pipeline("p");
+  p.set("ranks", Value(2) * 2).set("chunks", 1).set("microbatches", 32);
+  p.set("schedule", name("pipeoptim_paper")).set("group", 4);
+  p.set("update", callOf("every", {arg(1)}));
+  p.set("weights", callOf("predict", {arg(name("adamw")), arg("s", name("derived"))}));
+  p.set("cost", tuple({arg("f", 1), arg("b", 2.5), arg("comm", 0.1)}));
+  p.assign(operation("by_cost", {arg(name("params"))}), {}, {"layer[l]"});
+  p.assign(operation("first"), {}, {"embed"}).assign(operation("last"), {"norm*"}, {"head"});
+  p.assign(operation("stage", {arg(name("zero"))}), {"x"});
+  p.assign(operation("uniform"), {"y"}, {"layer[l].{n: q k}"});
+  auto q = s.pipeline("q");
+  q.set("ranks", 2).set("microbatches", 1);
+  q.set("actions", tuple({arg("0F0 0B0"), arg("1F0 1B0")})).set("rank_of", tuple({arg(0), arg(1)}));
+  q.set("update", name("flush")).set("weights", name("stash"));
+  auto live = s.target("live", memory());
+  live.as("packed", name("m")).on({{"tp", 2}, {"ep", 2}}).stages("p");
+
   auto m = s.let("m", tiny({config(root + Value("/config.json")), 8}));
-  s.source("viewed", deepspeed("runs/v")).as("packed", m).on({{"tp", 2}, {"ep", 2}});
+  auto viewed = s.source("viewed", deepspeed("runs/v"));
+  viewed.as("packed", m).on({{"tp", 2}, {"ep", 2}});
 
   auto job = s.convert(old, {next, other});
   job.only({"layers.*"}, {"layer[l].{n: q k v}", "head"});
@@ -192,6 +222,11 @@ inline void buildEverything(SpecBuilder &s) {
   toNew.files({"config.json", "tok*"}, root + Value("/hf"));
   job.forTarget(other).keepElse().objects().keepElse();
   job.budget(GiB);
+
+  auto restore = s.restore(viewed, {live});
+  restore.keepElse().keep({"deadline"});
+  restore.deadline("p");
+  restore.check(p["cut"] == name("drained") && p["lag"] >= 0);
 }
 
 } // namespace recast::lang::test
