@@ -1,10 +1,12 @@
 #include "compiler/Schedule/Exchange.h"
 
+#include "compiler/Schedule/ActionText.h"
 #include "compiler/Schedule/Channels.h"
 #include "compiler/Schedule/Comms.h"
 #include "compiler/Schedule/DeepSpeed.h"
 #include "compiler/Schedule/Json.h"
 #include "compiler/Schedule/Megatron.h"
+#include "compiler/Schedule/Simulate.h"
 
 #include <algorithm>
 #include <fmt/ranges.h>
@@ -45,6 +47,28 @@ Result<Schedule> readText(std::string_view text, std::optional<Form> form,
   return out;
 }
 
+/// Every action in the first column that its list and its data leave free.
+Result<Columns> alignedColumns(const Schedule &schedule) {
+  Costs one;
+  one.forward = one.backward = one.input = one.weight = 1;
+  RECAST_ASSIGN(Simulation times, simulate(schedule, {.costs = one}));
+  constexpr double kMostCells = 1 << 28; // With many ranks most are blank.
+  if (times.makespan * schedule.ranks > kMostCells)
+    return usage(
+        fmt::format("{} ranks of {} columns are too many cells", schedule.ranks, times.makespan));
+  Columns out;
+  for (size_t r = 0; r < times.start.size(); ++r) {
+    for (const Action &action : schedule.actions[r])
+      if (action.overlapsNext)
+        return usage(fmt::format(
+            "PyTorch runs pairs like that of '{}' only from rows without columns", str(action)));
+    std::vector<int32_t> &columns = out.emplace_back();
+    for (double start : times.start[r])
+      columns.push_back(static_cast<int32_t>(start));
+  }
+  return out;
+}
+
 } // namespace
 
 std::string_view name(Form form) { return kForms[static_cast<size_t>(form)]; }
@@ -64,10 +88,10 @@ Result<Form> formNamed(std::string_view name) {
 Result<std::string> exportSchedule(Form form, const Schedule &schedule,
                                    const ExportOptions &options) {
   bool lowers = options.comms || options.defer;
-  if ((form == Form::DeepSpeed || form == Form::Megatron) && (lowers || options.columns))
+  if ((form == Form::DeepSpeed || form == Form::Megatron) && (lowers || options.align))
     return usage(fmt::format("{} has its own communication: no option of it applies", name(form)));
-  if (lowers && options.columns)
-    return usage("cells stand in columns only in files without communication");
+  if (options.align && (lowers || form != Form::TorchCsv))
+    return usage("cells are aligned only in a torch-csv without communication");
   Schedule lists = lowers || form == Form::TorchCsv ? computeOnly(schedule) : schedule;
   if (lowers) {
     RECAST_ASSIGN(lists, addComms(lists));
@@ -84,8 +108,12 @@ Result<std::string> exportSchedule(Form form, const Schedule &schedule,
   switch (form) {
   case Form::Json:
     return toJson(lists);
-  case Form::TorchCsv:
-    return toCsv(lists, options.columns);
+  case Form::TorchCsv: {
+    if (!options.align)
+      return toCsv(lists);
+    RECAST_ASSIGN(Columns columns, alignedColumns(lists));
+    return toCsv(lists, &columns);
+  }
   case Form::DeepSpeed: {
     RECAST_ASSIGN(InstructionStreams streams, toInstructions(lists));
     return toDeepSpeedJson(streams);

@@ -20,11 +20,11 @@ std::string formNames();
 Result<Form> formNamed(std::string_view name);
 
 /// `comms`: with sends, receives and the actions of FSDP, as PyTorch lowers lists (Comms.h);
-/// `defer`: that, with receives as late as they can be. `columns`: where the cells of a
-/// compute-only CSV stand.
+/// `defer`: that, with receives as late as they can be; `align`: a compute-only CSV with blanks,
+/// every cell to the right of those whose data it needs, as PyTorch's PipelineScheduleMulti wants
+/// it.
 struct ExportOptions {
-  bool comms = false, defer = false;
-  const Columns *columns = nullptr;
+  bool comms = false, defer = false, align = false;
 };
 
 /// The text of a file. Without `comms` and `defer` communication in the lists is left out, except

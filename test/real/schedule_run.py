@@ -4,7 +4,7 @@ given CSVs, on the same model and data.
     python schedule_run.py CASES.json RESULT.json
 
 CASES: {"ranks": p, "cases": [{"class": name, "chunks": v, "microbatches": m, "v_shaped": bool,
-"files": [[path, format, defer], ...]}]}. RESULT: per case, per rank, per run {"losses", "gradients"}: digests of bits,
+"files": [[path, format, defer], ...]}]}, format "aligned": compute-only, by PipelineScheduleMulti. RESULT: per case, per rank, per run {"losses", "gradients"}: digests of bits,
 and "plain", the loss of the same model and data without a pipeline.
 """
 import hashlib
@@ -65,6 +65,10 @@ def own(case):
 
 def from_csv(path, form, defer):
     def make(stages, m):
+        if form == "aligned":
+            schedule = schedules.PipelineScheduleMulti(stages, m, loss_fn=loss_of)
+            schedule._load_csv(path)
+            return schedule
         schedule = schedules._PipelineScheduleRuntime(stages, m, loss_fn=loss_of, defer_pp_recv=defer)
         schedule._load_csv(path, format=form)
         return schedule

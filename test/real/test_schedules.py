@@ -158,6 +158,10 @@ def test_pytorch_runs_the_csv_bit_for_bit(workdir, ranks):
                 assert options == ["--defer"] and done.code == 2 and "out of the order of sends" in done.err
                 files.append([str(workdir / f"{kind}.csv"), "compute_only", True])
                 refused.add(name)
+        if ranks == 2 and not v_shaped:  # PipelineScheduleMulti has no stages that are neighbours on one rank.
+            path = workdir / f"{kind}.aligned.csv"
+            recast("pipe", "export", kind, *shape, "--align", "-o", path)
+            files.append([str(path), "aligned", False])
         cases.append({"class": name, "chunks": chunks, "microbatches": microbatches, "v_shaped": v_shaped, "files": files})
     (workdir / "cases.json").write_text(json.dumps({"ranks": ranks, "cases": cases}))
     process = subprocess.run([sys.executable, HERE / "schedule_run.py", workdir / "cases.json", workdir / "result.json"],
@@ -165,13 +169,13 @@ def test_pytorch_runs_the_csv_bit_for_bit(workdir, ranks):
     assert process.returncode == 0, process.stderr[-5000:]
     for case, result in zip(cases, json.loads((workdir / "result.json").read_text()), strict=True):
         losses = 0
-        for own, plain, comms, _ in result["ranks"]:
-            assert plain == own and comms == own, case["class"]
+        for own, plain, comms, _, *aligned in result["ranks"]:
+            assert plain == own and comms == own and all(run == own for run in aligned), case["class"]
             losses += own["count"]
             if own["count"]:
                 assert own["mean"] == pytest.approx(result["plain"], rel=1e-5), case["class"]
         assert losses == case["microbatches"]
-        deferred_agrees = all(deferred == own for own, _, _, deferred in result["ranks"])
+        deferred_agrees = all(deferred == own for own, _, _, deferred, *_ in result["ranks"])
         assert deferred_agrees == (case["class"] not in refused), case["class"]
     assert refused == ({"ScheduleInterleavedZeroBubble", "ScheduleZBVZeroBubble"} if ranks == 2 else
                        {"ScheduleZBVZeroBubble", "ScheduleDualPipeV"})

@@ -22,7 +22,7 @@ Result<int> pipeCompare(const PipeCompareOptions &options);
 struct PipeExportOptions {
   PipeSource source;
   std::string form; ///< See schedule::formNamed.
-  bool comms = false, defer = false;
+  bool comms = false, defer = false, align = false;
   std::string output; ///< Empty: standard output.
 };
 Result<int> pipeExport(const PipeExportOptions &options);

@@ -12,6 +12,7 @@ Result<int> pipeExport(const PipeExportOptions &options) {
   schedule::ExportOptions how;
   how.comms = options.comms;
   how.defer = options.defer;
+  how.align = options.align;
   RECAST_ASSIGN(std::string text, schedule::exportSchedule(form, loaded.schedule, how));
   if (options.output.empty())
     fmt::print("{}", text);

@@ -70,6 +70,8 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   command->add_flag("--comms", export_.comms,
                     "torch-csv: with sends, receives, UNSHARD, RESHARD, REDUCE_GRAD");
   command->add_flag("--defer", export_.defer, "torch-csv: the same, receives as late as they may");
+  command->add_flag("--align", export_.align,
+                    "torch-csv: blanks where a rank waits, as PipelineScheduleMulti needs them");
   command->add_option("-o", export_.output, "The file (default: standard output)");
   command->callback([this, &action] { action = [this] { return pipeExport(export_); }; });
 }

@@ -67,6 +67,21 @@ TEST(Exchange, HasOptionsOfCommunication) {
   EXPECT_EQ(exportSchedule(Form::Megatron, schedule, {.defer = true}).error().code(), Code::Usage);
 }
 
+TEST(Exchange, AlignsCells) {
+  EXPECT_EQ(*exportSchedule(Form::TorchCsv, *generate("1f1b", {2, 1, 3}), {.align = true}),
+            "0F0,0F1,,0B0,0F2,0B1,,0B2\r\n,1F0,1B0,1F1,1B1,1F2,1B2\r\n");
+  EXPECT_EQ(
+      exportSchedule(Form::TorchCsv, *generate("1f1b", {2, 1, 3}), {.comms = true, .align = true})
+          .error()
+          .code(),
+      Code::Usage);
+  EXPECT_EQ(exportSchedule(Form::TorchCsv, *generate("dualpipe-v", {2, 2, 4}), {.align = true})
+                .error()
+                .message()
+                .find("PyTorch runs pairs like that of "),
+            0u);
+}
+
 TEST(Exchange, NamesFormsAndFiles) {
   EXPECT_EQ(*formNamed("torch_csv"), Form::TorchCsv);
   EXPECT_EQ(formNamed("csv").error().hintText(), "Known: json, torch-csv, deepspeed, megatron.");
