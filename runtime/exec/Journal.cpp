@@ -15,7 +15,7 @@
 namespace recast::exec {
 namespace {
 
-constexpr uint64_t kMagic = 0x32304c4e524a4352; // "RCJRNL02"
+constexpr uint64_t kMagic = 0x33304c4e524a4352; // "RCJRNL03"
 constexpr uint64_t kMaxJournal = uint64_t{4} << 30;
 constexpr size_t kHeadWords = 5, kExtentWords = 5, kUnhashedWords = 2, kPieceWords = 4,
                  kDigestWords = 4;

@@ -30,7 +30,8 @@ class Journal {
 public:
   static constexpr char kName[] = ".recast-journal";
 
-  /// `digests`: whether units have digests; those of a run that made none are of no use then.
+  /// `digests`: whether what units wrote of tensors has sums; that of a run that made none is of no
+  /// use then.
   Journal(const Program &program, const Schedule &schedule, bool digests)
       : program_(program), schedule_(schedule), digests_(digests) {}
 

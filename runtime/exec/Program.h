@@ -3,11 +3,13 @@
 #pragma once
 
 #include "runtime/base/Status.h"
+#include "runtime/codec/Digest.h"
 #include "runtime/device/cpu/KernelFinder.h"
 #include "runtime/recipe/Recipe.h"
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,6 +48,8 @@ struct TargetFile {
   std::string path;  ///< Relative to the root's folder, '/'-separated.
   uint64_t size = 0;
   std::vector<CrcPatch> patches;
+  /// Of a root in memory: where its bytes go, `size` of them, not owned. Null for files.
+  std::byte *memory = nullptr;
 };
 
 /// A tensor that lies in a target file whole, row-major: it gets a digest of its own, which does
@@ -59,10 +63,14 @@ struct TensorLabel {
   std::string name, role;
   DType dtype = DType::U8;
   std::vector<int64_t> shape;
+  std::optional<double> deadline = {}; ///< Where the plan has one: in its pipeline's unit of time.
 };
 
-/// An output folder and how it becomes visible (see format::CommitPlan).
+/// An output folder and how it becomes visible (see format::CommitPlan). Or, without one, what is
+/// left in memory: nothing is staged, kept for another run or committed. A program has roots of one
+/// of the two kinds.
 struct TargetRoot {
+  bool inMemory = false;
   std::string folder;
   std::vector<std::string> renames;
   std::vector<std::pair<std::string, std::string>> pointers;
@@ -113,6 +121,9 @@ struct Task {
   int64_t count = 0;
   int64_t first = 0; ///< Index of the first element in the tensor, for messages.
   uint32_t name = 0; ///< Index into Program::names, for messages.
+  /// Lower ones are handed out first: the rank of the earliest deadline among what it writes.
+  uint32_t priority = kNoDeadline;
+  static constexpr uint32_t kNoDeadline = 0xffffffff;
   std::vector<TaskInput> inputs;
   std::vector<TaskOutput> outputs;
   std::vector<TaskCheck> checks;
@@ -138,8 +149,18 @@ struct Program {
   /// Literal bytes of a target file, in any order: called once per file, from any thread, never by
   /// two at a time. Together with the outputs of tasks they cover the file exactly once.
   std::function<std::vector<LiteralBytes>(uint32_t target)> literals;
-  /// Of a tensor; called when everything is written, from one thread.
+  /// Of a tensor; pure, called from any thread.
   std::function<TensorLabel(uint32_t tensor)> label;
+
+  bool inMemory() const { return !roots.empty() && roots.front().inMemory; }
+};
+
+/// A tensor of the target all of whose bytes are written: staged, or where they are to be in
+/// memory.
+struct ReadyTensor {
+  uint32_t tensor = 0;                 ///< Index into Program::tensors.
+  double seconds = 0;                  ///< Since execute() was called.
+  std::optional<codec::Digest> digest; ///< With Options::digests.
 };
 
 struct Options {
@@ -150,6 +171,10 @@ struct Options {
   bool useKernels = true; ///< false: the recipe interpreter only.
   /// Where kernels come from; null: those that are built in. Not owned.
   device::cpu::KernelFinder *kernels = nullptr;
+  /// Bytes that all workers together may read per second; 0: no limit.
+  uint64_t readRate = 0;
+  /// Called once per tensor, one at a time, from any worker, which waits for it.
+  std::function<void(const ReadyTensor &)> ready = {};
   /// Called now and then from one thread with bytes done and bytes in all.
   std::function<void(uint64_t, uint64_t)> progress = {};
   /// Called once, when everything is written and the flush begins.

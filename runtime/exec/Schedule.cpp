@@ -33,8 +33,10 @@ std::vector<uint32_t> orderTasks(const Program &program) {
     if (program.tasks[t].count > 0)
       order.push_back(t);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    const TaskInput &x = program.tasks[a].inputs[0], &y = program.tasks[b].inputs[0];
-    return std::tuple(place(x), x.offset, a) < std::tuple(place(y), y.offset, b);
+    const Task &s = program.tasks[a], &t = program.tasks[b];
+    const TaskInput &x = s.inputs[0], &y = t.inputs[0];
+    return std::tuple(s.priority, place(x), x.offset, a) <
+           std::tuple(t.priority, place(y), y.offset, b);
   });
   return order;
 }
@@ -60,10 +62,11 @@ std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &
       filled = kUnitBytes;
       continue;
     }
-    // A unit of small tasks holds no strided one.
-    bool sameFile = i > 0 && program.tasks[order[i - 1]].dims.empty() &&
-                    program.tasks[order[i - 1]].inputs[0].file == primary.file;
-    if (!sameFile || filled + bytes > kUnitBytes) {
+    // A unit of small tasks holds no strided one, and none that may wait.
+    const Task *before = i > 0 ? &program.tasks[order[i - 1]] : nullptr;
+    bool joins = before && before->dims.empty() && before->inputs[0].file == primary.file &&
+                 before->priority == task.priority;
+    if (!joins || filled + bytes > kUnitBytes) {
       units.push_back({i, i, 0, -1});
       filled = 0;
     }

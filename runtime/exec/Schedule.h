@@ -10,15 +10,15 @@ namespace recast::exec {
 /// file at once, small enough that they end together.
 inline constexpr uint64_t kUnitBytes = uint64_t{4} << 20;
 
-/// Whole tasks `order[begin, end)`, or, if `count` is not -1, elements [first, first + count) of
-/// the one task order[begin]; of a strided task, the part `first` of unitsOf().
+/// Whole tasks `order[begin, end)` of one priority, or, if `count` is not -1, elements [first,
+/// first + count) of the one task order[begin]; of a strided task, the part `first` of unitsOf().
 struct Unit {
   uint32_t begin = 0, end = 0;
   int64_t first = 0, count = -1;
 };
 
 struct Schedule {
-  /// Tasks by primary file (largest first), then by offset.
+  /// Tasks by priority, then by primary file (largest first), then by offset.
   std::vector<uint32_t> order;
   std::vector<Unit> units;
   /// Target files without any output of a task: literals only.

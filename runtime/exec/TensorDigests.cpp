@@ -20,20 +20,44 @@ void joinPieces(std::vector<DigestPiece> &pieces) {
   pieces.resize(kept);
 }
 
-void TensorDigests::add(std::span<const DigestPiece> pieces) {
-  std::lock_guard lock(mutex_);
-  for (const DigestPiece &piece : pieces) {
-    sums_[piece.tensor].bytes += piece.bytes;
-    sums_[piece.tensor].digest += piece.digest;
-  }
+TensorDigests::TensorDigests(const Program &program, bool digests, Ready ready)
+    : program_(program), digests_(digests), ready_(std::move(ready)),
+      sums_(program.tensors.size()) {}
+
+/// Nobody changes the sum of a complete tensor.
+void TensorDigests::report(uint32_t tensor) {
+  std::lock_guard lock(readyMutex_);
+  ready_(tensor, digests_ ? std::optional(sums_[tensor].digest) : std::nullopt);
 }
 
-Status TensorDigests::checkComplete(const Program &program) const {
+void TensorDigests::reportEmpty() {
+  for (uint32_t t = 0; ready_ && t < sums_.size(); ++t)
+    if (program_.tensors[t].bytes == 0)
+      report(t);
+}
+
+void TensorDigests::add(std::span<const DigestPiece> pieces) {
+  std::vector<uint32_t> complete;
+  {
+    std::lock_guard lock(mutex_);
+    for (const DigestPiece &piece : pieces) {
+      Sum &sum = sums_[piece.tensor];
+      sum.bytes += piece.bytes;
+      sum.digest += piece.digest;
+      if (ready_ && piece.bytes > 0 && sum.bytes == program_.tensors[piece.tensor].bytes)
+        complete.push_back(piece.tensor);
+    }
+  }
+  for (uint32_t tensor : complete)
+    report(tensor);
+}
+
+Status TensorDigests::checkComplete() const {
   for (size_t t = 0; t < sums_.size(); ++t)
-    if (sums_[t].bytes != program.tensors[t].bytes)
-      return fail(Error(Code::Internal, fmt::format("the digest of tensor {} covers {} of {} bytes",
-                                                    t, sums_[t].bytes, program.tensors[t].bytes))
-                      .file(program.targets[program.tensors[t].file].path));
+    if (sums_[t].bytes != program_.tensors[t].bytes)
+      return fail(Error(Code::Internal, fmt::format("{} of {} bytes of tensor {} were written",
+                                                    sums_[t].bytes, program_.tensors[t].bytes, t))
+                      .file(program_.targets[program_.tensors[t].file].path));
   return {};
 }
 

@@ -186,6 +186,8 @@ Status checkTarget(const Program &program, const TargetFile &target) {
     return internal("a target file has no root");
   if (target.size > static_cast<uint64_t>(INT64_MAX))
     return fail(Error(Code::BadInput, "a target file would be too large").file(target.path));
+  if (program.roots[target.root].inMemory && target.size > 0 && !target.memory)
+    return internal(fmt::format("there is no memory for '{}'", target.path));
   for (const CrcPatch &patch : target.patches)
     if (patch.begin > patch.end || patch.end > target.size ||
         !rangeInside(patch.offset, 4, target.size))
@@ -206,8 +208,12 @@ Status validate(const Program &program) {
     if (tensor.file >= program.targets.size() || !program.label ||
         !rangeInside(tensor.offset, tensor.bytes, program.targets[tensor.file].size))
       return internal("a tensor lies outside its target file");
-  for (uint32_t r = 0; r < program.roots.size(); ++r)
-    RECAST_TRY(checkRoot(program, r));
+  for (uint32_t r = 0; r < program.roots.size(); ++r) {
+    if (program.roots[r].inMemory != program.inMemory())
+      return internal("some targets are in memory and some are not");
+    if (!program.inMemory())
+      RECAST_TRY(checkRoot(program, r));
+  }
   return {};
 }
 

@@ -37,10 +37,10 @@ Status Worker::run(size_t item) {
   std::fill(openPiece_.begin(), openPiece_.end(), SIZE_MAX);
   RECAST_TRY(job_.records.add(pieces_));
   joinPieces(digests_);
-  RECAST_TRY(job_.journal.add(unit, closedExtents_, unhashed_, pieces_, digests_));
+  if (job_.journal)
+    RECAST_TRY(job_.journal->add(unit, closedExtents_, unhashed_, pieces_, digests_));
   pieces_.clear();
-  if (job_.digests)
-    job_.digests->add(digests_);
+  job_.tensors.add(digests_);
   digests_.clear();
   std::vector<uint32_t> complete;
   job_.extents.add(closedExtents_, unhashed_, complete);
@@ -102,13 +102,8 @@ Status Worker::readInput(size_t input) {
     if (batch.size == 0)
       return {};
     const std::string &name = job_.program.names[job_.program.tasks[batch.task].name];
-    auto file = source(batch.file);
-    Status status = file ? (*file)->readAt(batch.offset, batch.data, batch.size)
-                         : Status(fail(std::move(file).error()));
-    if (!status)
-      return fail(std::move(status).error().tensor(name));
-    job_.bytesRead.fetch_add(batch.size, std::memory_order_relaxed);
-    return {};
+    Status status = this->read(batch.file, batch.offset, batch.data, batch.size);
+    return status ? status : fail(std::move(status).error().tensor(name));
   };
   const auto &spans = tile_.spans();
   for (size_t s = 0; s < spans.size(); ++s) {
@@ -241,25 +236,43 @@ Status Worker::flushPending() {
 }
 
 Status Worker::finishFile(uint32_t file) {
-  RECAST_TRY(target(file)); // Exists even if it is empty.
+  const TargetFile &to = job_.program.targets[file];
+  const bool inMemory = job_.program.inMemory();
+  if (!inMemory)
+    RECAST_TRY(target(file)); // Exists even if it is empty.
   TargetExtents::Access access;
   access.write = [&](uint64_t offset, std::string_view bytes) {
     return write(file, offset, bytes.data(), bytes.size());
   };
   access.buffer = {slots_, job_.slotBytes}; // No tile is in it between units.
   access.read = [&](uint64_t offset, size_t size) -> Status {
+    if (inMemory) {
+      std::memcpy(slots_, to.memory + offset, size);
+      return {};
+    }
     RECAST_ASSIGN(int fd, target(file));
-    const TargetFile &to = job_.program.targets[file];
     return io::readAt(fd, offset, slots_, size, job_.roots[to.root]->shown(to.path));
   };
   return job_.extents.finish(file, access);
 }
 
 Status Worker::write(uint32_t file, uint64_t offset, const void *data, size_t size) {
-  RECAST_ASSIGN(int fd, target(file));
   const TargetFile &to = job_.program.targets[file];
-  RECAST_TRY(io::writeAt(fd, offset, data, size, job_.roots[to.root]->shown(to.path)));
+  if (job_.program.inMemory()) {
+    std::memcpy(to.memory + offset, data, size);
+  } else {
+    RECAST_ASSIGN(int fd, target(file));
+    RECAST_TRY(io::writeAt(fd, offset, data, size, job_.roots[to.root]->shown(to.path)));
+  }
   job_.bytesWritten.fetch_add(size, std::memory_order_relaxed);
+  return {};
+}
+
+Status Worker::read(uint32_t index, uint64_t offset, std::byte *data, size_t size) {
+  RECAST_ASSIGN(io::File * file, source(index));
+  RECAST_TRY(job_.rate.wait(size));
+  RECAST_TRY(file->readAt(offset, data, size));
+  job_.bytesRead.fetch_add(size, std::memory_order_relaxed);
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include "runtime/exec/Box.h"
 #include "runtime/exec/FileCache.h"
 #include "runtime/exec/Journal.h"
+#include "runtime/exec/ReadRate.h"
 #include "runtime/exec/Slots.h"
 #include "runtime/exec/SourceRecords.h"
 #include "runtime/exec/Staging.h"
@@ -26,8 +27,9 @@ struct Job {
   const std::vector<std::unique_ptr<StagedRoot>> &roots;
   SourceRecords &records;
   TargetExtents &extents;
-  Journal &journal;
-  TensorDigests *digests = nullptr; ///< Null: none are wanted.
+  TensorDigests &tensors;
+  ReadRate &rate;
+  Journal *journal = nullptr;       ///< Null: nothing of this run could be taken over by another.
   std::vector<uint32_t> units = {}; ///< Of the schedule, that are still to do.
   std::vector<uint32_t> files = {}; ///< Targets that no unit will complete: to be finished.
   size_t slotBytes = 0;
@@ -70,6 +72,8 @@ private:
                                 const std::pair<std::string, ByteRange> &a,
                                 const std::pair<std::string, ByteRange> &b) const;
 
+  /// Reads from a source, no faster than allowed. The error says file and bytes, not the tensor.
+  Status read(uint32_t file, uint64_t offset, std::byte *data, size_t size);
   Result<io::File *> source(uint32_t file);
   Result<int> target(uint32_t file);
   Status write(uint32_t file, uint64_t offset, const void *data, size_t size);

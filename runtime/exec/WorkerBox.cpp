@@ -82,21 +82,17 @@ Status Worker::readBox(const Task &task, const SubBox &tile, size_t input) {
     return {};
   }
   const std::string &name = job_.program.names[task.name];
-  auto file = source(in.file);
-  if (!file)
-    return fail(std::move(file).error().tensor(name));
   const size_t width = byteWidth(in.dtype);
   const int64_t start = operandStart(task, tile, input);
   layout::Segments segments(operandDims(task, tile, input));
   const size_t size = static_cast<size_t>(segments.count()) * width;
   do {
     uint64_t offset = in.offset + static_cast<uint64_t>(start + segments.offset()) * width;
-    if (Status status = (*file)->readAt(offset, data, size); !status)
+    if (Status status = read(in.file, offset, data, size); !status)
       return fail(std::move(status).error().tensor(name));
     noteRead(task, 0, input, offset, data, size);
     data += size;
   } while (segments.advance());
-  job_.bytesRead.fetch_add(static_cast<uint64_t>(tile.count()) * width, std::memory_order_relaxed);
   return {};
 }
 

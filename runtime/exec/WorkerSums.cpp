@@ -75,13 +75,14 @@ void Worker::noteWritten(size_t ordinal, uint32_t file, uint64_t offset, const s
 
 void Worker::noteDigest(const TaskOutput &output, uint64_t offset, const std::byte *data,
                         size_t size) {
-  if (!job_.digests || output.tensor == TaskOutput::kNoTensor)
+  if (output.tensor == TaskOutput::kNoTensor)
     return;
   if (digests_.empty() || digests_.back().tensor != output.tensor)
     digests_.push_back({output.tensor, 0, {}});
   DigestPiece &piece = digests_.back();
   piece.bytes += size;
-  piece.digest.add(offset - job_.program.tensors[output.tensor].offset, data, size);
+  if (job_.tensors.digests())
+    piece.digest.add(offset - job_.program.tensors[output.tensor].offset, data, size);
 }
 
 void Worker::closeExtent(size_t ordinal) {
