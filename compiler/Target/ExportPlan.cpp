@@ -7,6 +7,7 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <bit>
 #include <fmt/format.h>
 
 namespace recast {
@@ -56,8 +57,9 @@ public:
       if (op.getName().getDialectNamespace() != ir::plan::PlanDialect::getDialectNamespace())
         continue;
       RECAST_TRY(verifyOp(&op));
-      bool single = llvm::isa<ir::plan::HeaderOp, ir::plan::StringsOp, ir::plan::FilesOp,
-                              ir::plan::RecordsOp, ir::plan::ExtentsOp, ir::plan::StoresOp>(op);
+      bool single =
+          llvm::isa<ir::plan::HeaderOp, ir::plan::StringsOp, ir::plan::FilesOp, ir::plan::RecordsOp,
+                    ir::plan::ExtentsOp, ir::plan::StoresOp, ir::plan::DeadlinesOp>(op);
       if (single && !seen.insert(op.getName().getStringRef()).second)
         return badOp(&op, "a module may have only one");
       RECAST_TRY(visit(&op));
@@ -70,7 +72,7 @@ private:
     return llvm::TypeSwitch<mlir::Operation *, Status>(op)
         .Case<ir::plan::HeaderOp, ir::plan::StringsOp, ir::plan::SourceOp, ir::plan::FilesOp,
               ir::plan::RecordsOp, ir::plan::ExtentsOp, ir::plan::StoresOp, ir::plan::LayoutOp,
-              ir::plan::TargetOp, ir::plan::FamilyOp, ir::plan::LeftOutOp>(
+              ir::plan::TargetOp, ir::plan::FamilyOp, ir::plan::LeftOutOp, ir::plan::DeadlinesOp>(
             [this](auto typed) { return add(typed); })
         .Default([](mlir::Operation *unknown) -> Status {
           return badOp(unknown, "is not an operation of the plan dialect");
@@ -154,6 +156,8 @@ private:
     target.format = op.getFormat().str();
     target.path = op.getPath().str();
     target.tag = op.getTag().str();
+    if (op.getRank())
+      target.rank = *op.getRank();
     addTexts(op.getOptionsAttr(), target.options);
     addTexts(op.getObjectsAttr(), target.objects);
     if (auto attr = op.getAliasesAttr()) {
@@ -213,6 +217,16 @@ private:
 
   Status add(ir::plan::LeftOutOp op) {
     plan_.leftOut.push_back({op.getWhat().str(), op.getWhy().str()});
+    return {};
+  }
+
+  Status add(ir::plan::DeadlinesOp op) {
+    plan_.pipeline = op.getPipeline().str();
+    plan_.pipelineTime = op.getTime().convertToDouble();
+    RECAST_ASSIGN(ir::plan::Table rows, tableOf(op, op.getRows()));
+    for (int64_t row = 0; row < rows.rows(); ++row)
+      plan_.deadlines.push_back({u32(rows.at(row, 0)), u32(rows.at(row, 1)), u32(rows.at(row, 2)),
+                                 std::bit_cast<double>(rows.at(row, 3))});
     return {};
   }
 

@@ -1,6 +1,8 @@
 #include "compiler/Target/PlanIO.h"
 #include "dialect/Plan/PlanDialect.h"
 
+#include <bit>
+
 namespace recast {
 namespace {
 
@@ -29,6 +31,7 @@ public:
       family(i);
     for (const plan::LeftOut &item : plan_.leftOut)
       create<ir::plan::LeftOutOp>(text(item.what), text(item.why));
+    deadlines();
   }
 
 private:
@@ -90,6 +93,18 @@ private:
     }
   }
 
+  void deadlines() {
+    if (plan_.deadlines.empty() && plan_.pipeline.empty() && plan_.pipelineTime == 0)
+      return;
+    std::vector<int64_t> rows;
+    for (const plan::Deadline &deadline : plan_.deadlines)
+      rows.insert(rows.end(), {int64_t{deadline.target}, int64_t{deadline.name},
+                               int64_t{deadline.role}, std::bit_cast<int64_t>(deadline.time)});
+    create<ir::plan::DeadlinesOp>(text(plan_.pipeline),
+                                  builder_.getF64FloatAttr(plan_.pipelineTime),
+                                  table("deadlines", 4, rows));
+  }
+
   mlir::DictionaryAttr dictionary(const std::map<std::string, std::string> &map) {
     if (map.empty())
       return {};
@@ -138,7 +153,10 @@ private:
     }
     create<ir::plan::TargetOp>(text(target.name), text(target.format), text(target.path),
                                text(target.tag), dictionary(target.options), aliases, hyper, sizes,
-                               names, dictionary(target.objects), kept, sides);
+                               names, dictionary(target.objects), kept, sides,
+                               target.rank == plan::kNone
+                                   ? mlir::IntegerAttr()
+                                   : builder_.getI32IntegerAttr(static_cast<int32_t>(target.rank)));
   }
 
   void family(size_t index) {

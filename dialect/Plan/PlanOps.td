@@ -133,7 +133,8 @@ def Plan_TargetOp : Plan_Op<"target"> {
     `options` of the endpoint; `aliases` (columns: alias, canonical name; string numbers);
     optimizer `groups`: per group its hyper-parameters as JSON, and its number of names, which
     follow each other in `names` (column: string number); `objects`: name to JSON; `keep`: source
-    files that go into the target as they are (column: file); `copy`: further files.
+    files that go into the target as they are (column: file); `copy`: further files. `rank`: the
+    rank of a pipeline whose share the target is.
 
     ```mlir
     plan.target "universal" format "deepspeed_universal" path "/out" tag "global_step3_universal"
@@ -149,9 +150,10 @@ def Plan_TargetOp : Plan_Op<"target"> {
                        OptionalAttr<Plan_Table<1>>:$group_names,
                        OptionalAttr<Plan_TextDictionary>:$objects,
                        OptionalAttr<Plan_Table<1>>:$kept_files,
-                       OptionalAttr<TypedArrayAttrBase<Plan_SideFileAttr, "side files">>:$side_files);
+                       OptionalAttr<TypedArrayAttrBase<Plan_SideFileAttr, "side files">>:$side_files,
+                       OptionalAttr<I32Attr>:$rank);
   let assemblyFormat = [{
-    $name `format` $format `path` $path `tag` $tag
+    $name `format` $format `path` $path `tag` $tag (`rank` $rank^)?
     (`options` $options^)?
     (`aliases` $aliases^)?
     (`groups` $group_hyper^ `sizes` $group_sizes `names` $group_names)?
@@ -201,6 +203,22 @@ def Plan_LeftOutOp : Plan_Op<"left_out"> {
   }];
   let arguments = (ins StrAttr:$what, StrAttr:$why);
   let assemblyFormat = "$what `because` $why attr-dict";
+}
+
+def Plan_DeadlinesOp : Plan_Op<"deadlines"> {
+  let summary = "When tensors of targets are first needed";
+  let description = [{
+    The name of a pipeline in the job and how long its first iteration takes, then when what it
+    restores is due, from its start on. Columns: target, name, role (string numbers), and the time as
+    the bits of a binary64 number; ascending by the first three.
+
+    ```mlir
+    plan.deadlines "p" time 1.175000e+02 rows dense_resource<deadlines> : tensor<40x4xi64>
+    ```
+  }];
+  let arguments = (ins StrAttr:$pipeline, F64Attr:$time, Plan_Table<4>:$rows);
+  let assemblyFormat = "$pipeline `time` $time `rows` $rows attr-dict";
+  let hasVerifier = 1;
 }
 
 #endif // RECAST_DIALECT_PLAN_OPS_TD

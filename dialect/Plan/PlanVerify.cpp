@@ -34,6 +34,11 @@ LogicalResult StoresOp::verify() {
   return verifyTable(*this, "table of stores", getRows(), {Cell::Index, Cell::U32});
 }
 
+LogicalResult DeadlinesOp::verify() {
+  return verifyTable(*this, "table of deadlines", getRows(),
+                     {Cell::Index, Cell::Index, Cell::Index, Cell::Any});
+}
+
 LogicalResult LayoutOp::verify() {
   std::string text = getText().str();
   auto parsed = layout::Layout::parse(text);
@@ -51,6 +56,8 @@ LogicalResult TargetOp::verify() {
   if (auto kept = getKeptFilesAttr())
     if (failed(verifyTable(*this, "table of kept files", kept, {Cell::Index})))
       return failure();
+  if (getRank() && static_cast<int32_t>(*getRank()) < 0)
+    return emitOpError() << "has the rank " << static_cast<int32_t>(*getRank());
   // The text form has all three or none; the generic form could have any.
   if (bool(getGroupHyperAttr()) != bool(getGroupSizesAttr()) ||
       bool(getGroupHyperAttr()) != bool(getGroupNamesAttr()))

@@ -204,6 +204,21 @@ Status readTables(const Columns &columns, Plan &plan) {
   return {};
 }
 
+Status readDeadlines(const Columns &columns, Plan &plan) {
+  if (!columns.has(Column::DeadlineTime))
+    return {};
+  size_t rows = columns.count(Column::DeadlineTarget);
+  RECAST_TRY(columns.sameCount("deadlines", rows,
+                               {Column::DeadlineName, Column::DeadlineRole, Column::DeadlineTime}));
+  plan.deadlines.reserve(rows);
+  for (size_t i = 0; i < rows; ++i)
+    plan.deadlines.push_back({columns.at<uint32_t>(Column::DeadlineTarget, i),
+                              columns.at<uint32_t>(Column::DeadlineName, i),
+                              columns.at<uint32_t>(Column::DeadlineRole, i),
+                              columns.at<double>(Column::DeadlineTime, i)});
+  return {};
+}
+
 /// Deals the member columns out to the families.
 Status readMembers(const fb::Directory &directory, const Columns &columns, Plan &plan) {
   // Totals first: u32 counts times at most directory-size slots cannot overflow 64 bits.
@@ -268,6 +283,7 @@ Result<Plan> readArtifact(std::string_view bytes) {
   RECAST_TRY(readDirectory(directory, parts.directory.size(), plan));
   RECAST_TRY(readTables(columns, plan));
   RECAST_TRY(readMembers(directory, columns, plan));
+  RECAST_TRY(readDeadlines(columns, plan));
   RECAST_TRY(verify(plan));
   return plan;
 }

@@ -104,6 +104,12 @@ ColumnArea makeColumns(const Plan &plan) {
       area.add(Column::OutputPart, output.part);
     }
   }
+  for (const Deadline &deadline : plan.deadlines) {
+    area.add(Column::DeadlineTarget, deadline.target);
+    area.add(Column::DeadlineName, deadline.name);
+    area.add(Column::DeadlineRole, deadline.role);
+    area.add(Column::DeadlineTime, deadline.time);
+  }
   return area;
 }
 
@@ -151,7 +157,7 @@ Offset<fb::Target> writeTarget(Builder &builder, const TargetEndpoint &target) {
   }
   auto sideFiles = builder.CreateVector(sides);
   return fb::CreateTarget(builder, name, format, path, tag, options, aliases, groups, objects,
-                          keptFiles, sideFiles);
+                          keptFiles, sideFiles, target.rank);
 }
 
 Offset<fb::Family> writeFamily(Builder &builder, const Family &family) {
@@ -206,10 +212,11 @@ void writeDirectory(Builder &builder, const Plan &plan, const ColumnArea &column
   }
   auto leftOut = builder.CreateVector(leftOutTables);
   auto sections = builder.CreateVectorOfStructs(columns.table());
-  fb::FinishDirectoryBuffer(builder, fb::CreateDirectory(builder, producer, spec, plan.budget,
-                                                         plan.schemaFingerprint,
-                                                         plan.instanceFingerprint, sources, layouts,
-                                                         targets, families, leftOut, sections));
+  auto pipeline = builder.CreateString(plan.pipeline);
+  fb::FinishDirectoryBuffer(
+      builder, fb::CreateDirectory(builder, producer, spec, plan.budget, plan.schemaFingerprint,
+                                   plan.instanceFingerprint, sources, layouts, targets, families,
+                                   leftOut, sections, pipeline, plan.pipelineTime));
 }
 
 template <typename T> void patch(std::string &bytes, size_t offset, T value) {

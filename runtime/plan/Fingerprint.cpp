@@ -4,6 +4,7 @@
 #include "runtime/plan/Plan.h"
 
 #include <algorithm>
+#include <bit>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -51,6 +52,25 @@ void hashParts(Hasher &hash, const Family &family) {
     hash.number(output.part);
 }
 
+/// Nothing where no tensor is due at any time, for the same reason.
+void hashDeadlines(Hasher &hash, const Plan &plan) {
+  if (!plan.pipeline.empty() || plan.pipelineTime != 0) {
+    hash.text("pipeline");
+    hash.text(plan.pipeline);
+    hash.number(std::bit_cast<uint64_t>(plan.pipelineTime));
+  }
+  if (plan.deadlines.empty())
+    return;
+  hash.text("deadlines");
+  hash.number(plan.deadlines.size());
+  for (const Deadline &deadline : plan.deadlines) {
+    hash.number(deadline.target);
+    hash.text(textOf(plan, deadline.name));
+    hash.text(textOf(plan, deadline.role));
+    hash.number(std::bit_cast<uint64_t>(deadline.time));
+  }
+}
+
 void hashSchema(Hasher &hash, const Plan &plan) {
   std::vector<std::string> layouts = layoutTexts(plan);
   auto layoutOf = [&](uint32_t id) {
@@ -73,6 +93,10 @@ void hashSchema(Hasher &hash, const Plan &plan) {
   for (const TargetEndpoint &target : plan.targets) {
     hash.text(target.name);
     hash.text(target.format);
+    if (target.rank != kNone) {
+      hash.text("rank");
+      hash.number(target.rank);
+    }
     hash.number(target.options.size());
     for (const auto &[key, value] : target.options) {
       hash.text(key);
@@ -124,6 +148,7 @@ void hashSchema(Hasher &hash, const Plan &plan) {
     hash.text(item.what);
     hash.text(item.why);
   }
+  hashDeadlines(hash, plan);
 }
 
 void hashInstance(Hasher &hash, const Plan &plan) {

@@ -16,7 +16,7 @@
 namespace recast::plan {
 
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 2;
+inline constexpr uint16_t kVersionMinor = 3;
 inline constexpr uint32_t kNone = 0xffffffffu;
 
 struct SourceEndpoint {
@@ -134,7 +134,17 @@ struct TargetEndpoint {
   std::map<std::string, std::string> objects; ///< Kept objects: plan::toJson.
   std::vector<KeptFile> keptFiles;
   std::vector<SideFile> sideFiles;
+  /// The rank of a pipeline whose share it is; kNone: it holds everything.
+  uint32_t rank = kNone;
   bool operator==(const TargetEndpoint &) const = default;
+};
+
+/// When a tensor of a target is first needed, counted from the start of the schedule in its unit of
+/// time.
+struct Deadline {
+  uint32_t target = 0, name = 0, role = 0; ///< Name and role as string ids.
+  double time = 0;                         ///< Finite, not negative.
+  bool operator==(const Deadline &) const = default;
 };
 
 /// Something the job leaves out on purpose, shown by `explain` ("dropped: exp_avg for hub").
@@ -158,6 +168,13 @@ struct Plan {
   std::vector<TargetEndpoint> targets;
   std::vector<Family> families;
   std::vector<LeftOut> leftOut;
+  /// Ascending by (target, name, role), each once; the runtime hands out what is due first. Since
+  /// 1.3, as are ranks.
+  std::vector<Deadline> deadlines;
+  /// Of the schedule that the deadlines are from: its name in the job, and the time from its start
+  /// to the end of its first updates.
+  std::string pipeline;
+  double pipelineTime = 0;
   bool operator==(const Plan &) const = default;
 };
 

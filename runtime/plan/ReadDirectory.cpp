@@ -48,6 +48,7 @@ public:
     RECAST_TRY(text(from.format(), to.format));
     RECAST_TRY(text(from.path(), to.path));
     RECAST_TRY(text(from.tag(), to.tag));
+    to.rank = from.rank();
     RECAST_TRY(pairs(from.options(), to.options));
     RECAST_ASSIGN(size_t aliases, size(from.aliases(), sizeof(fb::Alias)));
     for (size_t i = 0; i < aliases; ++i) {
@@ -143,6 +144,9 @@ Status readDirectory(const fb::Directory &directory, size_t bytes, Plan &plan) {
   plan.budget = directory.budget();
   plan.schemaFingerprint = directory.schema_fingerprint();
   plan.instanceFingerprint = directory.instance_fingerprint();
+  if (directory.pipeline())
+    RECAST_TRY(reader.text(directory.pipeline(), plan.pipeline));
+  plan.pipelineTime = directory.pipeline_time();
   RECAST_ASSIGN(size_t sources, reader.size(directory.sources(), 4));
   for (size_t i = 0; i < sources; ++i) {
     const fb::Source &from = *directory.sources()->Get(i);

@@ -33,16 +33,20 @@ enum class Column : uint32_t {
   InputTotal = 19,
   OutputName = 20,
   OutputRole = 21,
-  InputPart = 22,  ///< Since 1.1; all zero before.
-  OutputPart = 23, ///< Since 1.1; all zero before.
+  InputPart = 22,      ///< Since 1.1; all zero before.
+  OutputPart = 23,     ///< Since 1.1; all zero before.
+  DeadlineTarget = 24, ///< Since 1.3, as the next three; none before.
+  DeadlineName = 25,
+  DeadlineRole = 26,
+  DeadlineTime = 27, ///< Binary64.
 };
 
 /// Bytes of one element of each column.
-inline constexpr std::array<uint8_t, 24> kColumnWidth = {4, 1, 4, 8, 8, 4, 1, 4, 8, 8, 4, 4,
-                                                         8, 8, 4, 4, 4, 4, 8, 8, 4, 4, 4, 4};
+inline constexpr std::array<uint8_t, 28> kColumnWidth = {4, 1, 4, 8, 8, 4, 1, 4, 8, 8, 4, 4, 8, 8,
+                                                         4, 4, 4, 4, 8, 8, 4, 4, 4, 4, 4, 4, 4, 8};
 inline constexpr size_t kColumnCount = kColumnWidth.size();
 /// Columns of each minor version, 1.0 first.
-inline constexpr std::array<size_t, 3> kColumnsOfMinor = {22, kColumnCount, kColumnCount};
+inline constexpr std::array<size_t, 4> kColumnsOfMinor = {22, 24, 24, kColumnCount};
 inline constexpr uint64_t kColumnAlignment = 64;
 
 /// Fixed head of the file. Byte offsets: magic 0, major 8 (u16), minor 10 (u16), zero 12 (u32),

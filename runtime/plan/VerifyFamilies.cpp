@@ -281,7 +281,8 @@ struct Written {
   auto key() const { return std::tie(tensor, part); }
 };
 
-/// No part of a tensor of a target is written twice, and parts of one tensor agree on what it is.
+/// No part of a tensor of a target is written twice, parts of one tensor agree on what it is, and
+/// what has a deadline is written.
 Status verifyTargetsOnce(const Plan &plan) {
   std::vector<Written> written;
   for (const Family &family : plan.families)
@@ -309,6 +310,19 @@ Status verifyTargetsOnce(const Plan &plan) {
       return bad(b, "twice");
     if (a.dtype != b.dtype || a.shape != b.shape)
       return bad(b, "in parts that differ in its shape or dtype");
+  }
+  // Both are in the order of tensors.
+  auto at = written.begin();
+  for (const Deadline &deadline : plan.deadlines) {
+    std::array<uint32_t, 3> tensor{deadline.target, deadline.name, deadline.role};
+    while (at != written.end() && at->tensor < tensor)
+      ++at;
+    if (at == written.end() || at->tensor != tensor)
+      return fail(Error(Code::BadInput,
+                        fmt::format("malformed plan: a deadline of role `{}` of a tensor that "
+                                    "target {} does not get",
+                                    plan.strings[deadline.role], deadline.target))
+                      .tensor(plan.strings[deadline.name]));
   }
   return {};
 }

@@ -3,6 +3,8 @@
 #include "runtime/plan/Verify.h"
 
 #include <algorithm>
+#include <cmath>
+#include <tuple>
 
 namespace recast::plan {
 namespace {
@@ -127,6 +129,8 @@ Status verifyTarget(const Plan &plan, size_t index) {
   const TargetEndpoint &target = plan.targets[index];
   if (hasNul(target.path) || hasNul(target.tag))
     return badPlan("target {}: a zero byte in its path or tag", index);
+  if (target.rank != kNone && target.rank > uint32_t{kMaxRanks})
+    return badPlan("target {}: its rank is {}", index, target.rank);
   for (const auto &[key, value] : target.options)
     if (key.empty())
       return badPlan("target {}: an option without a name", index);
@@ -163,9 +167,32 @@ Status verifyTarget(const Plan &plan, size_t index) {
   return {};
 }
 
+Status verifyDeadlines(const Plan &plan) {
+  auto isTime = [](double time) { return std::isfinite(time) && time >= 0; };
+  if (!isTime(plan.pipelineTime))
+    return badPlan("its pipeline takes {} units of time", plan.pipelineTime);
+  const Deadline *previous = nullptr;
+  for (size_t i = 0; i < plan.deadlines.size(); ++i) {
+    const Deadline &deadline = plan.deadlines[i];
+    if (deadline.target >= plan.targets.size())
+      return badPlan("deadline {} is of target {}, there are {}", i, deadline.target,
+                     plan.targets.size());
+    if (deadline.name >= plan.strings.size() || deadline.role >= plan.strings.size())
+      return badPlan("deadline {} is of strings {} and {}, there are {}", i, deadline.name,
+                     deadline.role, plan.strings.size());
+    if (!isTime(deadline.time))
+      return badPlan("deadline {} is at time {}", i, deadline.time);
+    if (previous && std::tie(previous->target, previous->name, previous->role) >=
+                        std::tie(deadline.target, deadline.name, deadline.role))
+      return badPlan("deadline {} does not come after deadline {}", i, i - 1);
+    previous = &deadline;
+  }
+  return {};
+}
+
 /// Texts that the directory of the artifact holds; FlatBuffers has 32-bit offsets.
 uint64_t directoryBytes(const Plan &plan) {
-  uint64_t bytes = plan.spec.size();
+  uint64_t bytes = plan.spec.size() + plan.pipeline.size();
   for (const SourceEndpoint &source : plan.sources) {
     bytes += source.name.size() + source.format.size() + source.path.size() + source.tag.size();
     for (const auto &[what, is] : source.facts)
@@ -205,7 +232,7 @@ Status verifyTables(const Plan &plan, std::vector<StoreFacts> &stores) {
   RECAST_TRY(verifyLayouts(plan));
   for (size_t i = 0; i < plan.targets.size(); ++i)
     RECAST_TRY(verifyTarget(plan, i));
-  return {};
+  return verifyDeadlines(plan);
 }
 
 Status verify(const Plan &plan) {

@@ -149,6 +149,19 @@ plan.family @f shape [4] inputs [f32 layout 0] outputs [f32 layout 0 target 0]
 
 // -----
 
+// expected-error @below {{'plan.deadlines' op table of deadlines, row 0, column 0: -1 is not between 0 and 2^32 - 2}}
+plan.deadlines "p" time 1.0 rows dense_resource<m> : tensor<1x4xi64>
+{-# dialect_resources: { builtin: {
+  m: "0x08000000FFFFFFFFFFFFFFFF000000000000000000000000000000000000000000000000"
+} } #-}
+
+// -----
+
+// expected-error @below {{'plan.target' op has the rank -2}}
+plan.target "live" format "memory" path "" tag "" rank -2
+
+// -----
+
 func.func @nested() {
   // expected-error @below {{'plan.layout' op expects parent op 'builtin.module'}}
   plan.layout "whole"

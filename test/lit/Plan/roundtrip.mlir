@@ -20,11 +20,13 @@
 // CHECK: plan.layout "on (dp = 2) flat dp per group"
 // CHECK: plan.layout "on (dp = 2) flat dp per param"
 // CHECK: plan.target "hub" format "safetensors" path "/out/hub" tag "" options {max_shard_size = "5GB", "odd \22key\22" = "line\0Abreak"} aliases dense_resource<target0_aliases> : tensor<1x2xi64> copy [#plan.side_file<"/models/b/config.json" as "config.json" size 731 mtime 1600000000000000000>]
-// CHECK: plan.target "universal" format "deepspeed_universal" path "/out/universal" tag "global_step3_universal" groups ["{\22dict\22:{{\[\[}}\22lr\22,{\22float\22:0.1}{{\]\]}}}", "{\22dict\22:[]}"] sizes [2, 0] names dense_resource<target1_group_names> : tensor<2x1xi64> objects {args = "{\22list\22:[-1,\22x\22,null]}"} keep dense_resource<target1_kept_files> : tensor<2x1xi64>
+// CHECK: plan.target "universal" format "deepspeed_universal" path "/out/universal" tag "global_step3_universal" rank 3 groups ["{\22dict\22:{{\[\[}}\22lr\22,{\22float\22:0.1}{{\]\]}}}", "{\22dict\22:[]}"] sizes [2, 0] names dense_resource<target1_group_names> : tensor<2x1xi64> objects {args = "{\22list\22:[-1,\22x\22,null]}"} keep dense_resource<target1_kept_files> : tensor<2x1xi64>
 // CHECK: plan.family @family0 shape [4, 6] inputs [f32 layout 1] outputs [bf16 layout 0 target 0, f32 layout 0 target 1] recipe "load 0 f32; cast %0 bf16; store %1 0; store %0 1" members dense_resource<members0> : tensor<2x11xi64>
 // CHECK: plan.family @family1 shape [24] inputs [f32 layout 2, bf16 layout 0] outputs [] recipe "load 0 f32; load 1 bf16; cast %0 bf16; check %1 %2" members dense_resource<members1> : tensor<1x9xi64>
 // CHECK: plan.family @family2 shape [] inputs [f32 layout 0] outputs [f32 layout 0 target 1] recipe "load 0 f32; store %0 0" members dense_resource<members2> : tensor<2x8xi64>
 // CHECK: plan.left_out "exp_avg" because "dropped for `hub`"
+// CHECK: plan.deadlines "p" time 1.175000e+02 rows dense_resource<deadlines> : tensor<2x4xi64>
+// CHECK-DAG: deadlines: "0x08000000000000000000000003000000000000000100000000000000000000000000E03F0100000000000000020000000000000001000000000000000000000000001240"
 // CHECK-DAG: string_lengths: "0x0800000006000000000000000400000000000000070000000000000007000000000000000D00000000000000"
 // CHECK-DAG: string_bytes: "0x01000000776569676874737465706D6F64656C2E616D6F64656C2E626E6F7420FF207574662D380021"
 // CHECK-DAG: files: "0x080000000000000000000000001000000000000015CD853DFE9C97171E0000000000000000000000000000000010000000000000FFFFFFFFFFFFFFFF1E000000000000000100000000000000E80300000000000000000000000000001100000000000000"
@@ -59,7 +61,7 @@ module {
       options {max_shard_size = "5GB", "odd \22key\22" = "line\0Abreak"}
       aliases dense_resource<target0_aliases> : tensor<1x2xi64>
       copy [#plan.side_file<"/models/b/config.json" as "config.json" size 731 mtime 1600000000000000000>]
-  plan.target "universal" format "deepspeed_universal" path "/out/universal" tag "global_step3_universal"
+  plan.target "universal" format "deepspeed_universal" path "/out/universal" tag "global_step3_universal" rank 3
       groups ["{\22dict\22:[[\22lr\22,{\22float\22:0.1}]]}", "{\22dict\22:[]}"] sizes [2, 0] names dense_resource<target1_group_names> : tensor<2x1xi64>
       objects {args = "{\22list\22:[-1,\22x\22,null]}"}
       keep dense_resource<target1_kept_files> : tensor<2x1xi64>
@@ -76,6 +78,7 @@ module {
       recipe "load 0 f32; store %0 0"
       members dense_resource<members2> : tensor<2x8xi64>
   plan.left_out "exp_avg" because "dropped for `hub`"
+  plan.deadlines "p" time 1.175000e+02 rows dense_resource<deadlines> : tensor<2x4xi64>
 }
 
 {-#
@@ -93,7 +96,8 @@ module {
       target1_kept_files: "0x0800000000000000000000000100000000000000",
       members0: "0x080000000200000000000000000000000000000028000000000000009001000000000000000000000000000002000000000000000000000000000000000000000000000002000000000000000000000000000000000000000000000003000000000000000000000000000000BE0000000000000090010000000000000000000000000000030000000000000000000000000000000000000000000000030000000000000000000000000000000000000000000000",
       members1: "0x08000000020000000000000000000000000000000700000000000000000000000000000000000000000000000100000000000000000000000000000000000000000000000000000000000000",
-      members2: "0x080000000200000000000000FFFFFFFFFFFFFFFF0000404000000000000000000000000000000000000000000200000000000000010000000000000000000000000000000300000000000000FFFFFFFFFFFFFFFF000000000000000000000000000000000000000000000000030000000000000001000000000000000000000000000000"
+      members2: "0x080000000200000000000000FFFFFFFFFFFFFFFF0000404000000000000000000000000000000000000000000200000000000000010000000000000000000000000000000300000000000000FFFFFFFFFFFFFFFF000000000000000000000000000000000000000000000000030000000000000001000000000000000000000000000000",
+      deadlines: "0x08000000000000000000000003000000000000000100000000000000000000000000E03F0100000000000000020000000000000001000000000000000000000000001240"
     }
   }
 #-}

@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string goldenPath() { return std::string(RECAST_TEST_DATA) + "/plan/v1.2.rplan"; }
+std::string goldenPath() { return std::string(RECAST_TEST_DATA) + "/plan/v1.3.rplan"; }
 
 std::string readFile(const std::string &path) {
   std::ifstream in(path, std::ios::binary);
@@ -66,7 +66,8 @@ TEST(Artifact, ReadsAtAnyAddress) {
 }
 
 // A file of each version of the format, written when it was defined: all must stay readable, and
-// the writer must produce the newest byte for byte. (1.0 had no parts, 1.1 no facts.)
+// the writer must produce the newest byte for byte. (1.0 had no parts, 1.1 no facts,
+// 1.2 no ranks and deadlines.)
 TEST(Artifact, GoldenFiles) {
   std::string bytes = readFile(goldenPath());
   auto plan = readArtifact(bytes);
@@ -74,9 +75,21 @@ TEST(Artifact, GoldenFiles) {
   EXPECT_EQ(*plan, goldenPlan());
   EXPECT_EQ(writeArtifact(*plan), bytes);
 
-  auto old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.1.rplan"));
+  auto old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.2.rplan"));
   ASSERT_TRUE(old.has_value()) << old.error().str();
-  Plan withoutFacts = goldenPlan();
+  Plan withoutDeadlines = goldenPlan();
+  withoutDeadlines.deadlines.clear();
+  withoutDeadlines.pipeline.clear();
+  withoutDeadlines.pipelineTime = 0;
+  for (TargetEndpoint &target : withoutDeadlines.targets)
+    target.rank = kNone;
+  withoutDeadlines.schemaFingerprint = computeSchemaFingerprint(withoutDeadlines);
+  withoutDeadlines.instanceFingerprint = computeInstanceFingerprint(withoutDeadlines);
+  EXPECT_EQ(*old, withoutDeadlines);
+
+  old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.1.rplan"));
+  ASSERT_TRUE(old.has_value()) << old.error().str();
+  Plan withoutFacts = withoutDeadlines;
   for (SourceEndpoint &source : withoutFacts.sources)
     source.facts.clear();
   withoutFacts.schemaFingerprint = computeSchemaFingerprint(withoutFacts);
@@ -101,8 +114,8 @@ TEST(Artifact, DISABLED_WriteGoldenFile) {
 TEST(Artifact, ColumnsAreAligned) {
   std::string bytes = writeArtifact(goldenPlan());
   // The last column starts at a multiple of 64 and ends the file.
-  size_t parts = 8 * sizeof(uint32_t);
-  EXPECT_EQ((bytes.size() - parts) % kColumnAlignment, 0u);
+  size_t deadlines = 2 * sizeof(double);
+  EXPECT_EQ((bytes.size() - deadlines) % kColumnAlignment, 0u);
 }
 
 TEST(Artifact, AtMost32BytesPerMemberInputAndOutput) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <tuple>
 
 namespace recast::plan::test {
 
@@ -42,6 +43,12 @@ uint32_t addStore(Plan &plan, int64_t ranks, int64_t elements, unsigned width) {
   return static_cast<uint32_t>(plan.stores.size() - 1);
 }
 
+void sortDeadlines(Plan &plan) {
+  std::sort(plan.deadlines.begin(), plan.deadlines.end(), [](const Deadline &a, const Deadline &b) {
+    return std::tie(a.target, a.name, a.role) < std::tie(b.target, b.name, b.role);
+  });
+}
+
 Plan goldenPlan() {
   Plan plan;
   plan.spec = "job resume {\n  from \"run\"\n}\n";
@@ -77,6 +84,7 @@ Plan goldenPlan() {
   universal.groups = {{{a, b}, toJson(*dict({entry("lr", real(0.1))}))}, {{}, toJson(*dict({}))}};
   universal.objects = {{"args", toJson(*list({integer(-1), string("x"), none()}))}};
   universal.keptFiles = {{0}, {1}};
+  universal.rank = 3;
   plan.targets = {hub, universal};
 
   Family master;
@@ -111,6 +119,10 @@ Plan goldenPlan() {
   parts.memberOutputs = {{b, step, 0}, {b, step, 1}};
   plan.families = {master, checked, steps, parts};
   plan.leftOut = {{"exp_avg", "dropped for `hub`"}};
+  plan.deadlines = {{0, b, step, 0}, {1, b, step, 4.5}};
+  sortDeadlines(plan);
+  plan.pipeline = "p";
+  plan.pipelineTime = 117.25;
   plan.schemaFingerprint = computeSchemaFingerprint(plan);
   plan.instanceFingerprint = computeInstanceFingerprint(plan);
   return plan;
@@ -135,6 +147,8 @@ public:
       addFamily();
     for (size_t i = number(2); i-- > 0;)
       plan_.leftOut.push_back({text(9), text(9)});
+    if (number(1))
+      addDeadlines();
     if (!plan_.files.empty())
       plan_.records.push_back(
           {0, 1, number(plan_.files[0].size - 1), static_cast<uint32_t>(number(UINT32_MAX))});
@@ -171,6 +185,22 @@ private:
     for (size_t i = number(2); i-- > 0;)
       target.sideFiles.push_back({"/" + word(), word(), number(UINT64_MAX), -5});
     plan_.targets.push_back(std::move(target));
+  }
+
+  /// Of some of what is written, at times that nobody would write down.
+  void addDeadlines() {
+    plan_.pipeline = text(6);
+    plan_.pipelineTime = static_cast<double>(number(1000)) / 3;
+    for (TargetEndpoint &target : plan_.targets)
+      if (number(1))
+        target.rank = static_cast<uint32_t>(number(9));
+    for (const Family &family : plan_.families)
+      for (size_t i = 0; i < family.memberOutputs.size(); ++i)
+        if (number(2))
+          plan_.deadlines.push_back({family.outputs[i % family.outputs.size()].target,
+                                     family.memberOutputs[i].name, family.memberOutputs[i].role,
+                                     static_cast<double>(number(1000)) / 7});
+    sortDeadlines(plan_);
   }
 
   void addFamily() {

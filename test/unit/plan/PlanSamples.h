@@ -7,7 +7,7 @@
 
 namespace recast::plan::test {
 
-/// The plan of test/data/plan/v1.2.rplan.
+/// The plan of test/data/plan/v1.3.rplan.
 Plan goldenPlan();
 
 /// A valid plan: a few families over whole, sharded, flat and grouped layouts, scalars among them.
@@ -24,6 +24,9 @@ uint32_t addStore(Plan &plan, int64_t ranks, int64_t elements, unsigned width);
 
 /// Id of `text` in the string table, appended if new.
 uint32_t addString(Plan &plan, const std::string &text);
+
+/// Into the order that a plan wants.
+void sortDeadlines(Plan &plan);
 
 layout::Layout parseLayout(const std::string &text);
 recipe::Recipe parseRecipe(const std::string &text);

@@ -1,5 +1,6 @@
 #include "PlanSamples.h"
 
+#include <cmath>
 #include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -54,6 +55,33 @@ TEST(Verify, Tables) {
   EXPECT_THAT(errorAfter([](Plan &p) { p.stores[0].extentCount = UINT32_MAX; }),
               HasSubstr("store 0"));
   EXPECT_THAT(errorAfter([](Plan &p) { p.stores[0].firstExtent = 2; }), HasSubstr("store 0"));
+}
+
+TEST(Verify, Deadlines) {
+  EXPECT_THAT(errorAfter([](Plan &p) { p.deadlines[1].target = 2; }),
+              HasSubstr("deadline 1 is of target 2, there are 2"));
+  EXPECT_THAT(errorAfter([](Plan &p) { p.deadlines[0].name = 99; }),
+              HasSubstr("deadline 0 is of strings 99"));
+  EXPECT_THAT(errorAfter([](Plan &p) { p.deadlines[0].role = kNone; }),
+              HasSubstr("deadline 0 is of strings"));
+  for (double time : {-1.0, double(INFINITY), double(NAN)}) {
+    EXPECT_THAT(errorAfter([&](Plan &p) { p.deadlines[0].time = time; }),
+                HasSubstr("deadline 0 is at time"));
+    EXPECT_THAT(errorAfter([&](Plan &p) { p.pipelineTime = time; }),
+                HasSubstr("its pipeline takes"));
+  }
+  EXPECT_THAT(errorAfter([](Plan &p) { std::swap(p.deadlines[0], p.deadlines[1]); }),
+              HasSubstr("deadline 1 does not come after deadline 0"));
+  EXPECT_THAT(errorAfter([](Plan &p) { p.deadlines[1] = p.deadlines[0]; }),
+              HasSubstr("does not come after"));
+  // A tensor of another target, and a role that it has not.
+  EXPECT_THAT(errorAfter([](Plan &p) {
+                p.deadlines = {{0, p.families[2].memberNames[0], p.deadlines[0].role, 1}};
+              }),
+              HasSubstr("that target 0 does not get"));
+  EXPECT_THAT(errorAfter([](Plan &p) { p.deadlines[1].role = p.deadlines[1].name; }),
+              HasSubstr("that target 1 does not get"));
+  EXPECT_THAT(errorAfter([](Plan &p) { p.targets[0].rank = 1u << 30; }), HasSubstr("its rank is"));
 }
 
 TEST(Verify, SharedExtentsAreBounded) {
