@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
+#include <set>
+#include <tuple>
 
 namespace recast::capi {
 namespace {
@@ -26,31 +29,58 @@ DType unitType(DType dtype) { return isPacked(dtype) ? DType::U8 : dtype; }
 
 class Instantiator {
 public:
-  explicit Instantiator(const plan::Plan &plan) : plan_(plan) {}
+  Instantiator(const plan::Plan &plan, std::optional<uint32_t> rank) : plan_(plan), rank_(rank) {}
   Result<Instance> run();
 
 private:
+  Status chooseTargets();
   void addSources();
+  void addDeadlines();
   Status addTarget(uint32_t target);
   Status addFamily(uint32_t family);
+  void renumberInputs(size_t inputs, const std::set<uint16_t> &used);
   Result<exec::Task> makeTask(const plan::Run &run);
   uint32_t sliceOf(recipe::Recipe slice);
   Status account(const exec::Task &task);
 
   const plan::Plan &plan_;
+  std::optional<uint32_t> rank_;
   Instance instance_;
+  std::vector<bool> chosen_; ///< By target of the plan.
   std::vector<TargetPlaces> targets_;
   std::vector<detail::VerbatimUse> verbatim_;
-  /// Per family: the slices and their input maps, by output and by check.
+  /// Per family: which of its outputs are of chosen targets, which inputs these and the checks
+  /// need, and the slices with their input maps.
   struct Slices {
+    std::vector<size_t> ordinals;
+    std::vector<uint16_t> inputs;
     std::vector<exec::TaskOutput> outputs;
     std::vector<exec::TaskCheck> checks;
   };
   Slices current_;
   uint64_t taskBytes_ = 0;
   std::vector<std::pair<uint32_t, uint64_t>> imageStart_; ///< Program file -> (writer, image).
-  std::vector<std::pair<uint32_t, uint32_t>> labels_; ///< Program tensor -> (target, tensor of it).
+  std::vector<std::pair<uint32_t, uint32_t>> labels_; ///< Program tensor -> (root, tensor of it).
+  std::vector<std::optional<double>> deadlines_;      ///< By program tensor.
+  std::vector<uint32_t> priorities_;                  ///< By program tensor; see exec::Task.
 };
+
+/// All of them, or those of the rank.
+Status Instantiator::chooseTargets() {
+  std::set<uint32_t> ranks;
+  for (const plan::TargetEndpoint &target : plan_.targets) {
+    chosen_.push_back(!rank_ || target.rank == *rank_);
+    if (target.rank != plan::kNone)
+      ranks.insert(target.rank);
+  }
+  if (!rank_ || ranks.contains(*rank_))
+    return {};
+  return fail(Error(Code::Usage, fmt::format("the plan has no target of rank {}", *rank_))
+                  .hint(ranks.empty() ? "It is not for the ranks of a pipeline: run it without a "
+                                        "rank."
+                                      : fmt::format("Its ranks are {} to {}.", *ranks.begin(),
+                                                    *ranks.rbegin())));
+}
 
 void Instantiator::addSources() {
   exec::Program &program = instance_.program;
@@ -73,7 +103,18 @@ Status Instantiator::addTarget(uint32_t target) {
   const format::TargetWriter &writer = *places.images.writer;
   places.places.resize(places.images.tensors.size());
 
+  auto rootIndex = static_cast<uint32_t>(program.roots.size());
   exec::TargetRoot root;
+  root.inMemory = format::targetTraits(endpoint.format)->inMemory;
+  if (rootIndex > 0 && root.inMemory != program.inMemory())
+    return fail(
+        Error(Code::BadInput,
+              fmt::format("target '{}' is {} and target '{}' is not", endpoint.name,
+                          root.inMemory ? "in memory" : "on disk", program.roots.front().endpoint))
+            .hint("Make a plan for each of the two kinds."));
+  if (root.inMemory && !endpoint.sideFiles.empty())
+    return fail(Code::BadInput,
+                fmt::format("target '{}' is in memory, where no files can be", endpoint.name));
   root.folder = endpoint.path;
   root.endpoint = endpoint.name;
   root.manifestDir = writer.commit().manifestDir;
@@ -87,8 +128,8 @@ Status Instantiator::addTarget(uint32_t target) {
     verbatim_.push_back({static_cast<uint32_t>(program.sources.size()),
                          static_cast<uint32_t>(program.targets.size()), 0});
     program.sources.push_back({side.source, side.size, side.mtimeNs});
-    program.targets.push_back({target, side.name, side.size, {}});
-    imageStart_.emplace_back(target, plan::kNone);
+    program.targets.push_back({rootIndex, side.name, side.size, {}});
+    imageStart_.emplace_back(rootIndex, plan::kNone);
   }
   root.renames.insert(root.renames.end(), writer.commit().renames.begin(),
                       writer.commit().renames.end());
@@ -96,26 +137,27 @@ Status Instantiator::addTarget(uint32_t target) {
   for (size_t i = 0; i < writer.images().size(); ++i) {
     const format::FileImage &image = writer.images()[i];
     auto file = static_cast<uint32_t>(program.targets.size());
-    exec::TargetFile out{target, image.path, image.size, {}};
+    exec::TargetFile out{rootIndex, image.path, image.size, {}};
     for (const format::CrcPatch &patch : image.patches)
       out.patches.push_back({patch.offset, patch.begin, patch.end});
     for (const format::TensorSlot &slot : image.tensors) {
       auto tensor = static_cast<uint32_t>(program.tensors.size());
       places.places[slot.tensor] = {file, slot.offset, tensor};
       program.tensors.push_back({file, slot.offset, slot.bytes});
-      labels_.emplace_back(target, slot.tensor);
+      labels_.emplace_back(rootIndex, slot.tensor);
     }
     for (const format::VerbatimSlot &slot : image.verbatim)
       verbatim_.push_back({endpoint.keptFiles[slot.file].file, file, slot.offset});
     program.targets.push_back(std::move(out));
-    imageStart_.emplace_back(target, i);
+    imageStart_.emplace_back(rootIndex, i);
   }
   for (const std::string &note : writer.notes())
     if (std::find(instance_.notes.begin(), instance_.notes.end(), note) == instance_.notes.end())
       instance_.notes.push_back(note);
   program.roots.push_back(std::move(root));
   instance_.writers.push_back(places.images.writer);
-  targets_.push_back(std::move(places));
+  instance_.targets.push_back(target);
+  targets_[target] = std::move(places);
   return {};
 }
 
@@ -135,12 +177,13 @@ Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
   task.first = run.logicalOffset;
   task.name = static_cast<uint32_t>(instance_.program.names.size() - 1);
   static_assert(plan::kNone == exec::TaskInput::kConstant);
-  for (size_t i = 0; i < run.inputs.size(); ++i)
+  for (uint16_t i : current_.inputs)
     task.inputs.push_back(
         {run.inputs[i].file, run.inputs[i].offset, unitType(family.inputs[i].dtype)});
   task.checks = current_.checks;
   task.outputs = current_.outputs;
-  for (size_t o = 0; o < task.outputs.size(); ++o) {
+  for (size_t k = 0; k < task.outputs.size(); ++k) {
+    size_t o = current_.ordinals[k];
     const TargetPlaces &target = targets_[family.outputs[o].target];
     uint32_t tensor =
         target.images.tensorOf[run.family][size_t{run.member} * family.outputs.size() + o];
@@ -149,12 +192,20 @@ Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
       return internal(fmt::format(
           "target '{}' has no place for {} '{}'", plan_.targets[family.outputs[o].target].name,
           target.images.tensors[tensor].role, target.images.tensors[tensor].name));
-    task.outputs[o].file = place.file;
-    task.outputs[o].offset = place.offset + run.outputs[o].tensorByte;
-    task.outputs[o].tensor = place.tensor;
+    task.outputs[k].file = place.file;
+    task.outputs[k].offset = place.offset + run.outputs[o].tensorByte;
+    task.outputs[k].tensor = place.tensor;
+    task.priority = std::min(task.priority, priorities_[place.tensor]);
   }
-  for (const plan::RunDim &dim : run.dims)
-    task.dims.push_back({dim.extent, dim.logicalStride, dim.strides});
+  for (const plan::RunDim &dim : run.dims) {
+    exec::TaskDim &out = task.dims.emplace_back();
+    out.extent = dim.extent;
+    out.logicalStride = dim.logicalStride;
+    for (uint16_t i : current_.inputs)
+      out.strides.push_back(dim.strides[i]);
+    for (size_t o : current_.ordinals)
+      out.strides.push_back(dim.strides[run.inputs.size() + o]);
+  }
   // In the order in which the first input lies in its file.
   for (size_t i = 0; i < task.inputs.size(); ++i)
     if (!task.inputs[i].isConstant()) {
@@ -181,22 +232,49 @@ Status Instantiator::account(const exec::Task &task) {
                   .hint("Allow several times as much with --memory."));
 }
 
+/// The inputs of tasks are those that something uses, in their order. All of them without a rank:
+/// what a plan reads for nothing is a mistake that counts shall show.
+void Instantiator::renumberInputs(size_t inputs, const std::set<uint16_t> &used) {
+  std::vector<uint16_t> number(inputs);
+  for (uint16_t i = 0; i < inputs; ++i)
+    if (!rank_ || used.contains(i)) {
+      number[i] = static_cast<uint16_t>(current_.inputs.size());
+      current_.inputs.push_back(i);
+    }
+  for (exec::TaskOutput &output : current_.outputs)
+    for (uint16_t &input : output.inputs)
+      input = number[input];
+  for (exec::TaskCheck &check : current_.checks)
+    for (uint16_t &input : check.inputs)
+      input = number[input];
+}
+
 Status Instantiator::addFamily(uint32_t index) {
   const plan::Family &family = plan_.families[index];
   current_ = {};
+  std::set<uint16_t> used;
   for (size_t o = 0; o < family.outputs.size(); ++o) {
+    if (!chosen_[family.outputs[o].target])
+      continue;
     exec::TaskOutput output;
     recipe::Recipe slice = recipe::sliceForOutput(family.recipe, o, output.inputs);
     if (isPacked(family.outputs[o].dtype))
       slice = recipe::copyRecipe(unitType(family.outputs[o].dtype));
     output.slice = sliceOf(std::move(slice));
+    used.insert(output.inputs.begin(), output.inputs.end());
+    current_.ordinals.push_back(o);
     current_.outputs.push_back(std::move(output));
   }
+  // What other ranks need is theirs to read. What nobody writes is checked once, by the first.
+  if (rank_ && current_.outputs.empty() && !(family.outputs.empty() && *rank_ == 0))
+    return {};
   for (size_t c = 0; c < family.recipe.checkCount(); ++c) {
     exec::TaskCheck check;
     check.slice = sliceOf(recipe::sliceForCheck(family.recipe, c, check.inputs));
+    used.insert(check.inputs.begin(), check.inputs.end());
     current_.checks.push_back(std::move(check));
   }
+  renumberInputs(family.inputs.size(), used);
   exec::Program &program = instance_.program;
   RECAST_ASSIGN(plan::FamilyExpander expander, plan::FamilyExpander::create(plan_, index));
   for (uint32_t m = 0; m < family.memberCount(); ++m) {
@@ -213,13 +291,40 @@ Status Instantiator::addFamily(uint32_t index) {
   return {};
 }
 
+/// Deadlines of the program's tensors, and their order as priorities.
+void Instantiator::addDeadlines() {
+  std::map<std::tuple<uint32_t, std::string_view, std::string_view>, double> due;
+  std::set<double> times;
+  for (const plan::Deadline &deadline : plan_.deadlines)
+    if (chosen_[deadline.target]) {
+      due[{deadline.target, plan_.strings[deadline.name], plan_.strings[deadline.role]}] =
+          deadline.time;
+      times.insert(deadline.time);
+    }
+  std::map<double, uint32_t> rankOf;
+  for (double time : times)
+    rankOf.emplace(time, static_cast<uint32_t>(rankOf.size()));
+  for (auto [root, index] : labels_) {
+    uint32_t target = instance_.targets[root];
+    const format::TargetTensor &tensor = targets_[target].images.tensors[index];
+    auto found = due.find({target, tensor.name, tensor.role});
+    bool isDue = found != due.end();
+    deadlines_.push_back(isDue ? std::optional(found->second) : std::nullopt);
+    priorities_.push_back(isDue ? rankOf.at(found->second) : exec::Task::kNoDeadline);
+  }
+}
+
 Result<Instance> Instantiator::run() {
+  RECAST_TRY(chooseTargets());
   exec::Program &program = instance_.program;
   program.fingerprint = plan_.instanceFingerprint;
   program.budget = plan_.budget;
   addSources();
+  targets_.resize(plan_.targets.size());
   for (uint32_t t = 0; t < plan_.targets.size(); ++t)
-    RECAST_TRY(addTarget(t));
+    if (chosen_[t])
+      RECAST_TRY(addTarget(t));
+  addDeadlines();
   for (uint32_t f = 0; f < plan_.families.size(); ++f)
     RECAST_TRY(addFamily(f));
   RECAST_TRY(detail::addVerbatim(program, verbatim_));
@@ -237,18 +342,23 @@ Result<Instance> Instantiator::run() {
     return bytes;
   };
   std::vector<std::vector<format::TargetTensor>> tensors;
-  for (TargetPlaces &target : targets_)
-    tensors.push_back(std::move(target.images.tensors));
-  program.label = [tensors = std::move(tensors), labels = std::move(labels_)](uint32_t tensor) {
-    auto [target, index] = labels[tensor];
-    const format::TargetTensor &of = tensors[target][index];
-    return exec::TensorLabel{of.name, of.role, of.dtype, of.shape};
+  for (uint32_t target : instance_.targets)
+    tensors.push_back(std::move(targets_[target].images.tensors));
+  instance_.tensors =
+      std::make_shared<const std::vector<std::vector<format::TargetTensor>>>(std::move(tensors));
+  program.label = [tensors = instance_.tensors, labels = std::move(labels_),
+                   deadlines = std::move(deadlines_)](uint32_t tensor) {
+    auto [root, index] = labels[tensor];
+    const format::TargetTensor &of = (*tensors)[root][index];
+    return exec::TensorLabel{of.name, of.role, of.dtype, of.shape, deadlines[tensor]};
   };
   return std::move(instance_);
 }
 
 } // namespace
 
-Result<Instance> instantiate(const plan::Plan &plan) { return Instantiator(plan).run(); }
+Result<Instance> instantiate(const plan::Plan &plan, std::optional<uint32_t> rank) {
+  return Instantiator(plan, rank).run();
+}
 
 } // namespace recast::capi

@@ -7,6 +7,7 @@
 #include "runtime/plan/Plan.h"
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,14 +30,20 @@ struct Forecast {
 /// A program with the writers whose literals it asks for.
 struct Instance {
   exec::Program program;
-  std::vector<std::shared_ptr<format::TargetWriter>> writers; ///< One per target.
+  /// One per root of the program, which are the targets of the plan that were instantiated.
+  std::vector<std::shared_ptr<format::TargetWriter>> writers;
+  std::vector<uint32_t> targets; ///< By root: the target of the plan.
+  /// By root: what its writer was asked to hold, by the numbers that its images use.
+  std::shared_ptr<const std::vector<std::vector<format::TargetTensor>>> tensors;
   Forecast forecast;
   std::vector<std::string> notes; ///< Of the writers, each once.
 };
 
-/// Instantiates the whole plan for one process. Pure: reads no file. Fails with Code::BadInput when
-/// a target format refuses what it is asked to hold, or two tensors share source bytes.
-Result<Instance> instantiate(const plan::Plan &plan);
+/// Instantiates the plan for one process: all of it, or the targets of one rank of its pipeline and
+/// what they need of the sources. Pure: reads no file. Targets in memory have none yet (see
+/// allocateMemory). Fails with Code::BadInput when a target format refuses what it is asked to
+/// hold, or two tensors share source bytes; with Code::Usage where no target is of that rank.
+Result<Instance> instantiate(const plan::Plan &plan, std::optional<uint32_t> rank = std::nullopt);
 
 /// Loads an artifact from a file (a path, or /proc/self/fd/N) that only its owner may write.
 Result<plan::Plan> loadPlan(const std::string &path);

@@ -78,6 +78,9 @@ struct FileImage {
   std::vector<TensorSlot> tensors;
   std::vector<CrcPatch> patches;
   std::vector<VerbatimSlot> verbatim;
+  /// Values that are known now (TargetTensor::isScalar), where something but a loader of files has
+  /// to find them: each lies in a literal.
+  std::vector<TensorSlot> values = {};
 };
 
 /// A second name for a file of the target with the same bytes (a hard link where possible).
@@ -120,6 +123,7 @@ protected:
 struct TargetTraits {
   std::string format;
   bool takesMesh = false;
+  bool inMemory = false; ///< Has no files, so no path, and nothing to commit.
   /// Roles the format can hold; empty: any.
   std::vector<std::string> roles;
   bool holdsObjects = false;

@@ -3,6 +3,7 @@
 #include "runtime/format/Printable.h"
 #include "runtime/format/TargetWriter.h"
 #include "runtime/format/deepspeed_universal/write/UniversalWriter.h"
+#include "runtime/format/memory/write/MemoryWriter.h"
 #include "runtime/format/safetensors/write/SafetensorsWriter.h"
 #include "runtime/format/torch/write/TorchWriter.h"
 
@@ -21,6 +22,7 @@ constexpr Target kTargets[] = {
     {universalTraits, createUniversalWriter},
     {safetensorsTraits, createSafetensorsWriter},
     {torchTraits, createTorchWriter},
+    {memoryTraits, createMemoryWriter},
 };
 
 const Target *findTarget(std::string_view format) {

@@ -1,0 +1,97 @@
+#include "runtime/format/memory/write/MemoryWriter.h"
+
+#include "runtime/base/Checked.h"
+#include "runtime/base/Utf8.h"
+#include "runtime/format/Printable.h"
+
+#include <fmt/format.h>
+#include <set>
+
+namespace recast::format {
+namespace {
+
+class MemoryWriter : public TargetWriter {
+public:
+  Status layOut(const WriteRequest &request) {
+    FileImage image;
+    image.path = "memory"; // For messages.
+    std::set<std::pair<std::string_view, std::string_view>> seen;
+    for (uint32_t i = 0; i < request.tensors.size(); ++i) {
+      const TargetTensor &tensor = request.tensors[i];
+      if (!isUtf8(tensor.name) || !isUtf8(tensor.role))
+        return fail(about(tensor, "a name or role is not UTF-8"));
+      if (!seen.emplace(tensor.name, tensor.role).second)
+        return fail(about(tensor, fmt::format("two tensors of role '{}' have this name",
+                                              printable(tensor.role))));
+      RECAST_ASSIGN(uint64_t bytes, sizeOf(tensor));
+      alignEnd(image);
+      TensorSlot slot{image.size, bytes, i};
+      auto end = checkedAdd(image.size, bytes);
+      if (!end || *end > (uint64_t{1} << 62))
+        return fail(about(tensor, "all tensors together do not fit 64 bits"));
+      if (tensor.isScalar) {
+        std::string value(bytes, '\0');
+        for (size_t b = 0; b < bytes; ++b)
+          value[b] = static_cast<char>(tensor.scalarBits >> (8 * b));
+        literals_.push_back({image.size, std::move(value)});
+        image.values.push_back(slot);
+      } else {
+        image.tensors.push_back(slot);
+      }
+      image.size = *end;
+    }
+    images_.push_back(std::move(image));
+    return {};
+  }
+
+  std::vector<Literal> literals(size_t) const override { return literals_; }
+
+private:
+  static Error about(const TargetTensor &tensor, std::string message) {
+    return Error(Code::BadInput, std::move(message)).tensor(printable(tensor.name));
+  }
+
+  static Result<uint64_t> sizeOf(const TargetTensor &tensor) {
+    auto elements = elementCount(tensor.shape);
+    auto bits = elements ? checkedMul<int64_t>(*elements, bitWidth(tensor.dtype)) : std::nullopt;
+    if (!bits)
+      return fail(about(tensor, "its size does not fit 64 bits"));
+    if (*bits % 8)
+      return fail(about(tensor, fmt::format("{} elements of {} do not fill whole bytes", *elements,
+                                            recast::name(tensor.dtype))));
+    if (tensor.isScalar && *bits > 64)
+      return fail(about(tensor, "a single value is wider than 8 bytes"));
+    return static_cast<uint64_t>(*bits / 8);
+  }
+
+  /// Zeros up to where the next tensor may begin.
+  void alignEnd(FileImage &image) {
+    uint64_t gap = (kMemoryAlignment - image.size % kMemoryAlignment) % kMemoryAlignment;
+    if (gap == 0)
+      return;
+    literals_.push_back({image.size, std::string(gap, '\0')});
+    image.size += gap;
+  }
+
+  std::vector<Literal> literals_;
+};
+
+} // namespace
+
+const TargetTraits &memoryTraits() {
+  static const TargetTraits traits = [] {
+    TargetTraits t;
+    t.format = "memory";
+    t.inMemory = true;
+    return t;
+  }();
+  return traits;
+}
+
+Result<std::unique_ptr<TargetWriter>> createMemoryWriter(WriteRequest request) {
+  auto writer = std::make_unique<MemoryWriter>();
+  RECAST_TRY(writer->layOut(request));
+  return writer;
+}
+
+} // namespace recast::format

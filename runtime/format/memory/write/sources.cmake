@@ -1,0 +1,2 @@
+list(APPEND RECAST_FORMAT_SOURCES
+     memory/write/MemoryWriter.cpp)
