@@ -1,8 +1,9 @@
 // Executes a plan. Links no LLVM: what people wait for is small and starts at once.
 #include "runtime/base/Text.h"
-#include "runtime/capi/Instantiate.h"
+#include "runtime/capi/Memory.h"
 #include "runtime/exec/Stop.h"
 #include "runtime/io/TrustedFile.h"
+#include "tools/recast-run/Events.h"
 #include "tools/recast-run/Progress.h"
 #include "tools/recast-run/Report.h"
 
@@ -11,9 +12,11 @@
 #include <cstdio>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <unistd.h>
 
 using namespace recast;
+using tools::Events;
 
 namespace {
 
@@ -37,9 +40,11 @@ Error withCommand(Error error, const std::string &command) {
 }
 
 struct Arguments {
-  std::string plan, kernels;
+  std::string plan, kernels, events;
   std::string command; ///< What the user typed.
   unsigned threads = 0;
+  uint64_t memory = 0, readRate = 0;
+  std::optional<uint32_t> rank;
   bool overwrite = false, noSync = false, noKernels = false, noDigests = false, json = false,
        quiet = false;
 };
@@ -61,12 +66,37 @@ Result<std::shared_ptr<const device::cpu::KernelPack>> loadPack(const std::strin
   return pack;
 }
 
-int run(const Arguments &arguments, uint64_t memory) {
+/// Executes and tells `events`, if anybody wants to hear.
+Result<exec::Report> execute(const capi::Instance &instance, exec::Options options,
+                             std::optional<Events> &events, std::vector<exec::ReadyTensor> *ready) {
+  if (events)
+    events->start(instance);
+  if (events || ready)
+    options.ready = [&](const exec::ReadyTensor &tensor) {
+      if (events)
+        events->ready(instance, tensor);
+      if (ready)
+        ready->push_back(tensor);
+    };
+  auto done = exec::execute(instance.program, options);
+  if (!events)
+    return done;
+  if (done)
+    events->end(*done);
+  else
+    events->failed(done.error());
+  Status told = events->close();
+  if (done && !told)
+    return fail(std::move(told).error());
+  return done;
+}
+
+int run(const Arguments &arguments) {
   auto plan = capi::loadPlan(arguments.plan);
   if (!plan)
     return report(plan.error(), arguments.json);
-  if (memory != 0)
-    plan->budget = memory;
+  if (arguments.memory != 0)
+    plan->budget = arguments.memory;
   if (Status same = capi::checkSources(*plan); !same)
     return report(same.error(), arguments.json);
   std::shared_ptr<const device::cpu::KernelPack> pack;
@@ -77,9 +107,24 @@ int run(const Arguments &arguments, uint64_t memory) {
     pack = std::move(*loaded);
   }
   device::cpu::KernelFinder kernels(device::cpu::KernelFinder::Cache::Use, std::move(pack));
-  auto instance = capi::instantiate(*plan);
+  auto instance = capi::instantiate(*plan, arguments.rank);
   if (!instance)
     return report(instance.error(), arguments.json);
+  std::optional<capi::TargetMemory> memory;
+  if (instance->program.inMemory()) {
+    auto allocated = capi::allocateMemory(instance->program);
+    if (!allocated)
+      return report(allocated.error(), arguments.json);
+    memory.emplace(std::move(*allocated));
+  }
+  std::optional<Events> events;
+  if (!arguments.events.empty()) {
+    auto opened = Events::open(arguments.events);
+    if (!opened)
+      return report(opened.error(), arguments.json);
+    events.emplace(std::move(*opened));
+    std::signal(SIGPIPE, SIG_IGN); // A listener that goes away does not end the run.
+  }
 
   // A signal asks for a clean stop; what is staged stays for the next run of the same plan.
   struct sigaction action{};
@@ -96,21 +141,26 @@ int run(const Arguments &arguments, uint64_t memory) {
   options.useKernels = !arguments.noKernels;
   options.digests = !arguments.noDigests;
   options.kernels = &kernels;
+  options.readRate = arguments.readRate;
   tools::Progress progress(arguments.json ? tools::Progress::Style::Machines
                                           : tools::Progress::Style::People);
   if (!arguments.quiet && (arguments.json || isatty(STDERR_FILENO))) {
     options.progress = [&](uint64_t bytes, uint64_t all) { progress.show(bytes, all); };
     options.flushing = [&] { progress.flushing(); };
   }
-  auto done = exec::execute(instance->program, options);
+  // What is in memory has no manifest: the report says what it is.
+  std::vector<exec::ReadyTensor> ready;
+  bool listsTensors = memory && arguments.json;
+  std::FILE *out = events && events->toStandardOutput() ? stderr : stdout;
+  auto done = execute(*instance, options, events, listsTensors ? &ready : nullptr);
   progress.finish();
   if (!done)
     return report(withCommand(done.error(), arguments.command), arguments.json);
   instance->notes.insert(instance->notes.end(), kernels.notes().begin(), kernels.notes().end());
   if (arguments.json)
-    fmt::print("{}\n", tools::reportJson(*done, *instance));
+    fmt::print(out, "{}\n", tools::reportJson(*done, *instance, ready));
   else if (!arguments.quiet)
-    fmt::print("{}", tools::reportText(*done, *instance, *plan));
+    fmt::print(out, "{}", tools::reportText(*done, *instance, *plan));
   return 0;
 }
 
@@ -120,10 +170,16 @@ int main(int argc, char **argv) {
   CLI::App app{"Executes a plan made by `recast plan`.\n"
                "Example: recast-run restore.rplan --memory 512MiB"};
   Arguments arguments;
-  uint64_t memory = 0;
   app.add_option("plan", arguments.plan, "The .rplan file")->required();
-  app.add_option("--memory", memory, "Memory for buffers and tables, e.g. 512MiB")
+  app.add_option("--memory", arguments.memory, "Memory for buffers and tables, e.g. 512MiB")
       ->transform(CLI::AsSizeValue(false));
+  app.add_option("--rank", arguments.rank,
+                 "Of a plan for the ranks of a pipeline: this one's targets alone (default: all)");
+  app.add_option("--read-rate", arguments.readRate,
+                 "Read at most so much per second, to leave bandwidth to others, e.g. 100MiB")
+      ->transform(CLI::AsSizeValue(false));
+  app.add_option("--events", arguments.events,
+                 "Say when each tensor is complete: a file or, for standard output, -");
   app.add_option("--threads", arguments.threads, "Worker threads (default: one per core)");
   app.add_flag("--overwrite", arguments.overwrite, "Replace an output that exists");
   app.add_flag("--no-sync", arguments.noSync,
@@ -146,5 +202,5 @@ int main(int argc, char **argv) {
   }
   if (arguments.command.empty())
     arguments.command = commandText(argc, argv);
-  return run(arguments, memory);
+  return run(arguments);
 }

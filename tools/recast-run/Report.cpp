@@ -55,8 +55,10 @@ std::string reportText(const exec::Report &report, const capi::Instance &instanc
   if (report.bytesKept)
     line("resumed", fmt::format("{} were staged by an earlier run and were used",
                                 bytesText(report.bytesKept)));
-  line("written", fmt::format("{} in {} files, no temporary copies", bytesText(report.bytesWritten),
-                              report.filesWritten));
+  line("written", instance.program.inMemory()
+                      ? fmt::format("{} into memory", bytesText(report.bytesWritten))
+                      : fmt::format("{} in {} files, no temporary copies",
+                                    bytesText(report.bytesWritten), report.filesWritten));
   for (const plan::TargetEndpoint &target : plan.targets) {
     std::vector<std::string> copied;
     for (const plan::SideFile &file : target.sideFiles)
@@ -96,7 +98,8 @@ std::string reportText(const exec::Report &report, const capi::Instance &instanc
   return out;
 }
 
-std::string reportJson(const exec::Report &report, const capi::Instance &instance) {
+std::string reportJson(const exec::Report &report, const capi::Instance &instance,
+                       std::span<const exec::ReadyTensor> ready) {
   nlohmann::json json{{"bytes_read", report.bytesRead},
                       {"bytes_needed", report.bytesNeeded},
                       {"bytes_for_checks", report.bytesForChecks},
@@ -115,6 +118,16 @@ std::string reportJson(const exec::Report &report, const capi::Instance &instanc
                       {"flush_seconds", report.flushSeconds},
                       {"kernels", report.kernels},
                       {"notes", instance.notes}};
+  for (const exec::ReadyTensor &tensor : ready) {
+    exec::TensorLabel label = instance.program.label(tensor.tensor);
+    nlohmann::json entry{{"tensor", label.name},
+                         {"role", label.role},
+                         {"dtype", name(label.dtype)},
+                         {"shape", label.shape}};
+    if (tensor.digest)
+      entry["digest"] = tensor.digest->str();
+    json["tensors"].push_back(std::move(entry));
+  }
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/capi/Instantiate.h"
 #include "runtime/exec/Program.h"
 
+#include <span>
 #include <string>
 
 namespace recast::tools {
@@ -11,6 +12,8 @@ namespace recast::tools {
 /// A few lines: bytes, ratio of read to needed, what was copied and left out, checks, memory, rate.
 std::string reportText(const exec::Report &report, const capi::Instance &instance,
                        const plan::Plan &plan);
-std::string reportJson(const exec::Report &report, const capi::Instance &instance);
+/// `ready`: tensors to be listed.
+std::string reportJson(const exec::Report &report, const capi::Instance &instance,
+                       std::span<const exec::ReadyTensor> ready);
 
 } // namespace recast::tools

@@ -71,6 +71,12 @@ std::vector<std::string> ExecuteOptions::arguments() const {
     out.insert(out.end(), {"--threads", std::to_string(threads)});
   if (!kernels.empty())
     out.insert(out.end(), {"--kernels", kernels});
+  if (!events.empty())
+    out.insert(out.end(), {"--events", events});
+  if (readRate)
+    out.insert(out.end(), {"--read-rate", std::to_string(readRate)});
+  if (rank)
+    out.insert(out.end(), {"--rank", std::to_string(*rank)});
   flag(overwrite, "--overwrite");
   flag(noSync, "--no-sync");
   flag(noKernels, "--no-kernels");
@@ -98,11 +104,12 @@ Result<int> convert(const ConvertOptions &options) {
     return 0;
   }
   if (!options.execute.quiet && !options.execute.json) {
+    std::FILE *out = options.execute.events == "-" ? stderr : stdout;
     PlanOrJob loaded;
     loaded.proofs = compiled.proofs;
-    fmt::print("{}", proofsText(loaded));
+    fmt::print(out, "{}", proofsText(loaded));
     for (const std::string &note : compiled.notes)
-      fmt::print("  note      {}\n", note);
+      fmt::print(out, "  note      {}\n", note);
   }
   if (!options.execute.noKernels && options.execute.kernels.empty())
     prepareKernels(compiled.plan, options.execute.quiet);

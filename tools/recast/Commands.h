@@ -4,6 +4,7 @@
 #include "tools/recast/InitJob.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,10 @@ namespace recast::tools {
 struct ExecuteOptions {
   uint64_t memory = 0; ///< Bytes; 0: what the plan says.
   unsigned threads = 0;
-  std::string kernels; ///< A kernel pack; empty: none.
+  std::string kernels;          ///< A kernel pack; empty: none.
+  std::string events;           ///< Where to say which tensors are complete; empty: nowhere.
+  uint64_t readRate = 0;        ///< Bytes per second; 0: no limit.
+  std::optional<uint32_t> rank; ///< Of a pipeline; none: all of them.
   bool overwrite = false, noSync = false, noKernels = false, noDigests = false, json = false,
        quiet = false;
   std::string command; ///< What the user typed, for messages.

@@ -45,6 +45,14 @@ void addExecute(CLI::App *command, ExecuteOptions &options) {
                     "Leave the digests of tensors out of the manifest");
   command->add_option("--kernels", options.kernels,
                       "A kernel pack made by `recast compile`: machine code, used only when named");
+  command->add_option("--events", options.events,
+                      "Say when each tensor is complete: a file or, for standard output, -");
+  command
+      ->add_option("--read-rate", options.readRate,
+                   "Read at most so much per second, to leave bandwidth to others, e.g. 100MiB")
+      ->transform(CLI::AsSizeValue(false));
+  command->add_option("--rank", options.rank,
+                      "Of a job for the ranks of a pipeline: this one's targets (default: all)");
   command->add_flag("--json", options.json,
                     "Print for machines; progress on standard error, one object a line");
   command->add_flag("-q,--quiet", options.quiet, "Print nothing but errors");
