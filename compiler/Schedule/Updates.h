@@ -6,7 +6,7 @@
 namespace recast::schedule {
 
 /// One OPT of every stage after its last B, W or REDUCE_GRAD. Lists that have an OPT are returned
-/// as they are. Linear.
+/// as they are. Actions are where checkLists() wants them.
 Schedule withOptimizerSteps(Schedule schedule);
 
 } // namespace recast::schedule

@@ -199,7 +199,7 @@ std::optional<int32_t> Versions::appliedIn(Pass pass) const {
   return version == kNone ? std::nullopt : std::optional(version);
 }
 
-std::optional<int32_t> Versions::delay(Pass pass) const {
+std::optional<int64_t> Versions::delay(Pass pass) const {
   auto saw = forward(pass);
   auto applied = appliedIn(pass);
   if (!saw || !applied)
@@ -220,7 +220,7 @@ VersionSummary summarize(const Versions &versions) {
     for (int32_t b = 0; b < versions.microbatches(); ++b) {
       Pass pass{stage, b};
       out.largestLag = std::max(out.largestLag, versions.lag(pass).value_or(0));
-      out.largestDelay = std::max(out.largestDelay, versions.delay(pass).value_or(0));
+      out.largestDelay = std::max(out.largestDelay, versions.delay(pass).value_or(int64_t{0}));
       auto saw = versions.forward(pass), then = versions.backward(pass);
       if (!out.differsInBackward && saw && then && saw->aim() != then->aim())
         out.differsInBackward = pass;

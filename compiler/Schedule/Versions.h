@@ -13,7 +13,7 @@ namespace recast::schedule {
 struct Seen {
   int32_t version = 0, ahead = 0, latest = 0;
   /// The version that the weights are, or stand for.
-  int32_t aim() const { return version + ahead; }
+  int64_t aim() const { return int64_t{version} + ahead; }
   bool operator==(const Seen &) const = default;
 };
 
@@ -43,7 +43,7 @@ public:
   std::optional<int32_t> appliedIn(Pass pass) const;
   /// Gradient delay: updates between the weights that the forward saw, or that its prediction
   /// stands for, and those that the gradient is applied to. Below 0 where it aims further.
-  std::optional<int32_t> delay(Pass pass) const;
+  std::optional<int64_t> delay(Pass pass) const;
 
   int32_t stages() const { return static_cast<int32_t>(updates.size()); }
   int32_t microbatches() const { return microbatches_; }
@@ -77,7 +77,8 @@ private:
 Result<Versions> versionsOf(const Schedule &schedule);
 
 struct VersionSummary {
-  int32_t largestLag = 0, largestDelay = 0;
+  int32_t largestLag = 0;
+  int64_t largestDelay = 0;
   /// The first pass whose backward sees (or aims at) another version than its forward.
   std::optional<Pass> differsInBackward;
   /// The first pass whose forward sees (or aims at) another version than that of stage 0.

@@ -132,6 +132,10 @@ TEST(Versions, ListsMayLackPasses) {
   EXPECT_EQ(versions.appliedIn({0, 0}), std::nullopt);
   EXPECT_EQ(versions.delay({0, 1}), 0);
   EXPECT_EQ(versions.updates, std::vector<int32_t>{1});
+  // As far ahead as a number goes.
+  Versions far = read(fromTexts({"0F0 0B0 0OPT 0PREDICT1@2147483647 0F1 0RESTORE@1 0B1 0OPT"}));
+  EXPECT_EQ(far.forward({0, 1})->aim(), int64_t{2147483648});
+  EXPECT_EQ(far.delay({0, 1}), -int64_t{2147483647});
 }
 
 TEST(Versions, RefuseImpossibleWeightActions) {
