@@ -88,7 +88,7 @@ def cnn(depth, classes=10):
 
 
 # ---- transformer over characters: attention and feed-forward parts in turn, one per stage
-WIDTH, HEADS, CONTEXT = 16, 2, 16
+WIDTH, HEADS, CONTEXT = 16, 1, 16
 
 
 def attention(p, x):

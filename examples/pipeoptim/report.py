@@ -89,7 +89,7 @@ def stability(cells):
 
     def entry(r):
         stable = "-" if r.largest_stable is None else f"{r.largest_stable:g}"
-        return f"{stable}<br>{sum(map(sum, r.diverged))}"
+        return f"{stable}<br>{sum(map(sum, r.diverged))} of {len(r.rates) * len(r.line['seeds'])}"
     return table(["cell", *names], [[str(cell), *(entry(found[n]) if n in found else "" for n in names)]
                                     for cell, found in cells.items()])
 
@@ -131,8 +131,8 @@ def tables(cells):
         "## All against all\n\nWins / ties / losses of the row against the column.\n\n" + outcomes(cells),
         "## At one rate, that which is best for `sync`\n\nMean training loss over all updates (`-`: not finite in some "
         "run); below it the test accuracy, %.\n\n" + fixed_rate(cells),
-        "## Stability\n\nThe largest rate without a diverged run at it or below; below it the diverged runs of all "
-        "80.\n\n" + stability(cells),
+        "## Stability\n\nThe largest rate without a diverged run at it or below; below it the diverged "
+        "runs.\n\n" + stability(cells),
         "## rho by stage\n\nAt each method's best rate, stages 0 to D - 1; `-`: nothing is predicted or nothing lies "
         "between.\n\n" + ratios(cells),
         "## Copies of the weights\n\nBy stage, as counted while the lists were replayed.\n\n" + copies(cells),
