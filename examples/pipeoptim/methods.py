@@ -1,6 +1,7 @@
 """The methods under comparison: a kind of schedule, and how its predictions are computed."""
 import dataclasses
 import functools
+import hashlib
 import json
 import pathlib
 
@@ -38,18 +39,16 @@ METHODS = {
 @functools.cache
 def schedule_of(name, depth, updates, folder=None):
     """The list of `updates` updates of a method; of one update if it is synchronous. `folder`: read
-    KIND_pD_mM_nN.json there instead of asking `recast pipe`."""
+    KIND_pD_mM.json there instead of asking `recast pipe`."""
     method = METHODS[name]
-    every = depth if method.split else 1
-    microbatches = 1 if name == "sync" else updates * every
+    microbatches = 1 if name == "sync" else updates * (depth if method.split else 1)
     if folder:
-        path = pathlib.Path(folder) / f"{method.kind}_p{depth}_m{microbatches}_n{every}.json"
+        path = pathlib.Path(folder) / f"{method.kind}_p{depth}_m{microbatches}.json"
         schedule = schedules.parse(path.read_text())
     else:
-        schedule = schedules.export(method.kind, depth, microbatches, 0 if name == "sync" else every)
+        schedule = schedules.export(method.kind, depth, microbatches)
     return schedules.with_derived_lag(schedule) if method.derived else schedule
 
 
 def digest(schedule):
-    import hashlib
     return hashlib.sha256(json.dumps(schedules.meaning(schedule)).encode()).hexdigest()[:16]

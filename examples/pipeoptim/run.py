@@ -10,16 +10,20 @@ plots of what is complete (report.py makes them anew at any time). The schedules
 `recast pipe export` (RECAST_BIN, or build/bin), or from files with --schedules."""
 import argparse
 import concurrent.futures
+import dataclasses
 import json
 import multiprocessing
 import pathlib
 import sys
+
+import torch
 
 import judge
 import matrix
 import methods
 import report
 import schedules
+import tasks
 import training
 
 
@@ -39,7 +43,16 @@ def wanted(arguments):
         if name not in methods.METHODS:
             raise ValueError(f"no method '{name}'; there are {', '.join(methods.METHODS)}")
     todo = [(c, n) for c in cells for n in names if methods.METHODS[n].only in ("", c.optimizer)]
-    return sorted(todo, key=lambda item: item[1] not in FIRST)
+    return sorted(todo, key=lambda item: 0 if item[1] in FIRST else names.index(item[1]))
+
+
+def is_result(line, cell, name, folder):
+    """Whether a line is what running would give; not if the schedule, the rates or the length changed."""
+    if (line["model"], line["optimizer"], line["depth"], line["method"]) != (*dataclasses.astuple(cell), name):
+        return False
+    schedule = methods.schedule_of(name, cell.depth, tasks.task(cell.model).updates_per_list, folder)
+    return (line["schedule"], line["rates"], line["seeds"], line["lists"], line["torch"]) == \
+        (methods.digest(schedule), list(cell.rates), list(matrix.SEEDS), matrix.LISTS, torch.__version__)
 
 
 def main():
@@ -48,7 +61,7 @@ def main():
     parser.add_argument("--cells", default="", help="MODEL/OPTIMIZER/DEPTH, separated by commas")
     parser.add_argument("--methods", default="", help="separated by commas; default: all")
     parser.add_argument("--jobs", type=int, default=1, help="processes, each with one thread; default 1")
-    parser.add_argument("--schedules", help="folder with KIND_pD_mM_nN.json in place of `recast pipe export`")
+    parser.add_argument("--schedules", help="folder with KIND_pD_mM.json in place of `recast pipe export`")
     parser.add_argument("-o", "--output", required=True, type=pathlib.Path)
     arguments = parser.parse_args()
     try:
@@ -59,8 +72,11 @@ def main():
         parser.error("nothing to run: give --all or --cells")
     arguments.output.mkdir(parents=True, exist_ok=True)
     results = arguments.output / "results.jsonl"
-    done = {(r["model"], r["optimizer"], r["depth"], r["method"]) for r in report.read(results)}
-    todo = [(c, n) for c, n in todo if (c.model, c.optimizer, c.depth, n) not in done]
+    done = report.read(results)
+    try:
+        todo = [(c, n) for c, n in todo if not any(is_result(r, c, n, arguments.schedules) for r in done)]
+    except (schedules.ScheduleError, OSError) as error:
+        sys.exit(str(error))
 
     # Fresh processes: threads of a parent that has run PyTorch do not survive a fork.
     context = multiprocessing.get_context("spawn")

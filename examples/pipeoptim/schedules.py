@@ -71,14 +71,12 @@ def parse(text):
                     tuple(map(tuple, ranks)))
 
 
-def export(kind, ranks, microbatches, update_every=0):
-    """The compiler's lists of `kind`."""
+def export(kind, ranks, microbatches):
+    """The compiler's lists of `kind`, updated as often as the kind does by itself."""
     root = pathlib.Path(__file__).resolve().parents[2]
     binary = pathlib.Path(os.environ.get("RECAST_BIN", root / "build" / "bin")) / "recast"
     command = [str(binary), "pipe", "export", kind, "--ranks", str(ranks), "--microbatches", str(microbatches),
                "--to", "json"]
-    if update_every > 1:
-        command += ["--update-every", str(update_every)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
