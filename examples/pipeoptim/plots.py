@@ -56,7 +56,7 @@ class Panel:
     def svg(self):
         bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
         box = f'x="{LEFT}" y="{TOP}" width="{right - LEFT}" height="{bottom - TOP}"'
-        parts = [text((LEFT + right) / 2, TOP - 8, self.title, 11, "middle", extra=' font-weight="600"')]
+        parts = [text((LEFT + right) / 2, TOP - 8, self.title, 10, "middle", extra=' font-weight="600"')]
         for value, label in self.x_ticks:
             x, _ = self.at(value, self.y_range[0])
             parts += [f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 3}" stroke="#888"/>',
@@ -72,7 +72,7 @@ class Panel:
 def grid(panels, columns, title, legend, x_label, y_label):
     """`legend`: (label, color, dash)"""
     rows = math.ceil(len(panels) / columns)
-    wide, high, head = columns * WIDTH + 24, rows * HEIGHT + 76, 54
+    wide, high, head = columns * WIDTH + 40, rows * HEIGHT + 76, 54
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}" '
              f'font-family="Helvetica, Arial, sans-serif">', f'<rect width="{wide}" height="{high}" fill="#fff"/>',
              f'<clipPath id="axes"><rect x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" '
@@ -176,7 +176,8 @@ def differences(cells, compare, against=("sync", "naive", "pipedream", "2bw", "s
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-LOSS_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 2.2, 2.4, 2.6, 2.8, 3)
+LOSS_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
+NARROW_LOSS_TICKS = (2, 2.2, 2.4, 2.6, 2.8, 3)
 
 
 def loss_curves(cells):
@@ -193,7 +194,8 @@ def loss_curves(cells):
         updates = found["sync"].line["lists"] * 60
         slower = (2 * cell.depth - 1) / cell.depth
         panel = Panel(f"{title_of(cell)}, lr {found['sync'].rates[rate]:g}", (0, updates * 1.02), (low, high),
-                      nice_ticks(0, updates), ticks_within(LOSS_TICKS, low, high), log_y=True)
+                      nice_ticks(0, updates),
+                      ticks_within(LOSS_TICKS if low < 1 else NARROW_LOSS_TICKS, low, high), log_y=True)
         steps = [updates / lists * (i + 1) for i in range(lists)]
         for name, curve in curves.items():
             panel.line(list(zip(steps, curve)), COLORS[name], dash="4 2" if name == "sync" else "", markers=False)
