@@ -112,8 +112,13 @@ def copies(cells):
 
 
 def missing(cells):
-    return [f"{c} {n}" for c in matrix.CELLS for n, m in methods.METHODS.items()
-            if m.only in ("", c.optimizer) and n not in cells.get(c, {})]
+    """By method: the cells without a result."""
+    lines = []
+    for name, method in methods.METHODS.items():
+        absent = [str(c) for c in matrix.CELLS if method.only in ("", c.optimizer) and name not in cells.get(c, {})]
+        if absent:
+            lines.append(f"- `{name}`: {'all' if len(absent) == len(matrix.CELLS) else ', '.join(absent)}")
+    return "\n".join(lines)
 
 
 def tables(cells):
@@ -123,7 +128,7 @@ def tables(cells):
         "# Results of the PipeOptim study\n\nWritten by `examples/pipeoptim/report.py`; what the words mean stands in "
         "[pipeoptim.md](../pipeoptim.md).\n",
         f"Verdict by the rule: **{text}**, from {complete} of {len(matrix.CELLS)} cells.\n",
-        f"Missing: {', '.join(absent)}.\n" if absent else "",
+        f"Not run yet:\n\n{absent}\n" if absent else "",
         "## `pipeoptim-paper` minus each rival\n\nTest accuracy in points at the best rates, 95 % intervals, paired by "
         "seed.\n\n" + differences(cells, "pipeoptim-paper"),
         "## Test accuracy at the best rate\n\n%, mean ± standard deviation over 10 seeds; below it the rate. Bold: the "

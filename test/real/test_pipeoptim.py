@@ -595,7 +595,7 @@ def test_a_part_of_the_study(tmp_path):
     assert ratios == sorted(ratios, reverse=True) and max(ratios) < 1  # a prediction helps, less the farther it goes
 
     report = (tmp_path / "report" / "results.md").read_text()
-    assert "(provisional)**, from 1 of 18 cells" in report and "Missing: mlp/sgdm/4 sync" in report
+    assert "(provisional)**, from 1 of 18 cells" in report and "\n- `sync`: mlp/sgdm/4, mlp/sgdm/8, mlp/adam/4, mlp/adamw/4" in report
     for picture in ("error", "differences", "loss", "rho"):
         xml.etree.ElementTree.parse(tmp_path / "report" / f"{picture}.svg")
 
