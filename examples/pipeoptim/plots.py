@@ -144,7 +144,7 @@ def differences(cells, compare, against=("sync", "naive", "pipedream", "2bw", "s
              f'<rect width="{width}" height="{height}" fill="#fff"/>',
              text(12, 20, "Test accuracy of pipeoptim-paper minus that of ..., each at its best rate; 95 % intervals, "
                   "paired by seed", 14, extra=' font-weight="600"'),
-             text(12, 38, f"Points. Green: wins. Red: loses. Grey: undecided. Beyond +-{limit:g} points: clipped, "
+             text(12, 38, f"Points. Green: wins. Red: loses. Grey: tie. Beyond +-{limit:g} points: clipped, "
                   "with the value.", 11)]
     for i, cell in enumerate(cells):
         parts.append(text(left - 8, 84 + row * i, title_of(cell), 10, "end"))
