@@ -84,6 +84,11 @@ void checkMemory(const Schedule &schedule, const Limits &limits, Findings &findi
 }
 
 std::vector<Finding> check(const Schedule &schedule, const Limits &limits) {
+  Limits checked = limits;
+  if (checked.channelDepth)
+    checked.channelDepth = std::max(*checked.channelDepth, 0);
+  if (checked.activations)
+    checked.activations = std::max<int64_t>(*checked.activations, 0);
   Findings findings;
   checkPlaces(schedule, findings);
   if (!findings.hasErrors())
@@ -95,10 +100,10 @@ std::vector<Finding> check(const Schedule &schedule, const Limits &limits) {
   checkChannelOrder(schedule, findings);
   bool proceeds = checkProgress(schedule, std::nullopt, findings);
   // Room in channels is a matter of their order, so of lists that keep to it.
-  if (!findings.hasErrors() && limits.channelDepth)
-    checkProgress(schedule, limits.channelDepth, findings);
+  if (!findings.hasErrors() && checked.channelDepth)
+    checkProgress(schedule, checked.channelDepth, findings);
   if (proceeds)
-    checkMemory(schedule, limits, findings);
+    checkMemory(schedule, checked, findings);
   return findings.take();
 }
 

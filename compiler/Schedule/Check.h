@@ -35,6 +35,7 @@
 
 namespace recast::schedule {
 
+/// Numbers below 0 count as 0.
 struct Limits {
   /// Sends of one rank to another that may be under way at once; 0: a send waits for its receive
   /// to begin (rendezvous). Nothing: sends never wait.

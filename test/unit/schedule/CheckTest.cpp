@@ -203,6 +203,9 @@ TEST(Check, FindsMemoryOverTheLimit) {
         "rank 0 holds 4 activations at time 3, with '0F3' (rank 0, position 3); the limit is 3, "
         "its peak 4. They are of 0F0, 0F1, 0F2, 0F3",
         limits);
+  limits.activations = -1;
+  limits.channelDepth = -1;
+  EXPECT_EQ(check(*generate("1f1b", {4, 1, 8}), limits).size(), 4u);
   limits.release = Release::Input;
   limits.activations = 1;
   EXPECT_EQ(check(*generate("zb-h1", {4, 1, 8}), limits).size(), 3u);
