@@ -99,14 +99,18 @@ bool isNative(DType from, DType to, const Target &target) {
 }
 
 Value castFloat(Lanes &l, Value value, const FloatFormat &from, const FloatFormat &to,
-                Overflow overflow, const Target &target) {
+                Overflow overflow, const Target &target, bool floatUnit = false) {
+  if (floatUnit && from.type == DType::F32 && to.type == DType::F64)
+    return l.f64FromF32(value);
+  if (floatUnit && from.type == DType::F64 && to.type == DType::F32)
+    return l.f32FromF64(value);
   // Formats below 32 bits go through f32, which holds all their values: one rounding in all.
   if (from.bits < 32 && to.type != DType::F32) {
     Value wide = castFloat(l, value, from, recipe::kF32, Overflow::Ieee, target);
     // bf16 is the upper half of f32; of what it holds, nothing is in the lower half.
     if (to.type == DType::BF16 && recipe::formatContains(to, from))
       return l.truncate(l.shiftRight(wide, 16), 16);
-    return castFloat(l, wide, recipe::kF32, to, overflow, target);
+    return castFloat(l, wide, recipe::kF32, to, overflow, target, floatUnit);
   }
   if (isNative(from.type, to.type, target))
     return from.type == DType::F16 ? l.f32FromF16(value) : l.f16FromF32(value);
@@ -186,10 +190,10 @@ Value castInteger(Lanes &l, Value value, DType from, const FloatFormat &to, Over
 } // namespace
 
 Value emitCast(Lanes &lanes, Value value, DType from, DType to, Overflow overflow,
-               const Target &target) {
+               const Target &target, bool floatUnit) {
   const FloatFormat *source = recipe::floatFormat(from), *result = recipe::floatFormat(to);
   if (source && result)
-    return castFloat(lanes, value, *source, *result, overflow, target);
+    return castFloat(lanes, value, *source, *result, overflow, target, floatUnit);
   if (from == DType::Bool)
     value = lanes.minimum(value, 1);
   if (result)

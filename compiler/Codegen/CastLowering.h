@@ -10,9 +10,10 @@
 namespace recast::codegen {
 
 /// `value` holds elements of `from` as integers of their width; so does the result of `to`. The
-/// pair is one that recipe::castSupported() knows.
+/// pair is one that recipe::castSupported() knows. `floatUnit`: the code runs in the default
+/// environment anyway, so that conversions of f32 and f64 may be the processor's.
 mlir::Value emitCast(Lanes &lanes, mlir::Value value, DType from, DType to,
-                     recipe::Overflow overflow, const Target &target);
+                     recipe::Overflow overflow, const Target &target, bool floatUnit);
 
 /// Whether the code of this cast runs under MXCSR, which must then be the default: rounding to
 /// nearest, no exception unmasked.

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -40,7 +41,7 @@ private:
   }
 
   /// A function with the given parameters, its body by `emit`, in the default environment if some
-  /// cast wants it.
+  /// node wants it.
   template <typename Emit> void function(StringRef name, ArrayRef<Type> parameters, Emit emit) {
     auto function = func::FuncOp::create(b_, name, b_.getFunctionType(parameters, {}));
     OpBuilder::InsertionGuard guard(b_);
@@ -50,7 +51,7 @@ private:
     Value saved = usesFloatUnit() ? enterDefaultEnvironment() : Value();
     emit(function.getArguments());
     if (saved)
-      controlWord("ldmxcsr", saved);
+      leaveDefaultEnvironment(saved);
     func::ReturnOp::create(b_);
   }
 
@@ -98,6 +99,10 @@ private:
     Lanes lanes(b_, side * side);
     std::vector<Value> loads;
     for (size_t slot = 0; slot < recipe_.inputCount(); ++slot) {
+      if (recipe_.isScalarInput(slot)) {
+        loads.push_back(loadScalar(lanes, recipe_, slot, inputs_[slot]));
+        continue;
+      }
       Type run = Lanes(b_, side).integers(bitWidth(recipe_.inputType(slot)));
       std::vector<Value> runs;
       for (int64_t j = 0; j < side; ++j) {
@@ -192,6 +197,9 @@ private:
     };
     read(inputStrides_, recipe_.inputCount());
     read(outputStrides_, recipe_.outputCount());
+    for (size_t slot = 0; slot < inputStrides_.size(); ++slot)
+      if (recipe_.isScalarInput(slot)) // It does not move.
+        inputStrides_[slot] = {index(0), index(0)};
   }
   /// Whether outputs have contiguous columns, and inputs contiguous columns or rows.
   Value allEqual(bool inputColumns) {
@@ -202,8 +210,9 @@ private:
       all = arith::AndIOp::create(b_, all, equal);
     };
     for (size_t slot = 0; slot < inputs_.size(); ++slot)
-      require(inputColumns ? inputStrides_[slot].second : inputStrides_[slot].first,
-              recipe_.inputType(slot));
+      if (!recipe_.isScalarInput(slot))
+        require(inputColumns ? inputStrides_[slot].second : inputStrides_[slot].first,
+                recipe_.inputType(slot));
     for (size_t slot = 0; slot < outputs_.size(); ++slot)
       require(outputStrides_[slot].second, recipe_.outputType(slot));
     return all;
@@ -246,34 +255,47 @@ private:
 
   bool usesFloatUnit() const {
     for (const recipe::Node &node : recipe_.nodes)
-      if (node.op == Op::Cast && castUsesFloatUnit(recipe_.nodes[node.a].type, node.type, target_))
+      if (recipe::isArithmetic(node.op) ||
+          (node.op == Op::Cast &&
+           castUsesFloatUnit(recipe_.nodes[node.a].type, node.type, target_)))
         return true;
     return false;
   }
 
-  /// Sets MXCSR to the state that processes start in; returns where the old one is kept.
+  /// Sets the floating-point unit to the state that processes start in: nearest, nothing flushed,
+  /// no exception trapped. Returns the old state, or where it is kept.
   Value enterDefaultEnvironment() {
-    constexpr int64_t kDefault = 0x1f80; // Nearest, nothing flushed, every exception masked.
-    Type pointer = LLVM::LLVMPointerType::get(b_.getContext());
+    if (!target_.triple.starts_with("x86_64")) {
+      Value saved = controlWord("mrs $0, fpcr", "=r,~{memory}", ValueRange(), b_.getI64Type());
+      controlWord("msr fpcr, $0", "r,~{memory}", index(0));
+      return saved;
+    }
+    constexpr int64_t kDefault = 0x1f80; // Of MXCSR.
     auto word = [&](int64_t value) {
       return arith::ConstantIntOp::create(b_, b_.getI32Type(), value);
     };
-    Value saved = LLVM::AllocaOp::create(b_, pointer, b_.getI32Type(), word(1));
-    Value fresh = LLVM::AllocaOp::create(b_, pointer, b_.getI32Type(), word(1));
+    Value saved = LLVM::AllocaOp::create(b_, pointer(), b_.getI32Type(), word(1));
+    Value fresh = LLVM::AllocaOp::create(b_, pointer(), b_.getI32Type(), word(1));
     LLVM::StoreOp::create(b_, word(kDefault), fresh);
-    controlWord("stmxcsr", saved);
-    controlWord("ldmxcsr", fresh);
+    controlWord("stmxcsr ($0)", "r,~{memory}", saved);
+    controlWord("ldmxcsr ($0)", "r,~{memory}", fresh);
     return saved;
   }
 
-  /// As inline assembly, because it clobbers memory: every conversion stands between the load of
-  /// its operand and the store of its result, and neither may pass.
-  void controlWord(StringRef instruction, Value address) {
+  void leaveDefaultEnvironment(Value saved) {
+    bool isX86 = target_.triple.starts_with("x86_64");
+    controlWord(isX86 ? "ldmxcsr ($0)" : "msr fpcr, $0", "r,~{memory}", saved);
+  }
+
+  /// As inline assembly, because it clobbers memory: all arithmetic stands between the load of its
+  /// operands and the store of its result, and neither may pass.
+  Value controlWord(StringRef instruction, StringRef constraints, ValueRange operands,
+                    TypeRange results = {}) {
     auto none = LLVM::TailCallKindAttr::get(b_.getContext(), LLVM::TailCallKind::None);
-    LLVM::InlineAsmOp::create(b_, TypeRange(), ValueRange(address),
-                              b_.getStringAttr(instruction + " ($0)"),
-                              b_.getStringAttr("r,~{memory}"), b_.getUnitAttr(), UnitAttr(), none,
-                              LLVM::AsmDialectAttr(), ArrayAttr());
+    auto line = LLVM::InlineAsmOp::create(b_, results, operands, b_.getStringAttr(instruction),
+                                          b_.getStringAttr(constraints), b_.getUnitAttr(),
+                                          UnitAttr(), none, LLVM::AsmDialectAttr(), ArrayAttr());
+    return results.empty() ? Value() : line.getResult(0);
   }
 
   /// Calls `emit` with an insertion point inside.
@@ -319,9 +341,6 @@ Status checkKernels(std::span<const Kernel> kernels) {
   for (const Kernel &kernel : kernels) {
     if (Status status = verify(kernel.recipe); !status)
       return usage(fmt::format("kernel {}: {}", kernel.symbol, status.error().message()));
-    for (const recipe::Node &node : kernel.recipe.nodes)
-      if (node.op == Op::Add || node.op == Op::Divide)
-        return usage(fmt::format("kernel {}: arithmetic is the interpreter's", kernel.symbol));
     if (kernel.recipe.checkCount() != 0)
       return fail(Error(Code::Usage, fmt::format("kernel {}: a kernel cannot check", kernel.symbol))
                       .hint("Compile the sides of the check and compare their results."));
@@ -332,8 +351,8 @@ Status checkKernels(std::span<const Kernel> kernels) {
 Result<OwningOpRef<ModuleOp>> emitModule(MLIRContext &context, std::span<const Kernel> kernels,
                                          const Target &target) {
   RECAST_TRY(checkKernels(kernels));
-  context.loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, scf::SCFDialect,
-                      vector::VectorDialect>();
+  context.loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
+                      scf::SCFDialect, vector::VectorDialect>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   ImplicitLocOpBuilder builder(module->getLoc(), &context);
   builder.setInsertionPointToEnd(module->getBody());

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -76,8 +77,10 @@ private:
 
   Value aligned(const std::vector<Value> &pointers) {
     Value bits = index(0);
-    for (Value pointer : pointers)
-      bits = arith::OrIOp::create(b_, bits, LLVM::PtrToIntOp::create(b_, b_.getI64Type(), pointer));
+    for (size_t slot = 0; slot < pointers.size(); ++slot)
+      if (slot >= recipe_.inputCount() || !recipe_.isScalarInput(slot))
+        bits = arith::OrIOp::create(b_, bits,
+                                    LLVM::PtrToIntOp::create(b_, b_.getI64Type(), pointers[slot]));
     Value low = arith::AndIOp::create(b_, bits, index(kAccessBytes - 1));
     return arith::CmpIOp::create(b_, arith::CmpIPredicate::eq, low, index(0));
   }
@@ -86,7 +89,8 @@ private:
   int64_t lanesPerStep() const {
     unsigned narrowest = kAccessBytes;
     for (size_t slot = 0; slot < recipe_.inputCount(); ++slot)
-      narrowest = std::min(narrowest, byteWidth(recipe_.inputType(slot)));
+      if (!recipe_.isScalarInput(slot))
+        narrowest = std::min(narrowest, byteWidth(recipe_.inputType(slot)));
     for (size_t slot = 0; slot < recipe_.outputCount(); ++slot)
       narrowest = std::min(narrowest, byteWidth(recipe_.outputType(slot)));
     return kAccessBytes / narrowest;
@@ -133,8 +137,8 @@ void emitEntry(ImplicitLocOpBuilder &b, const Kernel &kernel) {
 Result<OwningOpRef<ModuleOp>> emitTiles(MLIRContext &context, std::span<const Kernel> kernels,
                                         const Target &target) {
   RECAST_TRY(checkKernels(kernels));
-  context.loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, scf::SCFDialect,
-                      vector::VectorDialect>();
+  context.loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
+                      scf::SCFDialect, vector::VectorDialect>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   ImplicitLocOpBuilder builder(module->getLoc(), &context);
   builder.setInsertionPointToEnd(module->getBody());

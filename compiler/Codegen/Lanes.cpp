@@ -1,6 +1,8 @@
 #include "compiler/Codegen/Lanes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
@@ -19,6 +21,12 @@ Value Lanes::constant(Value like, uint64_t value) {
   if (auto vector = dyn_cast<VectorType>(like.getType()))
     attribute = DenseElementsAttr::get(vector, APInt(bits, value, false, true));
   return arith::ConstantOp::create(builder_, attribute);
+}
+
+Value Lanes::everywhere(Value one) {
+  if (count_ == 1)
+    return one;
+  return vector::BroadcastOp::create(builder_, lanesOf(one.getType()), one);
 }
 
 Value Lanes::add(Value a, Value b) { return arith::AddIOp::create(builder_, a, b); }
@@ -61,13 +69,46 @@ Value Lanes::floatBits(Value a, unsigned bits) {
 Value Lanes::asF64(Value bits) {
   return arith::BitcastOp::create(builder_, lanesOf(builder_.getF64Type()), bits);
 }
+Value Lanes::bitsOfF64(Value number) {
+  return arith::BitcastOp::create(builder_, integers(64), number);
+}
 Value Lanes::addF64(Value a, Value b) {
-  Value sum = arith::AddFOp::create(builder_, asF64(a), asF64(b));
-  return arith::BitcastOp::create(builder_, integers(64), sum);
+  return bitsOfF64(arith::AddFOp::create(builder_, asF64(a), asF64(b)));
 }
 Value Lanes::subF64(Value a, Value b) {
-  Value difference = arith::SubFOp::create(builder_, asF64(a), asF64(b));
-  return arith::BitcastOp::create(builder_, integers(64), difference);
+  return bitsOfF64(arith::SubFOp::create(builder_, asF64(a), asF64(b)));
+}
+Value Lanes::mulF64(Value a, Value b) {
+  return bitsOfF64(arith::MulFOp::create(builder_, asF64(a), asF64(b)));
+}
+Value Lanes::divF64(Value a, Value b) {
+  return bitsOfF64(arith::DivFOp::create(builder_, asF64(a), asF64(b)));
+}
+Value Lanes::sqrtF64(Value a) { return bitsOfF64(math::SqrtOp::create(builder_, asF64(a))); }
+Value Lanes::isNanF64(Value a) {
+  return arith::CmpFOp::create(builder_, arith::CmpFPredicate::UNO, asF64(a), asF64(a));
+}
+
+Value Lanes::any(Value a) {
+  if (count_ == 1)
+    return a;
+  return vector::ReductionOp::create(builder_, vector::CombiningKind::OR, a);
+}
+
+Value Lanes::f64FromF32(Value a) {
+  Value single = arith::BitcastOp::create(builder_, lanesOf(builder_.getF32Type()), a);
+  return bitsOfF64(arith::ExtFOp::create(builder_, lanesOf(builder_.getF64Type()), single));
+}
+Value Lanes::f32FromF64(Value a) {
+  // There and back again makes signalling NaNs quiet. Both conversions together would fold away.
+  if (auto bits = a.getDefiningOp<arith::BitcastOp>())
+    if (auto wide = bits.getIn().getDefiningOp<arith::ExtFOp>())
+      if (auto single = wide.getIn().getDefiningOp<arith::BitcastOp>()) {
+        Value from = single.getIn();
+        return select(less(0x7f800000, bitAnd(from, 0x7fffffff)), bitOr(from, 0x400000), from);
+      }
+  Value single = arith::TruncFOp::create(builder_, lanesOf(builder_.getF32Type()), asF64(a));
+  return arith::BitcastOp::create(builder_, integers(32), single);
 }
 
 Value Lanes::f32FromF16(Value a) {

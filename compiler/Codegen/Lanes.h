@@ -19,6 +19,8 @@ public:
   mlir::Type integers(unsigned bits);
   /// `value` in every lane, of the type of `like`.
   mlir::Value constant(mlir::Value like, uint64_t value);
+  /// A single integer in every lane.
+  mlir::Value everywhere(mlir::Value one);
 
   mlir::Value add(mlir::Value a, mlir::Value b);
   mlir::Value sub(mlir::Value a, mlir::Value b);
@@ -35,9 +37,20 @@ public:
   /// The bits of the f32 or f64 (by `bits`) whose value is the integer `a`, which is below 2^24.
   /// Exact, so neither the rounding mode nor the flushing of denormals has a say.
   mlir::Value floatBits(mlir::Value a, unsigned bits);
-  /// Sums of f64 values given as bits; obey MXCSR unless they are exact.
+  /// f64 arithmetic on values given as bits; obeys MXCSR unless it is exact. Which NaN comes out is
+  /// the processor's choice.
   mlir::Value addF64(mlir::Value a, mlir::Value b);
   mlir::Value subF64(mlir::Value a, mlir::Value b);
+  mlir::Value mulF64(mlir::Value a, mlir::Value b);
+  mlir::Value divF64(mlir::Value a, mlir::Value b);
+  mlir::Value sqrtF64(mlir::Value a);
+  mlir::Value isNanF64(mlir::Value a); ///< One bit per lane.
+  /// One bit: whether it is set in some lane.
+  mlir::Value any(mlir::Value a);
+  /// f32 to f64 and back by the processor's conversions, on bits. NaNs come out quiet with their
+  /// sign and top bits. Both obey MXCSR.
+  mlir::Value f64FromF32(mlir::Value a);
+  mlir::Value f32FromF64(mlir::Value a);
   /// f16 to f32 and back by the processor's conversions, on bits. Narrowing obeys MXCSR.
   mlir::Value f32FromF16(mlir::Value a);
   mlir::Value f16FromF32(mlir::Value a);
@@ -56,6 +69,7 @@ public:
 private:
   mlir::Type lanesOf(mlir::Type element);
   mlir::Value asF64(mlir::Value bits);
+  mlir::Value bitsOfF64(mlir::Value number);
 
   mlir::ImplicitLocOpBuilder &builder_;
   int64_t count_;

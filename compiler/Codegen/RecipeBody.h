@@ -9,12 +9,16 @@
 
 namespace recast::codegen {
 
-/// What is stored to each output, from what each input holds; the recipe has no checks.
+/// What is stored to each output, from what each input holds (a scalar in every lane); the recipe
+/// has no checks.
 std::vector<mlir::Value> evaluate(Lanes &lanes, const recipe::Recipe &recipe,
                                   const std::vector<mlir::Value> &loads, const Target &target);
 
+/// What the scalar input `slot` holds, in every lane.
+mlir::Value loadScalar(Lanes &lanes, const recipe::Recipe &recipe, size_t slot, mlir::Value base);
+
 /// Loads the lanes that begin at element `index` from the pointers `inputs`, evaluates, stores to
-/// `outputs`. `alignment`: bytes that every address is a multiple of.
+/// `outputs`. `alignment`: bytes that every address but those of scalars is a multiple of.
 void emitBody(Lanes &lanes, const recipe::Recipe &recipe, const std::vector<mlir::Value> &inputs,
               const std::vector<mlir::Value> &outputs, mlir::Value index, const Target &target,
               unsigned alignment = 1);

@@ -178,8 +178,8 @@ Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
   task.name = static_cast<uint32_t>(instance_.program.names.size() - 1);
   static_assert(plan::kNone == exec::TaskInput::kConstant);
   for (uint16_t i : current_.inputs)
-    task.inputs.push_back(
-        {run.inputs[i].file, run.inputs[i].offset, unitType(family.inputs[i].dtype)});
+    task.inputs.push_back({run.inputs[i].file, run.inputs[i].offset,
+                           unitType(family.inputs[i].dtype), family.recipe.isScalarInput(i)});
   task.checks = current_.checks;
   task.outputs = current_.outputs;
   for (size_t k = 0; k < task.outputs.size(); ++k) {

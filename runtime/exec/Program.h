@@ -7,6 +7,7 @@
 #include "runtime/device/cpu/KernelFinder.h"
 #include "runtime/recipe/Recipe.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -88,8 +89,12 @@ struct TaskInput {
   uint32_t file = 0;
   uint64_t offset = 0;
   DType dtype = DType::U8;
+  /// Of a constant: slices load it as a scalar, from `offset` itself, and no slot holds it.
+  bool isScalar = false;
 
   bool isConstant() const { return file == kConstant; }
+  /// Where a scalar lies.
+  const std::byte *bits() const { return reinterpret_cast<const std::byte *>(&offset); }
 };
 /// Where results go: `slice` indexes Program::slices; `inputs` maps its loads to the task's inputs.
 struct TaskOutput {

@@ -82,7 +82,9 @@ Status account(const Program &program, const Task &task, Schedule &schedule) {
     if (!input.isConstant())
       schedule.bytesToRead += taskBytes(task, input.dtype);
   schedule.hasBoxes |= !task.dims.empty();
-  schedule.maxInputs = std::max(schedule.maxInputs, task.inputs.size());
+  for (size_t i = 0; i < task.inputs.size(); ++i)
+    if (!task.inputs[i].isScalar)
+      schedule.maxInputs = std::max(schedule.maxInputs, i + 1);
   for (const TaskOutput &output : task.outputs) {
     const recipe::Recipe &slice = program.slices[output.slice];
     schedule.needsResults |= !recipe::isCopy(slice) || !task.dims.empty();

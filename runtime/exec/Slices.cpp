@@ -207,7 +207,8 @@ CheckSlice::Difference CheckSlice::describe(std::span<const std::byte *const> in
     std::byte *out = value;
     const std::byte *in[kMaxInputs];
     for (size_t i = 0; i < side.inputs.size(); ++i)
-      in[i] = inputs[side.inputs[i]] + element * byteWidth(side.recipe.inputType(i));
+      in[i] = inputs[side.inputs[i]] +
+              (side.recipe.isScalarInput(i) ? 0 : element * byteWidth(side.recipe.inputType(i)));
     recipe::interpret(side.recipe, {in, side.inputs.size()}, {&out, 1}, 1);
     return hexOf(value, width_);
   };

@@ -16,6 +16,8 @@ int64_t Tile::add(uint32_t index, int64_t first, int64_t count) {
 
   size_t room = widest ? slotBytes_ / widest : SIZE_MAX, roomWhenEmpty = room;
   for (size_t i = 0; i < task.inputs.size(); ++i) {
+    if (task.inputs[i].isScalar)
+      continue;
     size_t width = byteWidth(task.inputs[i].dtype);
     room = std::min(room, (slotBytes_ - fill_[i]) / width);
     roomWhenEmpty = std::min(roomWhenEmpty, slotBytes_ / width);
@@ -29,7 +31,7 @@ int64_t Tile::add(uint32_t index, int64_t first, int64_t count) {
   spans_.push_back({index, first, static_cast<int64_t>(taken)});
   for (size_t i = 0; i < maxInputs_; ++i) {
     places_.push_back(fill_[i]);
-    if (i < task.inputs.size())
+    if (i < task.inputs.size() && !task.inputs[i].isScalar)
       fill_[i] += taken * byteWidth(task.inputs[i].dtype);
   }
   return static_cast<int64_t>(taken);

@@ -32,7 +32,8 @@ Status checkUse(const Program &program, const Task &task, uint32_t slice,
   if (recipe.inputCount() != inputs.size() || recipe.outputCount() != (output ? 1u : 0u))
     return internal("a task and its slice disagree on inputs or outputs");
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (inputs[i] >= task.inputs.size() || task.inputs[inputs[i]].dtype != recipe.inputType(i))
+    if (inputs[i] >= task.inputs.size() || task.inputs[inputs[i]].dtype != recipe.inputType(i) ||
+        task.inputs[inputs[i]].isScalar != recipe.isScalarInput(i))
       return internal("a task and its slice disagree on an element type");
   return {};
 }
@@ -90,8 +91,8 @@ Status checkTask(const Program &program, const Task &task) {
   };
   for (size_t i = 0; i < task.inputs.size(); ++i)
     if (const TaskInput &input = task.inputs[i];
-        input.isConstant()
-            ? byteWidth(input.dtype) == 0 || byteWidth(input.dtype) > 8
+        input.isConstant() || input.isScalar
+            ? !input.isConstant() || byteWidth(input.dtype) == 0 || byteWidth(input.dtype) > 8
             : input.file >= program.sources.size() ||
                   !inside(i, input.offset, input.dtype, program.sources[input.file].size))
       return internal("a task reads outside its source file");

@@ -114,7 +114,8 @@ Status Worker::readInput(size_t input) {
     unsigned width = byteWidth(in.dtype);
     size_t size = static_cast<size_t>(spans[s].count) * width;
     if (in.isConstant()) {
-      fillConstant(slot(input) + tile_.at(s, input), in, spans[s].count);
+      if (!in.isScalar)
+        fillConstant(slot(input) + tile_.at(s, input), in, spans[s].count);
       continue;
     }
     uint64_t offset = in.offset + static_cast<uint64_t>(spans[s].first) * width;
@@ -143,8 +144,10 @@ Status Worker::readInput(size_t input) {
 
 void Worker::gather(size_t span, const std::vector<uint16_t> &inputs) {
   gathered_.clear();
+  const Task &task = job_.program.tasks[tile_.spans()[span].task];
   for (uint16_t input : inputs)
-    gathered_.push_back(slot(input) + tile_.at(span, input));
+    gathered_.push_back(task.inputs[input].isScalar ? task.inputs[input].bits()
+                                                    : slot(input) + tile_.at(span, input));
 }
 
 Status Worker::runChecks(size_t s) {

@@ -45,7 +45,8 @@ std::vector<int64_t> coordinates(const SubBox &tile, const std::vector<int64_t> 
 size_t Worker::boxTileElements(const Task &task) const {
   unsigned widest = 1;
   for (size_t operand = 0; operand < operandCount(task); ++operand)
-    widest = std::max(widest, operandWidth(job_.program, task, operand));
+    if (operand >= task.inputs.size() || !task.inputs[operand].isScalar)
+      widest = std::max(widest, operandWidth(job_.program, task, operand));
   for (const TaskCheck &check : task.checks)
     widest = std::max(widest, job_.slices.checks[check.slice]->scratchWidth());
   return job_.slotBytes / widest;
@@ -76,6 +77,8 @@ Status Worker::runBoxUnit(const Unit &unit) {
 
 Status Worker::readBox(const Task &task, const SubBox &tile, size_t input) {
   const TaskInput &in = task.inputs[input];
+  if (in.isScalar)
+    return {};
   std::byte *data = slot(input);
   if (in.isConstant()) {
     fillConstant(data, in, tile.count());
@@ -108,6 +111,10 @@ Status Worker::checkBox(const Task &task, const SubBox &tile, const TaskCheck &c
     std::byte *free = resultSlot();
     gathered_.clear();
     for (uint16_t input : check.inputs) {
+      if (task.inputs[input].isScalar) {
+        gathered_.push_back(task.inputs[input].bits());
+        continue;
+      }
       const size_t width = byteWidth(task.inputs[input].dtype);
       const std::vector<int64_t> strides = packedStrides(task, tile, input);
       if (task.inputs[input].isConstant() || samePlaces(tile, strides, order)) {
@@ -152,8 +159,10 @@ Status Worker::writeBox(const Task &task, const SubBox &tile, size_t ordinal, bo
   BoxAccess access{tile.extents, {}, packedStrides(task, tile, operand)};
   gathered_.clear();
   for (uint16_t input : output.inputs) {
-    gathered_.push_back(slot(input));
-    access.inputs.push_back(packedStrides(task, tile, input));
+    const bool isScalar = task.inputs[input].isScalar;
+    gathered_.push_back(isScalar ? task.inputs[input].bits() : slot(input));
+    access.inputs.push_back(isScalar ? std::vector<int64_t>(tile.extents.size(), 0)
+                                     : packedStrides(task, tile, input));
   }
   bool turned = false;
   for (size_t i = 0; i < access.inputs.size(); ++i)

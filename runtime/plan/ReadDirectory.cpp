@@ -118,7 +118,7 @@ private:
     return *type;
   }
   static Result<recipe::Node> node(const fb::Node &from) {
-    if (from.op() > static_cast<uint8_t>(recipe::Op::Divide) ||
+    if (from.op() > static_cast<uint8_t>(recipe::kLastOp) ||
         from.overflow() > static_cast<uint8_t>(recipe::Overflow::Nan) || from.reserved() != 0 ||
         from.reserved2() != 0)
       return malformed("unknown recipe operation {}", from.op());

@@ -46,6 +46,8 @@ public:
         RECAST_TRY(scalar(m, row));
         continue;
       }
+      if (family_.recipe.isScalarInput(inputIndex_))
+        return bad(m, "its recipe wants one value for all elements, not a tensor");
       if (row.store >= plan_.stores.size())
         return bad(m, fmt::format("store {} does not exist, there are {}", row.store,
                                   plan_.stores.size()));
@@ -247,11 +249,15 @@ Status verifyMembers(const Plan &plan, size_t f) {
   for (size_t m = 0; m < members; ++m) {
     auto rows =
         std::span(family.memberInputs).subspan(m * family.inputs.size(), family.inputs.size());
-    auto scalars = std::count_if(rows.begin(), rows.end(),
-                                 [](const MemberInput &row) { return row.store == kNone; });
+    size_t scalars = 0, elements = 0; // Of the inputs that are loaded by element.
+    for (size_t i = 0; i < rows.size(); ++i)
+      if (!family.recipe.isScalarInput(i)) {
+        ++elements;
+        scalars += rows[i].store == kNone;
+      }
     if (scalars == 0)
       continue;
-    if (family.shape.empty() && static_cast<size_t>(scalars) != rows.size())
+    if (family.shape.empty() && scalars != elements)
       return badPlan("family {}: member {} mixes known values with values in files", f, m);
     for (const Output &output : family.outputs)
       if (bitWidth(output.dtype) > 64)

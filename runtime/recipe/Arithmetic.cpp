@@ -1,8 +1,9 @@
-// f64 sums and quotients that come out the same everywhere.
+// f64 arithmetic that comes out the same everywhere.
 #include "runtime/recipe/CastLoops.h"
 
 #include <bit>
 #include <cfenv>
+#include <cmath>
 #include <cstring>
 #if defined(__SSE2__)
 #include <xmmintrin.h>
@@ -42,47 +43,70 @@ uint64_t known(double value) {
   return isNaN(bits) ? kNoValue : bits;
 }
 
-// Both want the default environment; the compiler must not move the operation out of it.
-uint64_t add(uint64_t a, uint64_t b) {
+/// Wants the default environment; the compiler must not move the operation out of it. One operand:
+/// `b` is 0.
+uint64_t compute(Op op, uint64_t a, uint64_t b) {
   if (isNaN(a))
     return a | kQuiet;
   if (isNaN(b))
     return b | kQuiet;
-  volatile double sum = std::bit_cast<double>(a);
-  sum = sum + std::bit_cast<double>(b);
-  return known(sum);
+  volatile double x = std::bit_cast<double>(a), y = std::bit_cast<double>(b), result = 0;
+  switch (op) {
+  case Op::Add:
+    result = x + y;
+    break;
+  case Op::Subtract:
+    result = x - y;
+    break;
+  case Op::Multiply:
+    result = x * y;
+    break;
+  case Op::Quotient:
+  case Op::Divide: // The loop below makes an f64 of the number.
+    result = x / y;
+    break;
+  case Op::SquareRoot:
+    result = std::sqrt(x);
+    break;
+  case Op::Load:
+  case Op::Scalar:
+  case Op::Cast:
+  case Op::Store:
+  case Op::CheckEqual:
+    break;
+  }
+  return known(result);
 }
 
-uint64_t divide(uint64_t a, uint16_t divisor) {
-  if (isNaN(a))
-    return a | kQuiet;
-  volatile double quotient = std::bit_cast<double>(a);
-  quotient = quotient / divisor;
-  return known(quotient);
+uint64_t computeAlone(Op op, uint64_t a, uint64_t b) {
+  DefaultEnvironment environment;
+  return compute(op, a, b);
 }
+
+uint64_t bitsOf(uint16_t number) { return std::bit_cast<uint64_t>(static_cast<double>(number)); }
 
 } // namespace
 
-uint64_t addBits(uint64_t a, uint64_t b) {
-  DefaultEnvironment environment;
-  return add(a, b);
-}
-
+uint64_t addBits(uint64_t a, uint64_t b) { return computeAlone(Op::Add, a, b); }
+uint64_t subtractBits(uint64_t a, uint64_t b) { return computeAlone(Op::Subtract, a, b); }
+uint64_t multiplyBits(uint64_t a, uint64_t b) { return computeAlone(Op::Multiply, a, b); }
+uint64_t quotientBits(uint64_t a, uint64_t b) { return computeAlone(Op::Quotient, a, b); }
 uint64_t divideBits(uint64_t a, uint16_t divisor) {
-  DefaultEnvironment environment;
-  return divide(a, divisor);
+  return computeAlone(Op::Divide, a, bitsOf(divisor));
 }
+uint64_t squareRootBits(uint64_t a) { return computeAlone(Op::SquareRoot, a, 0); }
 
 void arithmeticLoop(const Node &node, const std::byte *a, const std::byte *b, std::byte *out,
                     int64_t count) {
   DefaultEnvironment environment;
-  for (int64_t i = 0; i < count; ++i, a += 8, out += 8) {
-    uint64_t left, right = 0;
-    std::memcpy(&left, a, 8);
-    if (node.op == Op::Add)
+  const bool hasTwo = operandCount(node.op) > 1;
+  uint64_t left, right = node.op == Op::Divide ? bitsOf(node.slot) : 0;
+  for (int64_t i = 0; i < count; ++i) {
+    std::memcpy(&left, a + i * 8, 8);
+    if (hasTwo)
       std::memcpy(&right, b + i * 8, 8);
-    uint64_t result = node.op == Op::Add ? add(left, right) : divide(left, node.slot);
-    std::memcpy(out, &result, 8);
+    uint64_t result = compute(node.op, left, right);
+    std::memcpy(out + i * 8, &result, 8);
   }
 }
 

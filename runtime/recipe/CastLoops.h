@@ -14,8 +14,8 @@ using CastLoop = void (*)(const std::byte *in, std::byte *out, int64_t count, Ov
 /// The loop for a pair of different dtypes, or null if the pair is not supported.
 CastLoop castLoop(DType from, DType to);
 
-/// The sums or quotients that an Add or Divide node means; arrays in any alignment. A division does
-/// not read `b`.
+/// What an arithmetic node means; arrays in any alignment. `b` is not read where the node has one
+/// operand.
 void arithmeticLoop(const Node &node, const std::byte *a, const std::byte *b, std::byte *out,
                     int64_t count);
 

@@ -17,7 +17,7 @@ int64_t interpret(const Recipe &recipe, std::span<const std::byte *const> inputs
   const int64_t block = std::min(kBlock, count);
   size_t scratchBytes = 0;
   for (const Node &node : nodes)
-    if (node.op == Op::Cast || node.op == Op::Add || node.op == Op::Divide)
+    if (node.op == Op::Cast || node.op == Op::Scalar || isArithmetic(node.op))
       scratchBytes += static_cast<size_t>(block) * byteWidth(node.type);
   std::vector<std::byte> scratch(scratchBytes);
 
@@ -33,13 +33,23 @@ int64_t interpret(const Recipe &recipe, std::span<const std::byte *const> inputs
       case Op::Load:
         values[i] = inputs[node.slot] + begin * width;
         break;
+      case Op::Scalar:
+        for (int64_t k = 0; k < size; ++k)
+          std::memcpy(free + k * width, inputs[node.slot], static_cast<size_t>(width));
+        values[i] = free;
+        free += block * width;
+        break;
       case Op::Cast:
         castLoop(nodes[node.a].type, node.type)(values[node.a], free, size, node.overflow);
         values[i] = free;
         free += block * width;
         break;
       case Op::Add:
+      case Op::Subtract:
+      case Op::Multiply:
+      case Op::Quotient:
       case Op::Divide:
+      case Op::SquareRoot:
         arithmeticLoop(node, values[node.a], values[node.b], free, size);
         values[i] = free;
         free += block * width;

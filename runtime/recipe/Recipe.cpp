@@ -10,17 +10,42 @@ namespace recast::recipe {
 unsigned operandCount(Op op) {
   switch (op) {
   case Op::Load:
+  case Op::Scalar:
     return 0;
   case Op::Cast:
   case Op::Store:
   case Op::Divide:
+  case Op::SquareRoot:
     return 1;
   case Op::CheckEqual:
   case Op::Add:
+  case Op::Subtract:
+  case Op::Multiply:
+  case Op::Quotient:
     return 2;
   }
   return 0;
 }
+
+bool isArithmetic(Op op) {
+  switch (op) {
+  case Op::Add:
+  case Op::Subtract:
+  case Op::Multiply:
+  case Op::Quotient:
+  case Op::Divide:
+  case Op::SquareRoot:
+    return true;
+  case Op::Load:
+  case Op::Scalar:
+  case Op::Cast:
+  case Op::Store:
+  case Op::CheckEqual:
+    return false;
+  }
+  return false;
+}
+
 namespace {
 constexpr uint8_t kEncodingVersion = 1;
 
@@ -45,13 +70,19 @@ size_t slotCount(const Recipe &recipe, Op op) {
 }
 } // namespace
 
-size_t Recipe::inputCount() const { return slotCount(*this, Op::Load); }
+size_t Recipe::inputCount() const {
+  return std::max(slotCount(*this, Op::Load), slotCount(*this, Op::Scalar));
+}
 size_t Recipe::outputCount() const { return slotCount(*this, Op::Store); }
 size_t Recipe::checkCount() const {
   return std::count_if(nodes.begin(), nodes.end(),
                        [](const Node &node) { return node.op == Op::CheckEqual; });
 }
-DType Recipe::inputType(size_t slot) const { return find(*this, Op::Load, slot)->type; }
+DType Recipe::inputType(size_t slot) const {
+  const Node *load = find(*this, Op::Load, slot);
+  return (load ? load : find(*this, Op::Scalar, slot))->type;
+}
+bool Recipe::isScalarInput(size_t slot) const { return find(*this, Op::Scalar, slot); }
 DType Recipe::outputType(size_t slot) const { return find(*this, Op::Store, slot)->type; }
 
 uint64_t Recipe::hash() const {

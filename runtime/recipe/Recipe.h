@@ -21,7 +21,15 @@ enum class Op : uint8_t {
   CheckEqual = 3, ///< Operands `a` and `b` must have equal bits; two NaNs of any payload are equal.
   Add = 4,        ///< Operands `a` and `b`, all f64.
   Divide = 5,     ///< Operand `a` by the number `slot` (at least 1), f64.
+  /// The one element of input `slot`, of dtype `type`: the same for every element. The input is an
+  /// array of one.
+  Scalar = 6,
+  Subtract = 7,   ///< Operand `a` less `b`, f64.
+  Multiply = 8,   ///< Operands `a` and `b`, f64.
+  Quotient = 9,   ///< Operand `a` by `b`, f64.
+  SquareRoot = 10 ///< Of operand `a`, f64.
 };
+inline constexpr Op kLastOp = Op::SquareRoot;
 
 /// What a cast does with a value too large for the target, judged after rounding.
 /// `Ieee`: infinity; the only choice for f16, bf16, f32 and f64.
@@ -44,16 +52,18 @@ struct Node {
 
 /// Operands of an operation: none, `a`, or `a` and `b`.
 unsigned operandCount(Op op);
+/// Whether it computes in f64.
+bool isArithmetic(Op op);
 
 inline constexpr size_t kMaxNodes = 256;
 /// Longest text that parse() looks at, in bytes.
 inline constexpr size_t kMaxTextBytes = 64 * 1024;
 
 /// A verified recipe: 1 to kMaxNodes nodes, operands before uses, input slots 0..n-1 each loaded
-/// with one dtype, output slots 0..n-1 each stored once, casts that castSupported() knows and that
-/// change the dtype, no dead value, at least one Store or CheckEqual. Elements of packed dtypes are
-/// only copied, as whole bytes: what runs is then a recipe of u8.
-/// The members below ask for a verified recipe and for slots and checks that exist.
+/// with one dtype and either by element or as a scalar, output slots 0..n-1 each stored once, casts
+/// that castSupported() knows and that change the dtype, no dead value, at least one Store or
+/// CheckEqual. Elements of packed dtypes are only copied, as whole bytes: what runs is then a
+/// recipe of u8. The members below ask for a verified recipe and for slots and checks that exist.
 struct Recipe {
   std::vector<Node> nodes;
 
@@ -61,9 +71,13 @@ struct Recipe {
   size_t outputCount() const;
   size_t checkCount() const;
   DType inputType(size_t slot) const;
+  /// Whether the input is one value for all elements (Op::Scalar).
+  bool isScalarInput(size_t slot) const;
   DType outputType(size_t slot) const;
 
-  /// `load 0 f32; cast %0 bf16; store %1 0`; arithmetic is `add %0 %1` and `divide %2 3`. `%n` is
+  /// `load 0 f32; cast %0 bf16; store %1 0`; arithmetic is `add %0 %1`, `subtract %0 %1`,
+  /// `multiply %0 %1`, `quotient %0 %1`, `root %0` and, by a number, `divide %2 3`; a scalar is
+  /// `scalar 3 f64`. `%n` is
   /// node n, counting every node; a cast that does not follow Ieee ends in `saturate` or `nan`; a
   /// check is `check %0 %1`.
   std::string str() const;
@@ -99,7 +113,7 @@ Recipe sliceForCheckSide(const Recipe &recipe, size_t check, unsigned side,
                          std::vector<uint16_t> &inputs);
 
 /// The slices that run as kernels when a recipe is executed, each once: for outputs and for the
-/// sides of checks, as far as they compute something; arithmetic is left to the interpreter.
+/// sides of checks, as far as they compute something.
 std::vector<Recipe> kernelSlices(const Recipe &recipe);
 /// For people: `f32_bf16`, `f32_f8e4m3fn_saturate`; a hash where the recipe is no chain of casts.
 std::string shortName(const Recipe &recipe);
@@ -114,11 +128,15 @@ bool isCopy(const Recipe &recipe);
 int64_t interpret(const Recipe &recipe, std::span<const std::byte *const> inputs,
                   std::span<std::byte *const> outputs, int64_t count);
 
-/// The sum of two f64 and the quotient of one and a number, as bits, to nearest even: the same on
-/// every machine, whatever its MXCSR. A NaN operand (of two, `a`) comes out quiet with its sign and
-/// payload; what has no value otherwise (infinities of two signs) is the NaN 0x7ff8000000000000.
+/// f64 arithmetic on bits, to nearest even: the same on every machine, whatever its MXCSR. A NaN
+/// operand (of two, `a`) comes out quiet with its sign and payload; what has no value otherwise
+/// (infinities of two signs, 0 by 0, the root of what is below 0) is the NaN 0x7ff8000000000000.
 uint64_t addBits(uint64_t a, uint64_t b);
+uint64_t subtractBits(uint64_t a, uint64_t b);
+uint64_t multiplyBits(uint64_t a, uint64_t b);
+uint64_t quotientBits(uint64_t a, uint64_t b);
 uint64_t divideBits(uint64_t a, uint16_t divisor);
+uint64_t squareRootBits(uint64_t a);
 
 /// One value, as bits, from one dtype to another: D10's float rules (one integer round to nearest
 /// even, NaNs quiet with sign and top bits kept, denormals exact, no dependence on MXCSR).

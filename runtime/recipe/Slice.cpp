@@ -1,8 +1,6 @@
 #include "runtime/recipe/Recipe.h"
 
 #include <algorithm>
-
-#include <algorithm>
 #include <array>
 
 namespace recast::recipe {
@@ -22,7 +20,7 @@ public:
     if (placed_[old] != kMaxNodes)
       return placed_[old];
     Node node = recipe_.nodes[old];
-    if (node.op == Op::Load)
+    if (node.op == Op::Load || node.op == Op::Scalar)
       node.slot = input(node.slot);
     if (operandCount(node.op) > 0)
       node.a = value(node.a);
@@ -96,10 +94,7 @@ Recipe sliceForCheckSide(const Recipe &recipe, size_t check, unsigned side,
 std::vector<Recipe> kernelSlices(const Recipe &recipe) {
   std::vector<Recipe> out;
   auto add = [&out](Recipe slice) {
-    bool computable = std::ranges::none_of(slice.nodes, [](const Node &node) {
-      return node.op == Op::Add || node.op == Op::Divide; // the interpreter's
-    });
-    if (computable && !isCopy(slice) && std::find(out.begin(), out.end(), slice) == out.end())
+    if (!isCopy(slice) && std::find(out.begin(), out.end(), slice) == out.end())
       out.push_back(std::move(slice));
   };
   std::vector<uint16_t> inputs;

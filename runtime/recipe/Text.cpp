@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <optional>
 
 namespace recast::recipe {
 namespace {
@@ -17,6 +18,25 @@ std::string_view overflowName(Overflow overflow) {
     return " nan";
   }
   return " ?";
+}
+
+std::string_view arithmeticName(Op op) {
+  switch (op) {
+  case Op::Add:
+    return "add";
+  case Op::Subtract:
+    return "subtract";
+  case Op::Multiply:
+    return "multiply";
+  case Op::Quotient:
+    return "quotient";
+  case Op::Divide:
+    return "divide";
+  case Op::SquareRoot:
+    return "root";
+  default:
+    return "";
+  }
 }
 
 /// Words of one statement.
@@ -63,7 +83,8 @@ private:
   Result<Node> operation() {
     std::string_view op = words_.next();
     Node node;
-    if (op == "load") {
+    if (op == "load" || op == "scalar") {
+      node.op = op == "load" ? Op::Load : Op::Scalar;
       RECAST_TRY(slot(node.slot));
       RECAST_TRY(type(node.type));
     } else if (op == "cast") {
@@ -81,20 +102,25 @@ private:
       RECAST_TRY(value(node.a));
       RECAST_TRY(value(node.b));
       node.type = before_[node.a].type;
-    } else if (op == "add") {
-      node.op = Op::Add;
+    } else if (auto known = arithmetic(op)) {
+      node.op = *known;
       RECAST_TRY(value(node.a));
-      RECAST_TRY(value(node.b));
-      node.type = before_[node.a].type;
-    } else if (op == "divide") {
-      node.op = Op::Divide;
-      RECAST_TRY(value(node.a));
-      RECAST_TRY(slot(node.slot));
+      if (operandCount(node.op) > 1)
+        RECAST_TRY(value(node.b));
+      if (node.op == Op::Divide)
+        RECAST_TRY(slot(node.slot));
       node.type = before_[node.a].type;
     } else {
-      return wrong("expected load, cast, add, divide, store or check");
+      return wrong("expected load, scalar, cast, add, subtract, multiply, quotient, divide, root, "
+                   "store or check");
     }
     return node;
+  }
+  static std::optional<Op> arithmetic(std::string_view word) {
+    for (uint8_t code = 0; code <= static_cast<uint8_t>(kLastOp); ++code)
+      if (auto op = static_cast<Op>(code); isArithmetic(op) && arithmeticName(op) == word)
+        return op;
+    return std::nullopt;
   }
 
   Status slot(uint16_t &slot) {
@@ -170,6 +196,9 @@ std::string Recipe::str() const {
     case Op::Load:
       fmt::format_to(out, "load {} {}", node.slot, name(node.type));
       break;
+    case Op::Scalar:
+      fmt::format_to(out, "scalar {} {}", node.slot, name(node.type));
+      break;
     case Op::Cast:
       fmt::format_to(out, "cast %{} {}{}", node.a, name(node.type), overflowName(node.overflow));
       break;
@@ -179,11 +208,17 @@ std::string Recipe::str() const {
     case Op::CheckEqual:
       fmt::format_to(out, "check %{} %{}", node.a, node.b);
       break;
-    case Op::Add:
-      fmt::format_to(out, "add %{} %{}", node.a, node.b);
-      break;
     case Op::Divide:
       fmt::format_to(out, "divide %{} {}", node.a, node.slot);
+      break;
+    case Op::Add:
+    case Op::Subtract:
+    case Op::Multiply:
+    case Op::Quotient:
+      fmt::format_to(out, "{} %{} %{}", arithmeticName(node.op), node.a, node.b);
+      break;
+    case Op::SquareRoot:
+      fmt::format_to(out, "root %{}", node.a);
       break;
     }
   }

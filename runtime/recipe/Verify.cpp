@@ -41,6 +41,7 @@ private:
       return wrong(fmt::format("unknown dtype code {}", static_cast<unsigned>(node.type)));
     switch (node.op) {
     case Op::Load:
+    case Op::Scalar:
       return load(node);
     case Op::Cast:
       return cast(node);
@@ -49,9 +50,12 @@ private:
     case Op::CheckEqual:
       return check(node);
     case Op::Add:
-      return add(node);
+    case Op::Subtract:
+    case Op::Multiply:
+    case Op::Quotient:
     case Op::Divide:
-      return divide(node);
+    case Op::SquareRoot:
+      return arithmetic(node);
     }
     return wrong(fmt::format("unknown operation code {}", static_cast<unsigned>(node.op)));
   }
@@ -66,6 +70,12 @@ private:
     if (known && *known != node.type)
       return wrong(fmt::format("input {} is loaded as {} and as {}", node.slot, name(*known),
                                name(node.type)));
+    if (node.op == Op::Scalar && isPacked(node.type))
+      return wrong(fmt::format("no single element of {} is whole bytes", name(node.type)));
+    bool isScalar = node.op == Op::Scalar;
+    if (known && scalars_[node.slot] != isScalar)
+      return wrong(fmt::format("input {} is loaded by element and as a scalar", node.slot));
+    scalars_[node.slot] = isScalar;
     known = node.type;
     return {};
   }
@@ -118,21 +128,17 @@ private:
     return {};
   }
 
-  Status add(const Node &node) {
-    RECAST_TRY(unused(node.slot, "slot"));
-    RECAST_TRY(operand(node.b));
-    RECAST_TRY(sameType(node, node.b));
-    return arithmetic(node);
-  }
-
-  Status divide(const Node &node) {
-    RECAST_TRY(unused(node.b, "operand b"));
-    if (node.slot == 0)
-      return wrong("a division by 0");
-    return arithmetic(node);
-  }
-
   Status arithmetic(const Node &node) {
+    if (operandCount(node.op) > 1) {
+      RECAST_TRY(operand(node.b));
+      RECAST_TRY(sameType(node, node.b));
+    } else {
+      RECAST_TRY(unused(node.b, "operand b"));
+    }
+    if (node.op != Op::Divide)
+      RECAST_TRY(unused(node.slot, "slot"));
+    else if (node.slot == 0)
+      return wrong("a division by 0");
     RECAST_TRY(operand(node.a));
     RECAST_TRY(noOverflow(node));
     if (node.type != DType::F64)
@@ -185,6 +191,7 @@ private:
   size_t index_ = 0;
   std::array<bool, kMaxNodes> used_{};
   Slots inputs_{}, outputs_{};
+  std::array<bool, kMaxNodes> scalars_{};
   bool hasEffect_ = false;
 };
 } // namespace

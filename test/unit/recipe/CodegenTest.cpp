@@ -46,6 +46,28 @@ TEST(Codegen, NarrowingNeverRoundsInFloatingPoint) {
     }
 }
 
+TEST(Codegen, ArithmeticIsVectorCodeThatIsNeverFused) {
+  Kernel kernel{
+      *recipe::Recipe::parse("load 0 f32; cast %0 f64; scalar 1 f64; load 2 f32; cast %3 f64; "
+                             "scalar 3 f64; quotient %4 %5; root %6; add %7 %5; multiply %2 %8; "
+                             "subtract %1 %9; cast %10 f32; store %11 0"),
+      "kernel"};
+  for (std::string_view name : {"x86-64-v3", "x86-64-v4"}) {
+    std::string text = assembly(kernel, name);
+    text.resize(text.find("kernel_box:"));
+    // Whole vectors: no less than one division and root of four lanes or more, and none per lane.
+    EXPECT_THAT(text, testing::ContainsRegex("vdivpd.*%[yz]mm")) << name;
+    EXPECT_THAT(text, testing::ContainsRegex("vsqrtpd.*%[yz]mm")) << name;
+    EXPECT_EQ(occurrences(text, "vsqrtsd"), 2u) << "the loop for the rest, and its NaNs; " << name;
+    EXPECT_THAT(text, Not(HasSubstr("vfm"))) << "a product and a sum were fused; " << name;
+    EXPECT_THAT(text, Not(HasSubstr("vfnm"))) << name;
+    EXPECT_THAT(text, Not(HasSubstr("vrcp"))) << name;
+    EXPECT_THAT(text, Not(HasSubstr("call"))) << name;
+    // In the environment that processes start in, and back.
+    EXPECT_EQ(occurrences(text, "ldmxcsr"), 2u) << name;
+  }
+}
+
 TEST(Codegen, ObjectsAreDeterministicAndForTheirMachine) {
   std::vector<Kernel> kernels = {cast(DType::F32, DType::BF16), cast(DType::BF16, DType::F32)};
   kernels[1].symbol = "other";
@@ -63,7 +85,10 @@ TEST(Codegen, ObjectsAreDeterministicAndForTheirMachine) {
 TEST(Codegen, CompilesEveryKindOfNode) {
   auto several = *recipe::Recipe::parse(
       "load 1 f32; cast %0 bf16; store %1 1; load 0 i8; cast %3 i64; store %4 0; store %0 2; "
-      "load 2 c128; store %7 3; cast %0 f8e4m3fn saturate; cast %9 f16; store %10 4");
+      "load 2 c128; store %7 3; cast %0 f8e4m3fn saturate; cast %9 f16; store %10 4; "
+      "cast %0 f64; scalar 3 f64; add %12 %13; subtract %14 %12; multiply %15 %13; quotient %16 "
+      "%12; "
+      "divide %17 7; root %18; store %19 5");
   for (const Target &target : allTargets()) {
     Kernel kernel{several, "several"};
     EXPECT_TRUE(compileObject({&kernel, 1}, target)) << target.level;

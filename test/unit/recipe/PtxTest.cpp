@@ -50,6 +50,17 @@ TEST(Ptx, NeverFusesOrFlushes) {
   }
 }
 
+TEST(Ptx, ArithmeticIsRoundedOnceEach) {
+  std::string text = ptxOf(*recipe::Recipe::parse(
+      "load 0 f32; cast %0 f64; scalar 1 f64; multiply %1 %2; root %3; add %4 %1; quotient %1 %5; "
+      "subtract %1 %6; cast %7 f32; store %8 0"));
+  // `mul.f64` alone may be fused by ptxas, `mul.rn.f64` not.
+  for (const char *word : {"mul.rn.f64", "add.rn.f64", "sub.rn.f64", "div.rn.f64", "sqrt.rn.f64"})
+    EXPECT_THAT(text, HasSubstr(word));
+  for (const char *word : {"fma", ".ftz", "approx"})
+    EXPECT_THAT(text, Not(HasSubstr(word)));
+}
+
 TEST(Ptx, IsDeterministicAndNamesItsChip) {
   auto recipe = recipe::castRecipe(DType::BF16, DType::F32);
   EXPECT_EQ(ptxOf(recipe), ptxOf(recipe));
@@ -70,6 +81,8 @@ std::vector<recipe::Recipe> manyRecipes() {
     for (DType from : kIntegerTypes)
       recipes.push_back(recipe::castRecipe(from, to.type, overflowRules(to.type).back()));
   }
+  recipes.push_back(*recipe::Recipe::parse("load 0 f64; root %0; divide %1 3; subtract %0 %2; "
+                                           "multiply %3 %0; quotient %4 %1; store %5 0"));
   return recipes;
 }
 

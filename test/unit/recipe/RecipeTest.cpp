@@ -46,7 +46,7 @@ TEST(Recipe, AnswersQuestions) {
 TEST(Recipe, RefusesBadText) {
   for (auto [text, message] : std::initializer_list<std::pair<std::string, std::string>>{
            {"", "no nodes"},
-           {"lode 0 f32", "expected load, cast, add, divide, store or check"},
+           {"lode 0 f32", "expected load, scalar, cast, add, subtract, multiply"},
            {"load x f32", "expected a slot number, got 'x'"},
            {"load 70000 f32", "expected a slot number"},
            {"load 0 f33; store %0 0", "statement 0 'load 0 f33': expected a dtype, got 'f33'"},
