@@ -67,11 +67,11 @@ LogicalResult verifyOneTensor(ckpt::FamilyOp family, ckpt::ValueType type, const
   return success();
 }
 
-/// The table without the columns of inputs that are not loaded.
+/// The table with the columns of the inputs that are loaded, in their order.
 DenseResourceElementsAttr withInputs(ckpt::FamilyOp family, const ckpt::MemberTable &table,
                                      ArrayRef<size_t> inputs) {
   ckpt::MemberColumns before{family.getInputs().size(), family.getTargets().size()};
-  if (inputs.size() == before.inputs)
+  if (inputs.size() == before.inputs && llvm::is_sorted(inputs))
     return family.getMembers();
   ckpt::MemberColumns after{inputs.size(), before.outputs};
   std::vector<int64_t> rows;

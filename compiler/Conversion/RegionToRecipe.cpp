@@ -35,6 +35,9 @@ public:
   }
 
 private:
+  /// Index of a node; nothing where the recipe became too long for it.
+  using Node = std::optional<uint16_t>;
+
   LogicalResult tooLong() {
     return family_.emitOpError() << "is longer than the " << recipe::kMaxNodes
                                  << " nodes that a recipe may have";
@@ -48,14 +51,14 @@ private:
   }
 
   /// What stays of a value once addressing is taken away: an argument, a cast that changes the
-  /// type, or a mean. Null after an error.
+  /// type, a mean or an extrapolation. Null after an error.
   Value withoutAddressing(Value value) {
     while (Operation *op = value.getDefiningOp()) {
       if (auto reshard = dyn_cast<ckpt::ReshardOp>(op)) {
         value = reshard.getInput();
         continue;
       }
-      if (isa<ckpt::MeanOp>(op))
+      if (isa<ckpt::MeanOp, ckpt::ExtrapolateOp>(op))
         return value;
       auto cast = dyn_cast<ckpt::CastOp>(op);
       if (!cast) {
@@ -70,7 +73,8 @@ private:
     return value;
   }
 
-  /// Loads of the arguments that a check or a store depends on, in their order.
+  /// Loads of the arguments that a check or a store depends on, in their order, and after them the
+  /// scalars.
   LogicalResult findInputs() {
     llvm::SmallPtrSet<void *, 8> needed;
     SmallVector<Value> open(family_.getYield().getValues());
@@ -88,16 +92,23 @@ private:
       else
         needed.insert(value.getAsOpaquePointer());
     }
-    for (BlockArgument argument : family_.getInputs()) {
-      if (!needed.contains(argument.getAsOpaquePointer()))
-        continue;
-      auto slot = static_cast<uint16_t>(out_.inputs.size());
-      nodes_[argument] = slot;
-      out_.inputs.push_back(argument.getArgNumber());
-      auto type = cast<ckpt::ValueType>(argument.getType());
-      if (!add({recipe::Op::Load, type.getDType(), recipe::Overflow::Ieee, 0, 0, slot}))
-        return tooLong();
-    }
+    llvm::SmallPtrSet<void *, 8> scalars;
+    for (auto ahead : family_.getBlock().getOps<ckpt::ExtrapolateOp>())
+      for (Value scalar : ahead.getScalars())
+        scalars.insert(scalar.getAsOpaquePointer());
+    for (bool isScalar : {false, true})
+      for (BlockArgument argument : family_.getInputs()) {
+        if (!needed.contains(argument.getAsOpaquePointer()) ||
+            scalars.contains(argument.getAsOpaquePointer()) != isScalar)
+          continue;
+        auto slot = static_cast<uint16_t>(out_.inputs.size());
+        nodes_[argument] = slot;
+        out_.inputs.push_back(argument.getArgNumber());
+        auto type = cast<ckpt::ValueType>(argument.getType());
+        if (!add({isScalar ? recipe::Op::Scalar : recipe::Op::Load, type.getDType(),
+                  recipe::Overflow::Ieee, 0, 0, slot}))
+          return tooLong();
+      }
     return success();
   }
 
@@ -129,7 +140,7 @@ private:
         open.append(missing.rbegin(), missing.rend());
         continue;
       }
-      std::optional<uint16_t> node = computed(op, operands);
+      Node node = computed(op, operands);
       if (!node)
         return tooLong();
       nodes_[open.pop_back_val()] = *node;
@@ -137,38 +148,71 @@ private:
     return nodes_.at(wanted);
   }
 
-  /// Nothing if the recipe becomes too long.
-  std::optional<uint16_t> computed(Operation *op, ArrayRef<uint16_t> operands) {
+  Node computed(Operation *op, ArrayRef<uint16_t> operands) {
     if (auto cast = dyn_cast<ckpt::CastOp>(op))
       return equalNode({recipe::Op::Cast, cast.getTargetDType(), cast.getRecipeOverflow(),
                         operands.front(), 0, 0});
-    std::optional<uint16_t> sum;
-    for (uint16_t operand : operands) {
-      auto wide = castNode(operand, DType::F64, recipe::Overflow::Ieee);
-      sum = !sum ? wide
-            : wide
-                ? equalNode({recipe::Op::Add, DType::F64, recipe::Overflow::Ieee, *sum, *wide, 0})
-                : std::nullopt;
-      if (!sum)
-        return std::nullopt;
+    auto wide = [&](uint16_t operand) {
+      return castNode(operand, DType::F64, recipe::Overflow::Ieee);
+    };
+    Node result;
+    if (auto ahead = dyn_cast<ckpt::ExtrapolateOp>(op)) {
+      result = extrapolated(ahead, llvm::map_to_vector(operands, wide));
+    } else {
+      Node sum = wide(operands.front());
+      for (uint16_t operand : operands.drop_front())
+        sum = arithmetic(recipe::Op::Add, sum, wide(operand));
+      result = arithmetic(recipe::Op::Divide, sum, Node(0), static_cast<uint16_t>(operands.size()));
     }
-    auto mean = equalNode({recipe::Op::Divide, DType::F64, recipe::Overflow::Ieee, *sum, 0,
-                           static_cast<uint16_t>(operands.size())});
     DType type = llvm::cast<ckpt::ValueType>(op->getResult(0).getType()).getDType();
-    // The mean of finite values is no larger than the largest of them: nothing overflows.
+    // The mean of finite values is no larger than the largest of them: nothing overflows. What is
+    // predicted may, in a type without infinities.
     recipe::Overflow overflow =
         type == DType::F8E4M3FN ? recipe::Overflow::Nan : recipe::Overflow::Ieee;
-    return mean ? castNode(*mean, type, overflow) : std::nullopt;
+    return castNode(result, type, overflow);
   }
 
-  std::optional<uint16_t> castNode(uint16_t from, DType to, recipe::Overflow overflow) {
-    if (out_.recipe.nodes[from].type == to)
+  /// `values` as the op's operands: weights, states, scalars.
+  Node extrapolated(ckpt::ExtrapolateOp op, ArrayRef<Node> values) {
+    using recipe::Op;
+    Node weights = values.front();
+    ArrayRef<Node> states = values.slice(1, op.getStates().size());
+    ArrayRef<Node> scalars = values.drop_front(1 + states.size());
+    Node direction;
+    switch (op.getDirection()) {
+    case ckpt::Direction::Velocity:
+      direction = states[0];
+      break;
+    case ckpt::Direction::Momentum:
+      direction = arithmetic(Op::Add, arithmetic(Op::Multiply, scalars[1], states[0]),
+                             arithmetic(Op::Multiply, scalars[2], states[1]));
+      break;
+    case ckpt::Direction::Adam: {
+      Node root = arithmetic(Op::SquareRoot, arithmetic(Op::Quotient, states[1], scalars[2]));
+      direction = arithmetic(Op::Quotient, arithmetic(Op::Quotient, states[0], scalars[1]),
+                             arithmetic(Op::Add, root, scalars[3]));
+      break;
+    }
+    }
+    if (op.getDecay())
+      weights = arithmetic(Op::Multiply, weights, scalars.back());
+    return arithmetic(Op::Subtract, weights, arithmetic(Op::Multiply, scalars[0], direction));
+  }
+
+  Node arithmetic(recipe::Op op, Node a, Node b = Node(0), uint16_t number = 0) {
+    if (!a || !b)
+      return std::nullopt;
+    return equalNode({op, DType::F64, recipe::Overflow::Ieee, *a, *b, number});
+  }
+
+  Node castNode(Node from, DType to, recipe::Overflow overflow) {
+    if (!from || out_.recipe.nodes[*from].type == to)
       return from;
-    return equalNode({recipe::Op::Cast, to, overflow, from, 0, 0});
+    return equalNode({recipe::Op::Cast, to, overflow, *from, 0, 0});
   }
 
   /// The node that computes this already, or a new one.
-  std::optional<uint16_t> equalNode(const recipe::Node &wanted) {
+  Node equalNode(const recipe::Node &wanted) {
     auto known = llvm::find(out_.recipe.nodes, wanted);
     if (known == out_.recipe.nodes.end()) {
       if (!add(wanted))

@@ -42,6 +42,34 @@ uint64_t meanBits(const std::vector<uint64_t> &values, DType dtype) {
                                                                          : recipe::Overflow::Ieee);
 }
 
+/// One element of what ckpt.extrapolate says, by its table. `scalars` are f64.
+uint64_t extrapolatedBits(ckpt::Direction direction, uint64_t weight,
+                          const std::vector<uint64_t> &states, const std::vector<uint64_t> &scalars,
+                          bool hasDecay, DType dtype) {
+  auto wide = [&](uint64_t bits) {
+    return dtype == DType::F64 ? bits
+                               : recipe::castBits(bits, dtype, DType::F64, recipe::Overflow::Ieee);
+  };
+  uint64_t w = wide(weight), step = 0;
+  if (direction == ckpt::Direction::Velocity) {
+    step = wide(states[0]);
+  } else if (direction == ckpt::Direction::Momentum) {
+    step = recipe::addBits(recipe::multiplyBits(scalars[1], wide(states[0])),
+                           recipe::multiplyBits(scalars[2], wide(states[1])));
+  } else {
+    uint64_t m = recipe::quotientBits(wide(states[0]), scalars[1]);
+    uint64_t v = recipe::quotientBits(wide(states[1]), scalars[2]);
+    step = recipe::quotientBits(m, recipe::addBits(recipe::squareRootBits(v), scalars[3]));
+  }
+  if (hasDecay)
+    w = recipe::multiplyBits(w, scalars.back());
+  uint64_t moved = recipe::subtractBits(w, recipe::multiplyBits(scalars[0], step));
+  return dtype == DType::F64 ? moved
+                             : recipe::castBits(moved, DType::F64, dtype,
+                                                dtype == DType::F8E4M3FN ? recipe::Overflow::Nan
+                                                                         : recipe::Overflow::Ieee);
+}
+
 /// Element `index` of an array whose elements follow each other bit by bit, low bits first.
 uint64_t bitsAt(const char *bytes, uint64_t index, DType dtype) {
   const uint64_t width = bitWidth(dtype);
@@ -249,6 +277,20 @@ Status Interpreter::member(ckpt::FamilyOp family, llvm::ArrayRef<int64_t> row) {
           to.versions[v][i] = meanBits(all, to.dtype);
         }
       values[mean.getResult()] = std::move(to);
+    } else if (auto ahead = llvm::dyn_cast<ckpt::ExtrapolateOp>(op)) {
+      Tensor to = values[ahead.getWeights()];
+      std::vector<uint64_t> scalars;
+      for (mlir::Value scalar : ahead.getScalars())
+        scalars.push_back(values[scalar].versions.front().front());
+      for (size_t i = 0; i < to.versions.front().size(); ++i) {
+        std::vector<uint64_t> states;
+        for (mlir::Value state : ahead.getStates())
+          states.push_back(values[state].versions.front()[i]);
+        uint64_t &bits = to.versions.front()[i];
+        bits = extrapolatedBits(ahead.getDirection(), bits, states, scalars,
+                                ahead.getDecay() != nullptr, to.dtype);
+      }
+      values[ahead.getResult()] = std::move(to);
     } else if (auto equal = llvm::dyn_cast<ckpt::CheckEqualOp>(op)) {
       RECAST_TRY(check(equal, values[equal.getLhs()], values[equal.getRhs()], name));
     } else if (auto yield = llvm::dyn_cast<ckpt::YieldOp>(op)) {

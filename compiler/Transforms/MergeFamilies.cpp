@@ -95,7 +95,12 @@ uint64_t bytesRead(const Candidate &family, size_t input) {
 /// An upper bound on the nodes of the family's recipe: loads, ops, stores instead of the yield.
 size_t nodeBound(const Candidate &family) {
   ckpt::FamilyOp op = family.op;
-  return family.columns.inputs + op.getBlock().getOperations().size() + family.columns.outputs;
+  size_t nodes = family.columns.inputs + family.columns.outputs;
+  for (Operation &inner : op.getBlock())
+    // Arithmetic casts each operand, has at most as many nodes, or those of a prediction, and
+    // casts.
+    nodes += isa<ckpt::MeanOp, ckpt::ExtrapolateOp>(inner) ? 2 * inner.getNumOperands() + 8 : 1;
+  return nodes;
 }
 
 /// The op that computes (or checks) the same in the block already.

@@ -37,6 +37,13 @@ LogicalResult FamilyOp::verify() {
   return success();
 }
 
+/// One value for all elements of a member.
+static bool isScalarInput(FamilyOp family, size_t input) {
+  auto type = cast<ValueType>(family.getInputs()[input].getType());
+  return input > 0 && type.getShape().empty() && type.getShape() != family.getShape() &&
+         type.getDType() == DType::F64;
+}
+
 /// Every row in range; `row` is shown to whoever looks for the wrong one.
 static LogicalResult verifyRows(FamilyOp family, const MemberTable &table, MemberColumns columns) {
   auto inRange = [](int64_t id) { return id >= 0 && id < std::numeric_limits<uint32_t>::max(); };
@@ -53,6 +60,8 @@ static LogicalResult verifyRows(FamilyOp family, const MemberTable &table, Membe
         return fault("store " + Twine(store) + " of input " + Twine(input) + " is out of range");
       if (store != -1 && (row[columns.start(input)] < 0 || row[columns.total(input)] < 0))
         return fault("input " + Twine(input) + " has a negative flat position");
+      if (store != -1 && isScalarInput(family, input))
+        return fault("input " + Twine(input) + " is a scalar, but lies in a store");
       if (!inRange(row[columns.inputPart(input)]))
         return fault("the part of input " + Twine(input) + " is out of range");
     }
@@ -84,7 +93,7 @@ LogicalResult FamilyOp::verifyRegions() {
     if (!value)
       return emitOpError() << "input " << argument.getArgNumber() << " is a " << argument.getType()
                            << ", expected a !ckpt.value";
-    if (value.getShape() != getShape())
+    if (value.getShape() != getShape() && !isScalarInput(*this, argument.getArgNumber()))
       return emitOpError() << "input " << argument.getArgNumber()
                            << " has another shape than the first: one family, one shape";
   }

@@ -5,6 +5,7 @@
 
 include "dialect/Ckpt/CkptDeclaredOps.td"
 include "dialect/Ckpt/CkptInteropOps.td"
+include "dialect/Ckpt/CkptPredictOps.td"
 include "dialect/Ckpt/CkptVaryingOps.td"
 
 #endif // RECAST_DIALECT_CKPT_TD

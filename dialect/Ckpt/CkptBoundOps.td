@@ -40,7 +40,8 @@ def Ckpt_FamilyOp : Ckpt_Op<"family", [IsolatedFromAbove, Symbol, SingleBlock]> 
     | 3 per output | string id of the name in the target, string id of the role, part |
 
     **Constraints:** as many `roles` as block arguments, as many `targets` as yielded values; all
-    values of one shape; the table has 1 + 4 x inputs + 3 x outputs columns, at least one row, and
+    values of one shape, but for inputs of f64 without dimensions that the table holds the bits of
+    (store -1): the scalars of `ckpt.extrapolate`; the table has 1 + 4 x inputs + 3 x outputs columns, at least one row, and
     every row is in range.
 
     ```mlir
