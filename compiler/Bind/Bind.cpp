@@ -77,6 +77,7 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
   if (mlir::failed(mlir::verify(*bound.module)))
     return internal("bind made IR that does not verify");
   bound.notes = std::move(notes);
+  bound.notes.insert(bound.notes.end(), resolution.notes.begin(), resolution.notes.end());
   return bound;
 }
 

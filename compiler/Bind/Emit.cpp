@@ -22,7 +22,9 @@ public:
     llvm::SmallVector<mlir::Type> inputs;
     llvm::SmallVector<llvm::StringRef> roles, targets;
     for (const DraftInput &input : draft.inputs) {
-      inputs.push_back(ckpt::ValueType::get(context_, draft.shape, input.dtype, on(input.layout)));
+      inputs.push_back(ckpt::ValueType::get(context_,
+                                            input.isScalar ? std::vector<int64_t>() : draft.shape,
+                                            input.dtype, on(input.layout)));
       roles.push_back(input.role);
     }
     for (const DraftOutput &output : draft.outputs)
@@ -37,15 +39,17 @@ public:
     llvm::SmallVector<mlir::Value> results;
     for (const DraftOutput &output : draft.outputs) {
       mlir::Value value = family.getInputs()[output.input];
+      if (output.prediction)
+        value = ahead(family, value, *output.prediction);
       for (const ChainStep &step : output.chain)
         value = after(value, step);
       results.push_back(lying(value, output.layout));
     }
     if (draft.checked) {
       mlir::Value master =
-          castTo(family.getInputs()[0], {draft.inputs[1].dtype, recipe::Overflow::Ieee});
+          castTo(family.getInputs()[0], {draft.inputs[draft.weight].dtype, recipe::Overflow::Ieee});
       ckpt::CheckEqualOp::create(builder_, job_.loc, toWhole(master),
-                                 toWhole(family.getInputs()[1]));
+                                 toWhole(family.getInputs()[draft.weight]));
     }
     ckpt::YieldOp::create(builder_, job_.loc, results);
   }
@@ -64,6 +68,18 @@ private:
       return ckpt::SelectOp::create(builder_, job_.loc, value, builder_.getStringAttr(select->axis),
                                     builder_.getI64IntegerAttr(select->coordinate));
     return ckpt::AverageOp::create(builder_, job_.loc, value);
+  }
+
+  mlir::Value ahead(ckpt::FamilyOp family, mlir::Value weights, const DraftPrediction &prediction) {
+    auto inputs = [&](const std::vector<uint32_t> &indices) {
+      llvm::SmallVector<mlir::Value> out;
+      for (uint32_t index : indices)
+        out.push_back(family.getInputs()[index]);
+      return out;
+    };
+    return ckpt::ExtrapolateOp::create(builder_, job_.loc, weights.getType(), prediction.direction,
+                                       weights, inputs(prediction.states),
+                                       inputs(prediction.scalars));
   }
 
   mlir::Value castTo(mlir::Value value, const CastStep &cast) {

@@ -1,28 +1,27 @@
 #include "compiler/Bind/Families.h"
 
+#include <algorithm>
+#include <bit>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <map>
+#include <tuple>
 
 namespace recast::compiler {
 namespace {
 
-DraftInput inputOf(const format::Tensor &tensor) {
-  return {tensor.role, tensor.dtype, tensor.scalar ? plan::kNone : tensor.layout};
-}
-
-void addCells(FamilyDraft &draft, const Use &use, uint32_t input) {
-  for (const Cell &cell : use.cells)
-    draft.outputs.push_back({input, cell.target, cell.chain, cell.to.layout});
-}
-
 /// Everything two members must share, as text.
 std::string keyOf(const FamilyDraft &draft) {
-  std::string key = fmt::format("{}|{}", fmt::join(draft.shape, "x"), draft.checked);
+  std::string key =
+      fmt::format("{}|{}:{}", fmt::join(draft.shape, "x"), draft.checked, draft.weight);
   for (const DraftInput &input : draft.inputs)
     key += fmt::format("|{}:{}:{}", input.role, name(input.dtype), input.layout);
   for (const DraftOutput &output : draft.outputs) {
     key += fmt::format("|{}>{} {}", output.input, output.target, output.layout.str());
+    if (output.prediction)
+      key += fmt::format("@{}:{}:{}", ir::ckpt::stringifyDirection(output.prediction->direction),
+                         fmt::join(output.prediction->states, ","),
+                         fmt::join(output.prediction->scalars, ","));
     for (const ChainStep &step : output.chain) {
       if (const auto *cast = std::get_if<CastStep>(&step))
         key += fmt::format(",{}:{}", name(cast->type), static_cast<int>(cast->overflow));
@@ -35,18 +34,104 @@ std::string keyOf(const FamilyDraft &draft) {
   return key;
 }
 
-void addSourceColumns(std::vector<int64_t> &row, const format::Tensor &tensor) {
-  if (tensor.scalar) {
-    row.insert(row.end(), {-1, static_cast<int64_t>(*tensor.scalar), 0, 0});
-    return;
-  }
-  row.insert(row.end(), {tensor.store, tensor.start, tensor.groupTotal, tensor.part});
-}
-
 void addTargetColumns(std::vector<int64_t> &row, const Destination &to, const std::string &role,
                       Strings &strings) {
   row.insert(row.end(), {strings.id(to.name), strings.id(role), to.part});
 }
+
+constexpr uint32_t kNobody = 0xffffffffu;
+
+/// Which tensor's family reads a tensor besides its own: a weight that a check reads belongs to its
+/// master's, a state that a prediction reads to that of the weights. So each byte is read once.
+std::vector<uint32_t> ownersOf(const Resolution &resolution, const std::vector<int32_t> &armed) {
+  std::vector<uint32_t> owners(resolution.uses.size(), kNobody);
+  for (uint32_t i = 0; i < armed.size(); ++i)
+    if (armed[i] >= 0)
+      owners[static_cast<size_t>(armed[i])] = i;
+  auto predicts = [&](uint32_t tensor) {
+    return std::ranges::any_of(resolution.uses[tensor].cells,
+                               [](const Cell &cell) { return cell.prediction.has_value(); });
+  };
+  for (uint32_t i = 0; i < owners.size(); ++i)
+    for (const Cell &cell : resolution.uses[i].cells)
+      for (uint32_t state : cell.prediction ? cell.prediction->states : std::vector<uint32_t>())
+        // One whose own family has others in it stays where it is.
+        if (owners[state] == kNobody && !predicts(state) && armed[state] < 0)
+          owners[state] = owners[i] == kNobody ? i : owners[i];
+  return owners;
+}
+
+/// One member, its inputs and outputs in the order in which they are added.
+class Member {
+public:
+  Member(const format::Inventory &source, const Resolution &resolution,
+         const std::vector<uint32_t> &owners, uint32_t tensor)
+      : source_(source), resolution_(resolution), owners_(owners), tensor_(tensor) {
+    draft.shape = source.tensors[tensor].shape;
+  }
+
+  /// Index of the input that a tensor is; its outputs are added with it if it belongs here.
+  uint32_t add(uint32_t index) {
+    auto known = std::ranges::find(tensors_, index);
+    if (known != tensors_.end())
+      return static_cast<uint32_t>(known - tensors_.begin());
+    const format::Tensor &tensor = source_.tensors[index];
+    auto input = static_cast<uint32_t>(draft.inputs.size());
+    draft.inputs.push_back(
+        {tensor.role, tensor.dtype, tensor.scalar ? plan::kNone : tensor.layout});
+    tensors_.push_back(index);
+    if (tensor.scalar)
+      columns_.insert(columns_.end(), {-1, static_cast<int64_t>(*tensor.scalar), 0, 0});
+    else
+      columns_.insert(columns_.end(), {tensor.store, tensor.start, tensor.groupTotal, tensor.part});
+    if (index == tensor_ || owners_[index] == tensor_)
+      for (const Cell &cell : resolution_.uses[index].cells) {
+        std::optional<DraftPrediction> prediction;
+        if (cell.prediction)
+          prediction = add(index, *cell.prediction);
+        draft.outputs.push_back({input, cell.target, prediction, cell.chain, cell.to.layout});
+        cells_.push_back(&cell);
+      }
+    return input;
+  }
+
+  std::vector<int64_t> row(Strings &strings) const {
+    std::vector<int64_t> out{strings.id(source_.tensors[tensor_].name)};
+    out.insert(out.end(), columns_.begin(), columns_.end());
+    for (const Cell *cell : cells_)
+      addTargetColumns(out, cell->to, cell->role, strings);
+    return out;
+  }
+
+  FamilyDraft draft;
+
+private:
+  DraftPrediction add(uint32_t weights, const Prediction &prediction) {
+    for (const auto &[of, known, made] : predictions_)
+      if (of == weights && *known == prediction)
+        return made;
+    DraftPrediction out{prediction.direction, {}, {}};
+    for (uint32_t state : prediction.states)
+      out.states.push_back(add(state));
+    for (double scalar : prediction.scalars) {
+      out.scalars.push_back(static_cast<uint32_t>(draft.inputs.size()));
+      draft.inputs.push_back({"scalar", DType::F64, plan::kNone, true});
+      tensors_.push_back(kNobody);
+      columns_.insert(columns_.end(), {-1, std::bit_cast<int64_t>(scalar), 0, 0});
+    }
+    predictions_.emplace_back(weights, &prediction, out);
+    return out;
+  }
+
+  const format::Inventory &source_;
+  const Resolution &resolution_;
+  const std::vector<uint32_t> &owners_;
+  uint32_t tensor_;
+  std::vector<uint32_t> tensors_; ///< Per input; kNobody for scalars.
+  std::vector<int64_t> columns_;
+  std::vector<const Cell *> cells_;
+  std::vector<std::tuple<uint32_t, const Prediction *, DraftPrediction>> predictions_;
+};
 
 } // namespace
 
@@ -65,48 +150,28 @@ std::vector<FamilyDraft> draftFamilies(const format::Inventory &source,
     }
     return drafts[entry->second];
   };
-  // A weight that a check reads belongs to its master's family: each byte is read once.
-  std::vector<char> partner(source.tensors.size(), 0);
-  for (int32_t weight : armed)
-    if (weight >= 0)
-      partner[static_cast<size_t>(weight)] = 1;
-
+  const std::vector<uint32_t> owners = ownersOf(resolution, armed);
   for (uint32_t i = 0; i < source.tensors.size(); ++i) {
-    const format::Tensor &tensor = source.tensors[i];
-    if (partner[i])
+    if (owners[i] != kNobody)
       continue;
-    FamilyDraft draft;
-    draft.shape = tensor.shape;
-    draft.inputs.push_back(inputOf(tensor));
-    addCells(draft, resolution.uses[i], 0);
-    const format::Tensor *weight = nullptr;
+    Member member(source, resolution, owners, i);
+    member.add(i);
     if (armed[i] >= 0) {
-      weight = &source.tensors[static_cast<size_t>(armed[i])];
-      draft.checked = true;
-      draft.inputs.push_back(inputOf(*weight));
-      addCells(draft, resolution.uses[static_cast<size_t>(armed[i])], 1);
+      member.draft.checked = true;
+      member.draft.weight = member.add(static_cast<uint32_t>(armed[i]));
     }
-    if (draft.outputs.empty() && !draft.checked)
+    if (member.draft.outputs.empty() && !member.draft.checked)
       continue;
-
-    FamilyDraft &family = familyOf(draft);
-    family.rows.push_back(strings.id(tensor.name));
-    addSourceColumns(family.rows, tensor);
-    if (weight)
-      addSourceColumns(family.rows, *weight);
-    size_t fromFirst = resolution.uses[i].cells.size();
-    for (size_t o = 0; o < draft.outputs.size(); ++o) {
-      const Use &use = resolution.uses[o < fromFirst ? i : static_cast<uint32_t>(armed[i])];
-      const Cell &cell = use.cells[o < fromFirst ? o : o - fromFirst];
-      addTargetColumns(family.rows, cell.to, cell.role, strings);
-    }
+    FamilyDraft &family = familyOf(member.draft);
+    std::vector<int64_t> row = member.row(strings);
+    family.rows.insert(family.rows.end(), row.begin(), row.end());
     ++family.memberCount;
   }
   for (const Fill &fill : resolution.fills) {
     FamilyDraft draft;
     draft.shape = fill.shape;
     draft.inputs.push_back({"constant", fill.dtype, plan::kNone});
-    draft.outputs.push_back({0, fill.target, {}, fill.to.layout});
+    draft.outputs.push_back({0, fill.target, std::nullopt, {}, fill.to.layout});
     FamilyDraft &family = familyOf(draft);
     family.rows.push_back(strings.id(fill.to.name));
     family.rows.insert(family.rows.end(), {-1, static_cast<int64_t>(fill.bits), 0, 0});

@@ -9,11 +9,18 @@ namespace recast::compiler {
 struct DraftInput {
   std::string role;
   DType dtype = DType::F32;
-  uint32_t layout = 0; ///< Index into Inventory::layouts; kNone for values known now (whole).
+  uint32_t layout = 0;   ///< Index into Inventory::layouts; kNone for values known now (whole).
+  bool isScalar = false; ///< One value for all elements, of no dimensions.
+};
+/// A prediction by the inputs of its family.
+struct DraftPrediction {
+  ir::ckpt::Direction direction;
+  std::vector<uint32_t> states, scalars;
 };
 struct DraftOutput {
   uint32_t input = 0;
   uint32_t target = 0;
+  std::optional<DraftPrediction> prediction;
   std::vector<ChainStep> chain;
   layout::Layout layout; ///< In the target's tensor.
 };
@@ -24,7 +31,8 @@ struct FamilyDraft {
   std::vector<int64_t> shape;
   std::vector<DraftInput> inputs;
   std::vector<DraftOutput> outputs;
-  bool checked = false; ///< cast(input 0) == input 1.
+  bool checked = false; ///< cast(input 0) == input `weight`.
+  uint32_t weight = 0;
   std::vector<int64_t> rows;
   int64_t memberCount = 0;
 };

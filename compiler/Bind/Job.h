@@ -8,6 +8,7 @@
 #include "runtime/recipe/Recipe.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -52,6 +53,12 @@ inline DType typeAfter(DType type, const std::vector<ChainStep> &chain) {
   return type;
 }
 
+/// `predict(..)`, the first operation of a chain; the weights are the rule's `from`.
+struct PredictRule {
+  std::vector<std::string> states; ///< Roles.
+  std::map<std::string, mlir::Attribute> args;
+};
+
 /// Which members a statement means.
 struct Selection {
   std::vector<std::string> roles; ///< Empty with isElse.
@@ -80,6 +87,7 @@ struct InitRule {
 struct RoleRule {
   Selection selection;
   std::string from; ///< Source role; empty: the same role.
+  std::optional<PredictRule> predict;
   std::vector<ChainStep> chain;
   std::vector<uint32_t> targets;
   mlir::Location loc;

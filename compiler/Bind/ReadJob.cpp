@@ -128,8 +128,8 @@ private:
 };
 
 Status Reader::role(ckpt::RoleOp op) {
-  RoleRule rule{
-      selection(op), op.getFrom() ? op.getFrom()->str() : "", {}, targets(op), op.getLoc()};
+  RoleRule rule{selection(op), op.getFrom() ? op.getFrom()->str() : "", {}, {}, targets(op),
+                op.getLoc()};
   // A chain is a line of operations from the block's argument to its yield.
   mlir::Value value = op.getYield().getValues().front();
   std::vector<ChainStep> reversed;
@@ -144,6 +144,12 @@ Status Reader::role(ckpt::RoleOp op) {
     else
       break;
     value = made->getOperand(0);
+  }
+  if (auto predict = value.getDefiningOp<ckpt::PredictOp>(); predict && !rule.from.empty()) {
+    rule.predict.emplace(PredictRule{strings(predict.getStates()), {}});
+    for (auto arg : predict.getArgs().getAsRange<ckpt::ArgAttr>())
+      rule.predict->args[arg.getName().str()] = arg.getValue();
+    value = predict.getWeights();
   }
   if (value != op.getState())
     return fail(specError(op.getLoc(), "this operation of a chain cannot be bound"));

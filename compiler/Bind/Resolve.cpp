@@ -40,6 +40,11 @@ public:
     result_.uses.resize(source_.tensors.size());
     for (uint32_t target = 0; target < job_.targets.size(); ++target)
       RECAST_TRY(fillTarget(target));
+    if (withoutUpdate_)
+      result_.notes.push_back(
+          fmt::format("the optimizer has made no update yet: {} tensors are written as they are "
+                      "where the job predicts them",
+                      withoutUpdate_));
     return std::move(result_);
   }
 
@@ -56,6 +61,7 @@ private:
                     mlir::Location loc) const;
   Status checkRole(const std::string &role, mlir::Location loc) const;
   Status checkSelection(const Selection &selection, mlir::Location loc) const;
+  Result<std::optional<Prediction>> predict(uint32_t tensor, const RoleRule &rule);
   void noteLeftOut(uint32_t target);
 
   Selector selector(const Selection &selection) const {
@@ -68,6 +74,7 @@ private:
   std::map<std::string, std::vector<uint32_t>> byRole_;
   std::map<CellKey, uint32_t> tensorOf_;
   Resolution result_;
+  int64_t withoutUpdate_ = 0; ///< Predictions of weights that the optimizer has not touched yet.
 
   // Of the target being filled.
   std::set<CellKey> filled_, dropped_;
@@ -157,6 +164,19 @@ Status Resolver::checkChain(const format::Tensor &tensor, const std::vector<Chai
   return {};
 }
 
+Result<std::optional<Prediction>> Resolver::predict(uint32_t tensor, const RoleRule &rule) {
+  if (!rule.predict)
+    return std::nullopt;
+  RECAST_ASSIGN(Predicted predicted,
+                compiler::predicted(*rule.predict, rule.loc, source_, tensor,
+                                    [&](const std::string &name, const std::string &role) {
+                                      auto found = tensorOf_.find({name, role});
+                                      return found == tensorOf_.end() ? int64_t{-1} : found->second;
+                                    }));
+  withoutUpdate_ += predicted.noUpdateYet;
+  return std::move(predicted.prediction);
+}
+
 Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role,
                         const RoleRule &rule) {
   const format::Tensor &tensor = source_.tensors[index];
@@ -170,10 +190,11 @@ Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role
         rule.loc, fmt::format("{} cannot hold {} (of '{}')", endpoint.format, role, tensor.name));
     return fail(std::move(error).hint(fmt::format("Add `drop {}` for '{}'.", role, endpoint.name)));
   }
+  RECAST_ASSIGN(std::optional<Prediction> prediction, predict(index, rule));
   RECAST_TRY(checkChain(tensor, rule.chain, rule.loc));
 
   if (contains(traits.verbatimRoles, role)) {
-    if (role != tensor.role || !rule.chain.empty()) {
+    if (role != tensor.role || rule.predict || !rule.chain.empty()) {
       Error error =
           specError(rule.loc, fmt::format("{} keeps {} inside files it copies from the source "
                                           "byte for byte; it cannot be computed",
@@ -189,7 +210,7 @@ Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role
         rule.loc, fmt::format("the model of '{}' has no tensor {}", endpoint.name, tensor.name));
     return fail(std::move(error).hint(fmt::format("Drop it for '{}'.", endpoint.name)));
   }
-  Cell cell{target, role, rule.chain, std::move(*to)};
+  Cell cell{target, role, std::move(prediction), rule.chain, std::move(*to)};
   DType type = typeAfter(tensor.dtype, cell.chain);
   if (contains(traits.widenedRoles, role) && info(type).isFloat && bitWidth(type) < 32)
     cell.chain.push_back(CastStep{DType::F32, recipe::Overflow::Ieee});
@@ -291,7 +312,11 @@ Status Resolver::fillTarget(uint32_t target) {
   droppedPerRole_.clear();
   for (const RoleRule &rule : job_.rules)
     if (appliesTo(rule.targets, target)) {
-      RECAST_TRY(checkSelection(rule.selection, rule.loc));
+      // What is predicted may have a role of its own.
+      Selection selection = rule.selection;
+      if (rule.predict)
+        selection.roles = rule.predict->states;
+      RECAST_TRY(checkSelection(selection, rule.loc));
       if (!rule.from.empty())
         RECAST_TRY(checkRole(rule.from, rule.loc));
     }

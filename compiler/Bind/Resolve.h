@@ -3,6 +3,7 @@
 #pragma once
 
 #include "compiler/Bind/Ends.h"
+#include "compiler/Bind/Predict.h"
 #include "runtime/base/Status.h"
 #include "runtime/format/Inventory.h"
 #include "runtime/format/TargetWriter.h"
@@ -10,10 +11,12 @@
 
 namespace recast::compiler {
 
-/// One output: the tensor, in this role of this target, after this chain.
+/// One output: the tensor, in this role of this target, moved ahead where there is a prediction and
+/// after this chain.
 struct Cell {
   uint32_t target = 0;
   std::string role;
+  std::optional<Prediction> prediction;
   std::vector<ChainStep> chain;
   Destination to;
 };
@@ -39,6 +42,7 @@ struct Resolution {
   std::vector<Use> uses; ///< Parallel to Inventory::tensors.
   std::vector<Fill> fills;
   std::vector<plan::LeftOut> leftOut;
+  std::vector<std::string> notes; ///< For people.
 };
 
 Result<Resolution> resolve(const Job &job, const Ends &ends);

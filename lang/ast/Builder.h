@@ -155,6 +155,9 @@ Chain cast(Value dtype, Word overflow);
 Chain average();
 /// `select(dp = 0)`: the version of one coordinate.
 Chain select(std::string_view axis, int64_t coordinate);
+/// `predict(master, exp_avg, exp_avg_sq, s = 3, rule = adamw)`: the first role holds the weights,
+/// the others the optimizer's states; `args` are named.
+Chain predict(const std::vector<std::string> &roles, std::vector<Arg> args);
 /// What another role holds. `role(cast)` is written for a role that is called like an operation.
 Chain role(std::string_view name);
 /// Any operation by name.

@@ -159,6 +159,13 @@ Chain cast(Value dtype, Word overflow) {
   return operation("cast", {arg(std::move(dtype)), arg("overflow", Value(overflow))});
 }
 Chain average() { return operation("average"); }
+Chain predict(const std::vector<std::string> &roles, std::vector<Arg> args) {
+  std::vector<Arg> all;
+  for (const std::string &role : roles)
+    all.push_back(arg(name(role)));
+  all.insert(all.end(), args.begin(), args.end());
+  return operation("predict", std::move(all));
+}
 Chain select(std::string_view axis, int64_t coordinate) {
   return operation("select", {arg(axis, coordinate)});
 }

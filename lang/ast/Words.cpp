@@ -8,7 +8,7 @@ constexpr KnownWord kOperations[] = {
     {"keep", true},        {"cast", true},           {"role", true},
     {"drop", false},       {"quantize", false},      {"dequantize", false},
     {"requantize", false}, {"repack", false},        {"average", true},
-    {"select", true},      {"predict", false},       {"apply", false},
+    {"select", true},      {"predict", true},        {"apply", false},
     {"xor", false},        {"planes", false},        {"zstd", false},
     {"rans", false},       {"block8", false},        {"codebook", false},
     {"code_delta", false}, {"group_dropout", false}, {"separate_quant", false}};

@@ -162,6 +162,20 @@ Operation exportSelect(ckpt::SelectOp op) {
           {{op.getAxis().str(), std::make_shared<const Expr>(std::move(coordinate))}}};
 }
 
+Result<lang::Operation> exportPredict(ckpt::RoleOp role, ckpt::PredictOp op) {
+  lang::Operation out{placeOf(op.getLoc()), "predict", {}};
+  if (!role.getFrom())
+    return failAt(op.getLoc(), "`predict` begins with the role of the weights");
+  RECAST_ASSIGN(std::string weights, identifier(*role.getFrom(), op.getLoc()));
+  RECAST_ASSIGN(std::vector<std::string> states, identifiers(op.getStates(), op.getLoc()));
+  out.args.push_back({"", word(weights)});
+  for (const std::string &state : states)
+    out.args.push_back({"", word(state)});
+  for (Arg &arg : attrToArgs(op.getArgs()))
+    out.args.push_back(std::move(arg));
+  return out;
+}
+
 Result<RoleStatement> exportRole(ckpt::RoleOp op) {
   RoleStatement out;
   RECAST_ASSIGN(out.selection, exportSelection(op));
@@ -188,8 +202,14 @@ Result<RoleStatement> exportRole(ckpt::RoleOp op) {
       break;
     value = made->getOperand(0);
   }
+  size_t written = reversed.size();
+  if (auto predict = value.getDefiningOp<ckpt::PredictOp>()) {
+    RECAST_ASSIGN(first, exportPredict(op, predict));
+    value = predict.getWeights();
+    ++written;
+  }
   // The language has chains only: every op on the way from the argument, and no other.
-  if (value != op.getState() || reversed.size() + 1 != op.getBlock().getOperations().size())
+  if (value != op.getState() || written + 1 != op.getBlock().getOperations().size())
     return failAt(op.getLoc(), "this rule is not one chain of operations");
   out.chain.push_back(std::move(first));
   out.chain.insert(out.chain.end(), reversed.rbegin(), reversed.rend());

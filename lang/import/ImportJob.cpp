@@ -156,6 +156,9 @@ Status Importer::role(const RoleStatement &role, Location where, ArrayAttr targe
     RECAST_ASSIGN(std::string name, leadingRole(chain.front()));
     from = builder_.getStringAttr(name);
     chain = chain.drop_front();
+  } else if (chain.front().name == "predict") {
+    RECAST_ASSIGN(std::string name, predictedRole(chain.front()));
+    from = builder_.getStringAttr(name);
   }
   RECAST_ASSIGN(ArrayAttr in, paths(role.selection.paths, where));
   auto op =
@@ -165,6 +168,8 @@ Status Importer::role(const RoleStatement &role, Location where, ArrayAttr targe
   Block *block = builder_.createBlock(&op.getBody());
   Value value = block->addArgument(ckpt::StateType::get(&context_), at(where));
   for (const Operation &written : chain) {
+    if (written.name == "predict" && &written != &role.chain.front())
+      return failAt(written.loc, "`predict` can only begin a chain");
     RECAST_ASSIGN(value, operation(written, value));
   }
   ckpt::YieldOp::create(builder_, at(where), value);
@@ -185,12 +190,45 @@ Result<Value> Importer::operation(const Operation &operation, Value value) {
     return failAt(operation.loc, "`average` takes no arguments");
   if (operation.name == "select")
     return select(operation, value);
+  if (operation.name == "predict")
+    return predict(operation, value);
   if (operation.name == "role")
     return failAt(operation.loc, "a role stands at the beginning of a chain");
   if (const KnownWord *word = findWord(operationWords(), operation.name); word && !word->available)
     return failAt(operation.loc, fmt::format("`{}` is not part of this version", operation.name));
   return failAt(operation.loc, fmt::format("there is no operation `{}`", operation.name),
                 nearestName(operation.name, available(operationWords())));
+}
+
+/// The role of the weights, which the chain begins with.
+Result<std::string> Importer::predictedRole(const Operation &operation) {
+  for (const Arg &arg : operation.args)
+    if (arg.name.empty() && arg.value && arg.value->kind == Expr::Kind::Name)
+      return arg.value->text;
+  return failAt(operation.loc, "`predict` begins with the role of the weights");
+}
+
+Result<Value> Importer::predict(const Operation &operation, Value value) {
+  std::vector<std::string> roles;
+  SmallVector<Attribute> args;
+  for (const Arg &arg : operation.args) {
+    if (!arg.name.empty()) {
+      RECAST_ASSIGN(Attribute attr, constant(arg.value, operation.loc));
+      args.push_back(ckpt::ArgAttr::get(&context_, arg.name, attr));
+      continue;
+    }
+    if (!arg.value || arg.value->kind != Expr::Kind::Name || !args.empty())
+      return failAt(operation.loc,
+                    "`predict` takes the names of roles, and then arguments by name");
+    roles.push_back(arg.value->text);
+  }
+  if (roles.size() < 2)
+    return failAt(operation.loc, "`predict` takes the roles of the optimizer's states, too");
+  roles.erase(roles.begin());
+  return Value(ckpt::PredictOp::create(
+      builder_, at(operation.loc), value.getType(), value,
+      builder_.getStrArrayAttr(SmallVector<StringRef>(roles.begin(), roles.end())),
+      builder_.getArrayAttr(args)));
 }
 
 Result<Value> Importer::select(const Operation &operation, Value value) {

@@ -77,6 +77,8 @@ private:
   Status role(const RoleStatement &role, Location where, mlir::ArrayAttr targets);
   Result<mlir::Value> operation(const Operation &operation, mlir::Value value);
   Result<mlir::Value> cast(const Operation &operation, mlir::Value value);
+  Result<std::string> predictedRole(const Operation &operation);
+  Result<mlir::Value> predict(const Operation &operation, mlir::Value value);
   Result<mlir::Value> select(const Operation &operation, mlir::Value value);
   Status objects(const ObjectsStatement &objects, mlir::ArrayAttr targets);
   Status files(const FilesStatement &files, Location where, mlir::ArrayAttr targets);

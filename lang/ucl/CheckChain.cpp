@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 
 namespace recast::lang {
 namespace {
@@ -78,6 +79,8 @@ void Checker::checkOperation(const Operation &operation, bool isFirst) {
     return report(loc, fmt::format("`{}` can only begin a chain", operation.name));
   if (operation.name == "keep")
     return checkNoArgs(operation);
+  if (operation.name == "predict")
+    return checkPredict(operation);
   bool isName = operation.args.size() == 1 && operation.args[0].name.empty() &&
                 operation.args[0].value && operation.args[0].value->kind == Expr::Kind::Name;
   if (!isName)
@@ -99,6 +102,77 @@ void Checker::checkSelect(const Operation &select) {
   if (value && (value->kind != Expr::Kind::Int || value->integer < 0))
     report(select.args[0].value->loc.line ? select.args[0].value->loc : loc,
            "a coordinate is a whole number, counted from 0");
+}
+
+/// Roles, then arguments by name. What numbers are possible, and what belongs to which rule, is
+/// known where the hyper-parameters of the run are.
+void Checker::checkPredict(const Operation &predict) {
+  static const std::vector<std::string> kArguments = {
+      "s",        "rule",      "lr",   "betas",   "eps",   "weight_decay",
+      "momentum", "dampening", "step", "variant", "decay", "factor"};
+  std::set<std::string> given;
+  for (const Arg &arg : predict.args) {
+    Location at = arg.value && arg.value->loc.line ? arg.value->loc : predict.loc;
+    if (arg.name.empty()) {
+      if (!given.empty())
+        return report(at, "the roles of `predict` stand before its named arguments");
+      if (!arg.value || arg.value->kind != Expr::Kind::Name)
+        return report(at, "`predict` takes the names of roles, and then arguments by name");
+      if (!checkName(at, arg.value->text, "a role"))
+        return;
+      continue;
+    }
+    if (std::find(kArguments.begin(), kArguments.end(), arg.name) == kArguments.end())
+      return reportWord(predict.loc, arg.name,
+                        fmt::format("`predict` has no argument `{}`{}; there are {}", arg.name,
+                                    didYouMean(arg.name, kArguments), fmt::join(kArguments, ", ")));
+    if (!given.insert(arg.name).second)
+      return reportWord(predict.loc, arg.name,
+                        fmt::format("`predict` is given `{}` twice", arg.name), 2);
+    if (arg.name == "rule")
+      checkChoice(arg, {"sgd", "sgdm", "adam", "adamw"}, predict.loc);
+    else if (arg.name == "variant")
+      checkChoice(arg, {"paper", "code"}, predict.loc);
+    else if (arg.name == "factor")
+      checkChoice(arg, {"linear", "geometric"}, predict.loc);
+    else
+      checkPredictValue(arg, at);
+  }
+  size_t roles = predict.args.size() - given.size();
+  if (roles < 2)
+    report(predict.loc,
+           "`predict` takes the role of the weights and those of the optimizer's "
+           "states, as in `predict(master, exp_avg, exp_avg_sq, s = 3, rule = adamw)`");
+  for (const char *needed : {"s", "rule"})
+    if (!given.contains(needed))
+      report(predict.loc,
+             fmt::format("`predict` does not say `{} = ..`: {}", needed,
+                         needed[0] == 's' ? "how many updates ahead" : "sgd, sgdm, adam or adamw"));
+}
+
+void Checker::checkPredictValue(const Arg &arg, Location at) {
+  ExprPtr value = constant(arg.value, at);
+  if (!value)
+    return;
+  using Kind = Expr::Kind;
+  auto isNumber = [](const ExprPtr &e) {
+    return e && (e->kind == Kind::Int || e->kind == Kind::Float);
+  };
+  if (arg.name == "s" || arg.name == "step") {
+    if (value->kind != Kind::Int || value->integer < 0)
+      report(at, fmt::format("`{}` is a whole number, at least 0", arg.name));
+  } else if (arg.name == "decay") {
+    if (value->kind != Kind::Bool)
+      report(at, "`decay` is true or false");
+  } else if (arg.name == "betas") {
+    bool isPair = value->kind == Kind::Tuple && value->args.size() == 2;
+    for (size_t i = 0; isPair && i < 2; ++i)
+      isPair = value->args[i].name.empty() && isNumber(constant(value->args[i].value, at));
+    if (!isPair)
+      report(at, "`betas` is a pair of numbers, as in (0.9, 0.999)");
+  } else if (!isNumber(value)) {
+    report(at, fmt::format("`{}` is a number", arg.name));
+  }
 }
 
 void Checker::checkCast(const Operation &cast) {

@@ -162,6 +162,8 @@ private:
   void checkOperation(const Operation &operation, bool isFirst);
   void checkCast(const Operation &cast);
   void checkSelect(const Operation &select);
+  void checkPredict(const Operation &predict);
+  void checkPredictValue(const Arg &arg, Location at);
   /// The value of `arg` must be one of the words.
   void checkChoice(const Arg &arg, const std::vector<std::string> &choices, Location at);
   void checkNoArgs(const Operation &operation);

@@ -110,6 +110,16 @@ Status Rebinder::checkTables() {
 
 namespace {
 
+/// Learning rate and step went into the numbers of the plan, or into leaving a prediction out.
+bool predicts(const plan::Plan &plan) {
+  if (plan.spec.find("predict") != plan.spec.npos)
+    return true;
+  return std::any_of(plan.families.begin(), plan.families.end(), [](const plan::Family &family) {
+    return std::any_of(family.recipe.nodes.begin(), family.recipe.nodes.end(),
+                       [](const recipe::Node &node) { return node.op == recipe::Op::Scalar; });
+  });
+}
+
 /// Conditions over what changes at every save were judged when the job was compiled.
 bool asksForTheStep(const std::string &spec) {
   return spec.find("expect") != spec.npos &&
@@ -121,6 +131,10 @@ bool asksForTheStep(const std::string &spec) {
 Result<plan::Plan> rebind(const plan::Plan &plan, const RebindRequest &request) {
   if (asksForTheStep(plan.spec))
     return fail(Error(Code::Usage, "the job expects a certain tag or iteration").hint(kAgain));
+  if (predicts(plan))
+    return fail(Error(Code::Usage, "the job predicts weights with the step and the "
+                                   "hyper-parameters of the checkpoint that it was compiled for")
+                    .hint(kAgain));
   format::ReadOptions options = request.read;
   if (plan.sources.size() == 1)
     options.format = plan.sources[0].format;

@@ -177,6 +177,16 @@ TEST(Check, Operations) {
             "job.ucl:5:16: unknown operation `master`; a role can only begin a chain");
   EXPECT_EQ(about("weight: xor(previous)"),
             "job.ucl:5:9: the operation `xor` is not part of this version");
+  EXPECT_EQ(about("weight: master | predict(exp_avg, s = 1, rule = sgd)"),
+            "job.ucl:5:18: `predict` can only begin a chain");
+  EXPECT_EQ(about("weight: predict(master, exp_avg, s = 1, rule = sgdd)"),
+            "job.ucl:5:48: `rule` is sgd or sgdm or adam or adamw here; did you mean `sgd`?");
+  EXPECT_EQ(about("weight: predict(master, exp_avg, rule = sgd)"),
+            "job.ucl:5:9: `predict` does not say `s = ..`: how many updates ahead");
+  EXPECT_EQ(about("weight: predict(master, s = 1, exp_avg, rule = sgd)"),
+            "job.ucl:5:32: the roles of `predict` stand before its named arguments");
+  EXPECT_EQ(about("weight: predict(master, exp_avg, s = 1, rule = sgd, betas = (1, x))"),
+            "job.ucl:5:61: `betas` is a pair of numbers, as in (0.9, 0.999)");
   EXPECT_EQ(about("weight: average(1)"), "job.ucl:5:9: `average` takes no arguments");
   EXPECT_EQ(about("weight: master | select(0)"),
             "job.ucl:5:18: `select` takes one coordinate of a mesh axis, as in `select(dp = 0)`");

@@ -143,6 +143,8 @@ convert old -> new, other {
   check weight == old.weight otherwise lossless
   check weight == old.weight
   otherwise, and: keep
+  ahead in "x": predict(master, exp_avg, cast, s = 3, rule = adam, betas = (0.9, 0.95), decay = yes)
+      | cast(f32)
   mean in "x": average | cast(f32)
   seen in "x": role(select) | select(dp = zero)
   for new {

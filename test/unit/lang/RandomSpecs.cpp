@@ -46,13 +46,13 @@ private:
   std::string name() {
     // Words of the grammar are names too, wherever a name may stand.
     static const char *const kNames[] = {
-        "let",    "source",  "target",  "convert",  "as",     "same",    "on",        "replicated",
-        "for",    "drop",    "files",   "objects",  "expect", "check",   "budget",    "init",
-        "only",   "keep",    "cast",    "role",     "and",    "in",      "otherwise", "copy",
-        "from",   "by",      "to",      "pad",      "split",  "of",      "x",         "weight",
-        "_",      "Ab9_z",   "stages",  "base",     "dims",   "tied",    "if",        "when",
-        "ignore", "over",    "model",   "view",     "use",    "stage",   "varying",   "at",
-        "select", "average", "restore", "pipeline", "assign", "deadline"};
+        "let",    "source",  "target",  "convert",  "as",     "same",     "on",        "replicated",
+        "for",    "drop",    "files",   "objects",  "expect", "check",    "budget",    "init",
+        "only",   "keep",    "cast",    "role",     "and",    "in",       "otherwise", "copy",
+        "from",   "by",      "to",      "pad",      "split",  "of",       "x",         "weight",
+        "_",      "Ab9_z",   "stages",  "base",     "dims",   "tied",     "if",        "when",
+        "ignore", "over",    "model",   "view",     "use",    "stage",    "varying",   "at",
+        "select", "average", "restore", "pipeline", "assign", "deadline", "predict"};
     return kNames[upTo(std::size(kNames) - 1)];
   }
   /// `as same` speaks of no view.
@@ -293,6 +293,11 @@ private:
 
   Chain chain() {
     Chain out = upTo(1) ? role(name()) : operation(name(), args(2, 0));
+    if (upTo(7) == 0) { // Before anything else.
+      out = predict({name(), name()}, {arg("s", upTo(9)), arg("rule", lang::name("adam"))});
+      if (upTo(1))
+        out.operations.back().args.push_back(arg("betas", tuple({arg(0.5), arg(0.25)})));
+    }
     if (upTo(3) == 0)
       out = out | (upTo(1) ? average() : select(name(), upTo(9)));
     for (unsigned i = upTo(2); i > 0; --i)

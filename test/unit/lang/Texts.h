@@ -74,6 +74,7 @@ convert old -> new, other {
   check weight == old.weight otherwise lossless
   check weight == old.weight
   otherwise, and : keep
+  ahead in "x" : predict(master, exp_avg, cast, s = 3, rule = adam, betas = (0.9, 0.95), decay = yes) | cast(f32)
   mean in "x" : average | cast(f32)   seen in "x" : role(select) | select(dp = zero)
   for new {
     weight : master | cast(f32)   frozen, buffer : keep
@@ -207,6 +208,11 @@ inline void buildEverything(SpecBuilder &s) {
   job.check(name("weight") == old["weight"], "lossless");
   job.check(name("weight") == old["weight"]);
   job.keep({"otherwise", "and"});
+  job.role("ahead").in({"x"}) =
+      predict({"master", "exp_avg", "cast"},
+              {arg("s", 3), arg("rule", name("adam")), arg("betas", tuple({arg(0.9), arg(0.95)})),
+               arg("decay", name("yes"))}) |
+      cast(f32);
   job.role("mean").in({"x"}) = average() | cast(f32);
   job.role("seen").in({"x"}) = role("select") | operation("select", {arg("dp", zero)});
   auto toNew = job.forTarget(next);

@@ -1,0 +1,362 @@
+#include "compiler/Bind/Predict.h"
+
+#include "compiler/Bind/SourceText.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <string_view>
+
+namespace recast::compiler {
+namespace {
+
+using namespace recast::ir;
+
+/// What the rules of the language need. Roles: the states in order, besides the weights.
+struct Rule {
+  std::string_view name, variant;
+  ckpt::Direction direction;
+  std::vector<std::string_view> states; ///< For people.
+  std::vector<std::string_view> args;   ///< That mean something besides s, rule, variant and lr.
+};
+const Rule kRules[] = {
+    {"sgd", "paper", ckpt::Direction::Velocity, {"gradient"}, {}},
+    {"sgd", "code", ckpt::Direction::Velocity, {"gradient"}, {}},
+    {"sgdm", "paper", ckpt::Direction::Velocity, {"velocity"}, {"factor", "momentum"}},
+    {"sgdm",
+     "code",
+     ckpt::Direction::Momentum,
+     {"velocity", "gradient"},
+     {"factor", "momentum", "dampening"}},
+    {"adam",
+     "paper",
+     ckpt::Direction::Adam,
+     {"first moment", "second moment"},
+     {"betas", "eps", "step"}},
+    {"adam", "code", ckpt::Direction::Adam, {"first moment", "second moment"}, {"betas", "step"}},
+    {"adamw",
+     "paper",
+     ckpt::Direction::Adam,
+     {"first moment", "second moment"},
+     {"betas", "eps", "step", "decay", "weight_decay"}},
+    {"adamw",
+     "code",
+     ckpt::Direction::Adam,
+     {"first moment", "second moment"},
+     {"betas", "step", "decay", "weight_decay"}},
+};
+
+std::optional<double> numberOf(mlir::Attribute value) {
+  if (auto real = llvm::dyn_cast_or_null<mlir::FloatAttr>(value))
+    return real.getValueAsDouble();
+  if (auto whole = llvm::dyn_cast_or_null<mlir::IntegerAttr>(value);
+      whole && !llvm::isa<mlir::BoolAttr>(value))
+    return static_cast<double>(whole.getInt());
+  return std::nullopt;
+}
+
+std::optional<double> numberOf(const plan::Object &value) {
+  if (value.kind == plan::Object::Kind::Float)
+    return value.real;
+  if (value.kind == plan::Object::Kind::Int)
+    return static_cast<double>(value.integer);
+  return std::nullopt;
+}
+
+class Predictor {
+public:
+  Predictor(const PredictRule &rule, mlir::Location loc, const format::Inventory &source,
+            uint32_t weights, const FindTensor &find)
+      : written_(rule), loc_(loc), source_(source), weights_(weights),
+        tensor_(source.tensors[weights]), find_(find) {}
+
+  Result<Predicted> run();
+
+private:
+  tl::unexpected<Error> bad(std::string message, std::string hint = {}) const {
+    Error error = specError(loc_, "`predict`: " + message).tensor(tensor_.name);
+    return fail(hint.empty() ? std::move(error) : std::move(error).hint(std::move(hint)));
+  }
+  mlir::Attribute given(std::string_view name) const {
+    auto found = written_.args.find(std::string(name));
+    return found == written_.args.end() ? mlir::Attribute() : found->second;
+  }
+  /// A word among `choices`, the first where nothing is given.
+  Result<std::string> word(std::string_view name, std::vector<std::string_view> choices) const;
+  Status readRule();
+  Status findStates();
+  Status checkState(const format::Tensor &state) const;
+  Status findGroup();
+  /// A hyper-parameter: what is given, else that of the group. `low` to `high`, both included where
+  /// `closed`.
+  struct Range {
+    double low = 0, high = INFINITY;
+    bool lowIn = true, highIn = false;
+  };
+  Result<double> hyper(const std::string &name, Range range) const;
+  Result<double> inRange(const std::string &name, double value, Range range, bool isGiven) const;
+  Result<std::pair<double, double>> betas() const;
+  Result<int64_t> steps() const;
+  Result<Predicted> adam(double step);
+
+  const PredictRule &written_;
+  mlir::Location loc_;
+  const format::Inventory &source_;
+  uint32_t weights_;
+  const format::Tensor &tensor_;
+  const FindTensor &find_;
+
+  const Rule *rule_ = nullptr;
+  std::string variant_, factor_;
+  int64_t ahead_ = 0;
+  bool decay_ = false;
+  std::vector<uint32_t> states_;
+  const plan::Object *group_ = nullptr; ///< Null: the source has none for this tensor.
+};
+
+Result<std::string> Predictor::word(std::string_view name,
+                                    std::vector<std::string_view> choices) const {
+  mlir::Attribute value = given(name);
+  if (!value)
+    return std::string(choices.front());
+  auto text = llvm::dyn_cast<ckpt::WordAttr>(value);
+  if (!text ||
+      std::find(choices.begin(), choices.end(), std::string_view(text.getText())) == choices.end())
+    return bad(fmt::format("`{}` is {}", name, fmt::join(choices, " or ")));
+  return text.getText().str();
+}
+
+Status Predictor::readRule() {
+  if (!given("rule"))
+    return bad("it does not say `rule = ..`: sgd, sgdm, adam or adamw");
+  RECAST_ASSIGN(std::string rule, word("rule", {"sgd", "sgdm", "adam", "adamw"}));
+  RECAST_ASSIGN(variant_, word("variant", {"paper", "code"}));
+  RECAST_ASSIGN(factor_, word("factor", {"linear", "geometric"}));
+  for (const Rule &known : kRules)
+    if (known.name == rule && known.variant == variant_)
+      rule_ = &known;
+  for (const auto &[name, value] : written_.args) {
+    static const std::vector<std::string_view> kAlways = {"s", "rule", "variant", "lr"};
+    if (std::find(kAlways.begin(), kAlways.end(), name) == kAlways.end() &&
+        std::find(rule_->args.begin(), rule_->args.end(), name) == rule_->args.end())
+      return bad(fmt::format("`{}` means nothing to rule {}, variant {}", name, rule, variant_),
+                 name == "eps" ? "The released code has eps = 1e-8 for every run."
+                               : "Leave it out.");
+  }
+  auto ahead = llvm::dyn_cast_or_null<mlir::IntegerAttr>(given("s"));
+  if (!ahead || llvm::isa<mlir::BoolAttr>(given("s")) || ahead.getInt() < 0)
+    return bad("`s` is the number of updates ahead: a whole number, at least 0");
+  ahead_ = ahead.getInt();
+  if (mlir::Attribute decay = given("decay")) {
+    auto flag = llvm::dyn_cast<mlir::BoolAttr>(decay);
+    if (!flag)
+      return bad("`decay` is true or false");
+    decay_ = flag.getValue();
+  }
+  if (written_.states.size() != rule_->states.size())
+    return bad(fmt::format("rule {}, variant {}, takes the roles of the weights and of {}; {} {} "
+                           "given",
+                           rule, variant_, fmt::join(rule_->states, " and "),
+                           written_.states.size() + 1, written_.states.empty() ? "is" : "are"));
+  return {};
+}
+
+Status Predictor::checkState(const format::Tensor &state) const {
+  if (state.shape != tensor_.shape)
+    return bad(fmt::format("{} has shape ({}), {} has ({})", state.role,
+                           fmt::join(state.shape, ", "), tensor_.role,
+                           fmt::join(tensor_.shape, ", ")));
+  if (state.dtype != tensor_.dtype)
+    return bad(fmt::format("{} is {}, {} is {}", state.role, name(state.dtype), tensor_.role,
+                           name(tensor_.dtype)),
+               "Predict from the master copy, which has the type of the optimizer's states.");
+  if (state.scalar)
+    return bad(fmt::format("{} is a value without dimensions", state.role));
+  for (const layout::Step &step : source_.layouts[state.layout].steps)
+    if (const auto *varying = std::get_if<layout::Varying>(&step))
+      return bad(
+          fmt::format("{} differs along {}; nothing says which is meant", state.role, varying->by));
+  return {};
+}
+
+Status Predictor::findStates() {
+  if (!info(tensor_.dtype).isFloat || !recipe::castSupported(tensor_.dtype, DType::F64))
+    return bad(fmt::format("{} is {}; weights are floats", tensor_.role, name(tensor_.dtype)));
+  RECAST_TRY(checkState(tensor_));
+  for (size_t i = 0; i < written_.states.size(); ++i) {
+    const std::string &role = written_.states[i];
+    int64_t state = find_(tensor_.name, role);
+    if (state < 0)
+      return bad(
+          fmt::format("there is no {} of it, the {}", role, rule_->states[i]),
+          fmt::format("Select the tensors that have one: `.. in \"PATTERN\" : predict(..)`."));
+    if (static_cast<uint32_t>(state) == weights_ ||
+        std::find(states_.begin(), states_.end(), static_cast<uint32_t>(state)) != states_.end())
+      return bad(fmt::format("the role {} is given twice", role));
+    states_.push_back(static_cast<uint32_t>(state));
+    RECAST_TRY(checkState(source_.tensors[states_.back()]));
+  }
+  return {};
+}
+
+Status Predictor::findGroup() {
+  int32_t group = tensor_.group;
+  for (uint32_t index : states_) {
+    const format::Tensor &state = source_.tensors[index];
+    if (group >= 0 && state.group >= 0 && state.group != group)
+      return bad(fmt::format("{} is in parameter group {}, {} in {}", state.role, state.group,
+                             tensor_.role, group));
+    group = std::max(group, state.group);
+  }
+  if (group < 0)
+    return {};
+  group_ = source_.groups[static_cast<size_t>(group)].hyper.get();
+  for (const char *flag : {"amsgrad", "maximize", "nesterov"})
+    if (const plan::Object *value = group_ ? group_->find(flag) : nullptr;
+        value && value->kind == plan::Object::Kind::Bool && value->integer)
+      return bad(fmt::format("its parameter group says {} = True, which no rule knows", flag));
+  return {};
+}
+
+Result<double> Predictor::inRange(const std::string &name, double value, Range range,
+                                  bool isGiven) const {
+  bool above = range.lowIn ? value >= range.low : value > range.low;
+  bool below = range.highIn ? value <= range.high : value < range.high;
+  if (std::isfinite(value) && above && below)
+    return value;
+  std::string allowed =
+      range.high == INFINITY
+          ? fmt::format("{} {}", range.lowIn ? "at least" : "more than", range.low)
+          : fmt::format("from {} to {} {}", range.low, range.highIn ? "at most" : "below",
+                        range.high);
+  return bad(fmt::format("{}{} is {}; it is {}", name, isGiven ? "" : " of its parameter group",
+                         value, allowed));
+}
+
+Result<double> Predictor::hyper(const std::string &name, Range range) const {
+  if (mlir::Attribute value = given(name)) {
+    auto number = numberOf(value);
+    if (!number)
+      return bad(fmt::format("`{}` is a number", name));
+    return inRange(name, *number, range, true);
+  }
+  std::string hint = fmt::format("Say it: `predict(.., {} = ..)`.", name);
+  const plan::Object *value = group_ ? group_->find(name) : nullptr;
+  if (!value)
+    return bad(group_ ? fmt::format("its parameter group has no {}", name)
+                      : fmt::format("the source has no parameter group of it, and so no {}", name),
+               std::move(hint));
+  auto number = numberOf(*value);
+  if (!number)
+    return bad(fmt::format("{} of its parameter group is no number", name), std::move(hint));
+  return inRange(name, *number, range, false);
+}
+
+Result<std::pair<double, double>> Predictor::betas() const {
+  std::optional<double> first, second;
+  const bool isGiven = static_cast<bool>(given("betas"));
+  if (auto pair = llvm::dyn_cast_or_null<mlir::ArrayAttr>(given("betas"))) {
+    if (pair.size() == 2) {
+      first = numberOf(pair[0]);
+      second = numberOf(pair[1]);
+    }
+  } else if (!isGiven) {
+    const plan::Object *value = group_ ? group_->find("betas") : nullptr;
+    if (!value)
+      return bad(group_ ? "its parameter group has no betas"
+                        : "the source has no parameter group of it, and so no betas",
+                 "Say them: `predict(.., betas = (0.9, 0.999))`.");
+    if (value->isSequence() && value->items.size() == 2) {
+      first = numberOf(*value->items[0]);
+      second = numberOf(*value->items[1]);
+    }
+  }
+  if (!first || !second)
+    return bad(isGiven ? "`betas` is a pair of numbers, as in (0.9, 0.999)"
+                       : "betas of its parameter group is no pair of numbers");
+  RECAST_TRY(inRange("betas", *first, {0, 1}, isGiven));
+  RECAST_TRY(inRange("betas", *second, {0, 1}, isGiven));
+  return std::pair(*first, *second);
+}
+
+/// Updates that the optimizer has made.
+Result<int64_t> Predictor::steps() const {
+  if (mlir::Attribute value = given("step")) {
+    auto whole = llvm::dyn_cast<mlir::IntegerAttr>(value);
+    if (!whole || llvm::isa<mlir::BoolAttr>(value) || whole.getInt() < 0)
+      return bad("`step` is a whole number, at least 0");
+    return whole.getInt();
+  }
+  int64_t index = find_(tensor_.name, format::role::kStep);
+  if (index < 0 || !source_.tensors[static_cast<size_t>(index)].scalar)
+    return bad("the source has no step of it", "Say it: `predict(.., step = ..)`.");
+  const format::Tensor &step = source_.tensors[static_cast<size_t>(index)];
+  double value = std::bit_cast<double>(
+      step.dtype == DType::F64
+          ? *step.scalar
+          : recipe::castBits(*step.scalar, step.dtype, DType::F64, recipe::Overflow::Ieee));
+  if (!(value >= 0 && value < 0x1p53) || value != std::floor(value))
+    return bad(fmt::format("its step is {}, no number of updates", value));
+  return static_cast<int64_t>(value);
+}
+
+Result<Predicted> Predictor::adam(double lr) {
+  RECAST_ASSIGN(auto rates, betas());
+  const auto [beta1, beta2] = rates;
+  double eps = 1e-8;
+  if (variant_ == "paper") {
+    RECAST_ASSIGN(eps, hyper("eps", {0, INFINITY, false}));
+  }
+  RECAST_ASSIGN(int64_t step, steps());
+  if (variant_ == "code")
+    step = std::max<int64_t>(step, 1);
+  Prediction out{rule_->direction, states_, {}};
+  const auto ahead = static_cast<double>(ahead_), made = static_cast<double>(step);
+  if (decay_) {
+    RECAST_ASSIGN(double weightDecay, hyper("weight_decay", {}));
+    out.scalars.push_back(1 - lr * weightDecay * ahead);
+  }
+  if (step == 0)
+    return Predicted{std::nullopt, true};
+  // As Python computes them: `1 - beta ** step`.
+  out.scalars.insert(out.scalars.begin(),
+                     {lr * ahead, 1 - std::pow(beta1, made), 1 - std::pow(beta2, made), eps});
+  return Predicted{std::move(out), false};
+}
+
+Result<Predicted> Predictor::run() {
+  RECAST_TRY(readRule());
+  RECAST_TRY(findStates());
+  RECAST_TRY(findGroup());
+  if (ahead_ == 0)
+    return Predicted{};
+  RECAST_ASSIGN(double lr, hyper("lr", {}));
+  if (rule_->direction == ckpt::Direction::Adam)
+    return adam(lr);
+
+  Prediction out{rule_->direction, states_, {lr * static_cast<double>(ahead_)}};
+  double momentum = 0;
+  if (factor_ == "geometric" || rule_->direction == ckpt::Direction::Momentum) {
+    RECAST_ASSIGN(momentum, hyper("momentum", {0, 1}));
+  }
+  if (factor_ == "geometric")
+    out.scalars[0] =
+        lr * (momentum * (1 - std::pow(momentum, static_cast<double>(ahead_))) / (1 - momentum));
+  if (rule_->direction == ckpt::Direction::Momentum) {
+    RECAST_ASSIGN(double dampening, hyper("dampening", {0, 1, true, true}));
+    out.scalars.insert(out.scalars.end(), {momentum, 1 - dampening});
+  }
+  return Predicted{std::move(out), false};
+}
+
+} // namespace
+
+Result<Predicted> predicted(const PredictRule &rule, mlir::Location loc,
+                            const format::Inventory &source, uint32_t weights,
+                            const FindTensor &find) {
+  return Predictor(rule, loc, source, weights, find).run();
+}
+
+} // namespace recast::compiler
