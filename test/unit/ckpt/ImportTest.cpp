@@ -237,8 +237,8 @@ size_t countStatements(const Spec &spec) {
 size_t countOps(mlir::ModuleOp module) {
   size_t out = 0;
   module.walk([&](mlir::Operation *op) {
-    bool isStep =
-        llvm::isa<mlir::ModuleOp, ckpt::YieldOp, ckpt::CastOp, ckpt::AverageOp, ckpt::SelectOp>(op);
+    bool isStep = llvm::isa<mlir::ModuleOp, ckpt::YieldOp, ckpt::CastOp, ckpt::AverageOp,
+                            ckpt::SelectOp, ckpt::PredictOp>(op);
     out += isStep ? 0 : 1;
   });
   return out;
