@@ -5,6 +5,7 @@
 #include "compiler/Bind/Emit.h"
 #include "compiler/Bind/ReadJob.h"
 #include "compiler/Bind/SourceText.h"
+#include "compiler/Bind/Stages.h"
 #include "compiler/Bind/Tables.h"
 #include "compiler/Target/PlanIO.h"
 #include "runtime/format/PlanSource.h"
@@ -47,10 +48,17 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
   RECAST_ASSIGN(format::Inventory source, readSource(job));
   for (const Condition &expect : job.expects)
     RECAST_TRY(expectHolds(expect, job.source, source));
+  for (const CutCheck &cut : job.cuts)
+    RECAST_TRY(checkCut(cut, source));
   std::vector<std::string> notes = source.notes;
   std::string held = format::tensorsHash(source);
   RECAST_ASSIGN(Ends ends, bindEnds(declared, job, std::move(source)));
-  RECAST_ASSIGN(Resolution resolution, resolve(job, ends));
+  RECAST_ASSIGN(auto stages, bindStages(declared, job, ends));
+  Owns owns = [&](uint32_t target, uint32_t tensor) {
+    const EndpointDecl &to = job.targets[target];
+    return to.stages.empty() || stages.at(to.stages).isOn(tensor, to.rank);
+  };
+  RECAST_ASSIGN(Resolution resolution, resolve(job, ends, owns));
   RECAST_ASSIGN(std::vector<int32_t> armed, armChecks(job, ends.source, resolution, asked));
 
   plan::Plan plan;
@@ -66,6 +74,8 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
     }
   RECAST_TRY(addTargetTables(plan, job, ends, strings));
   std::vector<FamilyDraft> drafts = draftFamilies(ends.source, resolution, armed, strings);
+  if (job.deadline)
+    addDeadlines(plan, job, stages.at(job.deadline->pipeline), resolution, strings);
   plan.strings = strings.take();
   for (std::vector<plan::LeftOut> *list : {&ends.leftOut, &resolution.leftOut})
     for (plan::LeftOut &item : *list)

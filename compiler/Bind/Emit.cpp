@@ -21,6 +21,7 @@ public:
   void emit(FamilyDraft draft) {
     llvm::SmallVector<mlir::Type> inputs;
     llvm::SmallVector<llvm::StringRef> roles, targets;
+    std::vector<std::string> names;
     for (const DraftInput &input : draft.inputs) {
       inputs.push_back(ckpt::ValueType::get(context_,
                                             input.isScalar ? std::vector<int64_t>() : draft.shape,
@@ -28,7 +29,8 @@ public:
       roles.push_back(input.role);
     }
     for (const DraftOutput &output : draft.outputs)
-      targets.push_back(job_.targets[output.target].name);
+      names.push_back(job_.targets[output.target].planName());
+    targets.append(names.begin(), names.end());
     size_t columns = draft.rows.size() / static_cast<size_t>(draft.memberCount);
     auto members = ckpt::makeMemberTable(context_, draft.name, columns, std::move(draft.rows));
     auto family =

@@ -5,6 +5,7 @@
 #include "dialect/Ckpt/CkptDialect.h"
 #include "runtime/base/DType.h"
 #include "runtime/layout/Layout.h"
+#include "runtime/plan/Plan.h"
 #include "runtime/recipe/Recipe.h"
 
 #include <map>
@@ -31,6 +32,15 @@ struct EndpointDecl {
   layout::Mesh mesh;     ///< Of the view; no axes where nothing is written.
   /// Of a source `as same`: what its files do not say of how tensors lie on its ranks.
   std::vector<RankRule> ranks;
+  /// Of a target with `stages p`: p, and the one of its ranks whose share this is. There is a
+  /// declaration for each rank, all of one name.
+  std::string stages;
+  uint32_t rank = plan::kNone;
+
+  /// Of the target in the plan: "live", "live[2]".
+  std::string planName() const {
+    return rank == plan::kNone ? name : name + "[" + std::to_string(rank) + "]";
+  }
 };
 
 /// One step of a chain after the leading role, lossy or exact.
@@ -121,6 +131,20 @@ struct Condition {
   mlir::Location loc;
 };
 
+/// `check p.cut == drained`, or !=.
+struct CutCheck {
+  std::string pipeline;
+  bool wantsDrained = true;
+  mlir::Location loc;
+};
+
+/// `deadline p`
+struct DeadlineRule {
+  std::string pipeline;
+  std::vector<uint32_t> targets;
+  mlir::Location loc;
+};
+
 struct Job {
   std::string name;
   EndpointDecl source;
@@ -134,6 +158,8 @@ struct Job {
   std::vector<Condition> expects, checks;
   uint64_t budget = 0;
   mlir::Location loc;
+  std::vector<CutCheck> cuts;
+  std::optional<DeadlineRule> deadline;
 };
 
 } // namespace recast::compiler

@@ -61,7 +61,7 @@ private:
   bool concerns(const ObjectRule &rule) const {
     return std::find(rule.targets.begin(), rule.targets.end(), target_) != rule.targets.end();
   }
-  const std::string &targetName() const { return job_.targets[target_].name; }
+  std::string targetName() const { return job_.targets[target_].planName(); }
 
   /// The rule for a path: that of the longest key around it, then `else`; null if nothing is said.
   const ObjectRule *ruleFor(const std::string &path) const {

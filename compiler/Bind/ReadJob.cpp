@@ -2,7 +2,7 @@
 
 #include "compiler/Bind/RankSteps.h"
 #include "compiler/Bind/SourceText.h"
-#include "dialect/Ckpt/CkptDialect.h"
+#include "dialect/Pipe/PipeDialect.h"
 #include "runtime/base/NearestName.h"
 #include "runtime/format/Inventory.h"
 #include "runtime/format/TargetWriter.h"
@@ -14,6 +14,9 @@ namespace recast::compiler {
 namespace {
 
 using namespace recast::ir;
+
+/// A rank is a target of its own.
+constexpr uint32_t kMaxRanks = 1024;
 
 std::vector<std::string> strings(std::optional<mlir::ArrayAttr> array) {
   std::vector<std::string> out;
@@ -42,7 +45,7 @@ template <typename Endpoint>
 Result<EndpointDecl> readEndpoint(Endpoint op, const std::vector<std::string> &known) {
   constexpr bool isSource = std::is_same_v<Endpoint, ckpt::SourceOp>;
   EndpointDecl out{
-      op.getSymName().str(), op.getFormat().str(), {}, {}, op.getLoc(), {}, {}, {}, {}};
+      op.getSymName().str(), op.getFormat().str(), {}, {}, op.getLoc(), {}, {}, {}, {}, {}};
   if (op.getView()) {
     out.view = op.getView()->str();
     out.model = *op.getModel();
@@ -68,7 +71,12 @@ Result<EndpointDecl> readEndpoint(Endpoint op, const std::vector<std::string> &k
       return fail(specError(op.getLoc(), fmt::format("argument '{}' must be a constant", name)));
     out.options[name] = *text;
   }
-  if (out.path.empty())
+  const format::TargetTraits *traits = isSource ? nullptr : format::targetTraits(out.format);
+  if (traits && traits->inMemory) {
+    if (!out.path.empty())
+      return fail(
+          specError(op.getLoc(), fmt::format("'{}' is in memory and has no path", out.name)));
+  } else if (out.path.empty())
     return fail(specError(op.getLoc(), fmt::format("'{}' has no path", out.name)));
   auto noSteps = [&](const char *why) {
     return fail(specError(op.getLoc(),
@@ -158,11 +166,29 @@ Status Reader::role(ckpt::RoleOp op) {
   return {};
 }
 
+/// `p.cut == drained`, where p is a pipeline.
+std::optional<CutCheck> cutCheck(ckpt::CheckOp op) {
+  auto equation = llvm::dyn_cast<ckpt::BinaryAttr>(op.getCondition());
+  if (!equation || (equation.getOp() != "==" && equation.getOp() != "!="))
+    return std::nullopt;
+  auto cut = llvm::dyn_cast<ckpt::MemberAttr>(equation.getLhs());
+  auto word = llvm::dyn_cast<ckpt::WordAttr>(equation.getRhs());
+  if (!cut || !word || cut.getField() != "cut" || word.getText() != "drained")
+    return std::nullopt;
+  auto base = llvm::dyn_cast<ckpt::WordAttr>(cut.getBase());
+  if (!base)
+    return std::nullopt;
+  return CutCheck{base.getText().str(), equation.getOp() == "==", op.getLoc()};
+}
+
 Status Reader::check(ckpt::CheckOp op) {
   if (op.getOtherwise())
     return fail(
         specError(op.getLoc(), "`otherwise` needs a lossy scheme; a failed check stops the job"));
-  job_->checks.push_back({op.getCondition(), op.getLoc()});
+  if (auto cut = cutCheck(op))
+    job_->cuts.push_back(*cut);
+  else
+    job_->checks.push_back({op.getCondition(), op.getLoc()});
   return {};
 }
 
@@ -190,6 +216,10 @@ Status Reader::statement(mlir::Operation *op) {
          op->getLoc()});
   } else if (auto expect = llvm::dyn_cast<ckpt::ExpectOp>(op)) {
     job_->expects.push_back({expect.getCondition(), op->getLoc()});
+  } else if (auto deadline = llvm::dyn_cast<ckpt::DeadlineOp>(op)) {
+    if (job_->deadline)
+      return fail(specError(op->getLoc(), "a job has one `deadline`"));
+    job_->deadline = {deadline.getPipeline().str(), targets(deadline), op->getLoc()};
   } else if (auto budget = llvm::dyn_cast<ckpt::BudgetOp>(op)) {
     job_->budget = static_cast<uint64_t>(budget.getSize().getBytes());
   } else {
@@ -205,7 +235,8 @@ Result<Job> Reader::read(mlir::ModuleOp module) {
         specError(module.getLoc(),
                   fmt::format("the specification holds {} jobs; one is expected", jobs.size())));
   ckpt::JobOp op = jobs.front();
-  if (op.getVerb() != "convert")
+  const bool isRestore = op.getVerb() == "restore";
+  if (op.getVerb() != "convert" && !isRestore)
     return fail(specError(
         op.getLoc(), fmt::format("jobs of the kind '{}' cannot be bound", op.getVerb().str())));
   auto source =
@@ -214,8 +245,21 @@ Result<Job> Reader::read(mlir::ModuleOp module) {
   for (const format::SourceArgument &argument : format::sourceArguments(source.getFormat().str()))
     known.emplace_back(argument.name);
   RECAST_ASSIGN(EndpointDecl from, readEndpoint(source, known));
-  job_.emplace(Job{
-      op.getSymName().str(), std::move(from), {}, {}, {}, {}, {}, {}, {}, {}, {}, 0, op.getLoc()});
+  job_.emplace(Job{op.getSymName().str(),
+                   std::move(from),
+                   {},
+                   {},
+                   {},
+                   {},
+                   {},
+                   {},
+                   {},
+                   {},
+                   {},
+                   0,
+                   op.getLoc(),
+                   {},
+                   {}});
   for (mlir::Attribute symbol : op.getTargets()) {
     auto target = mlir::SymbolTable::lookupNearestSymbolFrom<ckpt::TargetOp>(
         module, llvm::cast<mlir::FlatSymbolRefAttr>(symbol));
@@ -225,7 +269,30 @@ Result<Job> Reader::read(mlir::ModuleOp module) {
       return fail(specError(target.getLoc(), fmt::format("no target format is called '{}'", format),
                             nearestName(format, format::targetFormats())));
     RECAST_ASSIGN(EndpointDecl to, readEndpoint(target, traits->options));
-    job_->targets.push_back(std::move(to));
+    if (traits->inMemory && !isRestore)
+      return fail(specError(op.getLoc(), fmt::format("'{}' is in memory: write `restore {} -> {}`",
+                                                     to.name, job_->source.name, to.name)));
+    if (!target.getStages()) {
+      job_->targets.push_back(std::move(to));
+      continue;
+    }
+    if (!traits->inMemory)
+      return fail(specError(
+          target.getLoc(),
+          fmt::format("{} has one folder for all ranks: `stages` is for memory()", format)));
+    auto pipeline = mlir::SymbolTable::lookupNearestSymbolFrom<pipe::ScheduleOp>(
+        module, target.getStagesAttr());
+    if (!pipeline)
+      return fail(
+          specError(target.getLoc(), "`stages` names lists; a declared pipeline is needed"));
+    to.stages = target.getStages()->str();
+    auto ranks = static_cast<uint32_t>(pipeline.getNumber("ranks", 1));
+    if (ranks > kMaxRanks)
+      return fail(specError(target.getLoc(), fmt::format("a pipeline of {} ranks is more than a "
+                                                         "plan may have ({})",
+                                                         ranks, kMaxRanks)));
+    for (to.rank = 0; to.rank < ranks; ++to.rank)
+      job_->targets.push_back(to);
   }
   for (mlir::Operation &statementOp : op.getBody().front())
     RECAST_TRY(statement(&statementOp));

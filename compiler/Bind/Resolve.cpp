@@ -28,7 +28,8 @@ bool appliesTo(const std::vector<uint32_t> &targets, uint32_t target) {
 
 class Resolver {
 public:
-  Resolver(const Job &job, const Ends &ends) : job_(job), ends_(ends), source_(ends.source) {
+  Resolver(const Job &job, const Ends &ends, const Owns &owns)
+      : job_(job), ends_(ends), owns_(owns), source_(ends.source) {
     for (uint32_t i = 0; i < source_.tensors.size(); ++i) {
       const format::Tensor &tensor = source_.tensors[i];
       byRole_[tensor.role].push_back(i);
@@ -70,6 +71,7 @@ private:
 
   const Job &job_;
   const Ends &ends_;
+  const Owns &owns_;
   const format::Inventory &source_;
   std::map<std::string, std::vector<uint32_t>> byRole_;
   std::map<CellKey, uint32_t> tensorOf_;
@@ -204,6 +206,8 @@ Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role
     result_.uses[index].keptVerbatim = true;
     return {};
   }
+  if (!owns_(target, index))
+    return {};
   auto to = ends_.targets[target].find(tensor.name);
   if (!to) {
     Error error = specError(
@@ -286,7 +290,7 @@ Status Resolver::reportUnmentioned(uint32_t target) {
 }
 
 void Resolver::noteLeftOut(uint32_t target) {
-  const std::string &name = job_.targets[target].name;
+  const std::string name = job_.targets[target].planName();
   for (const auto &[role, count] : droppedPerRole_)
     result_.leftOut.push_back(
         {fmt::format("{} of {} tensors", role, count), fmt::format("dropped for '{}'", name)});
@@ -298,7 +302,8 @@ void Resolver::noteLeftOut(uint32_t target) {
     bool feeds = std::any_of(use.cells.begin(), use.cells.end(), [&](const Cell &cell) {
       return cell.target == target && cell.role == tensor.role;
     });
-    if (filled_.count({tensor.name, tensor.role}) && !feeds && !use.keptVerbatim)
+    if (filled_.count({tensor.name, tensor.role}) && owns_(target, index) && !feeds &&
+        !use.keptVerbatim)
       ++replaced[tensor.role];
   }
   for (const auto &[role, count] : replaced)
@@ -341,8 +346,8 @@ Status Resolver::fillTarget(uint32_t target) {
 
 } // namespace
 
-Result<Resolution> resolve(const Job &job, const Ends &ends) {
-  Resolver resolver(job, ends);
+Result<Resolution> resolve(const Job &job, const Ends &ends, const Owns &owns) {
+  Resolver resolver(job, ends, owns);
   RECAST_ASSIGN(Resolution resolution, resolver.run());
   RECAST_TRY(fillPacked(job, ends, resolution));
   return resolution;

@@ -9,6 +9,8 @@
 #include "runtime/format/TargetWriter.h"
 #include "runtime/plan/Plan.h"
 
+#include <functional>
+
 namespace recast::compiler {
 
 /// One output: the tensor, in this role of this target, moved ahead where there is a prediction and
@@ -45,6 +47,9 @@ struct Resolution {
   std::vector<std::string> notes; ///< For people.
 };
 
-Result<Resolution> resolve(const Job &job, const Ends &ends);
+/// Whether a tensor of the source is of a target's share.
+using Owns = std::function<bool(uint32_t target, uint32_t tensor)>;
+
+Result<Resolution> resolve(const Job &job, const Ends &ends, const Owns &owns);
 
 } // namespace recast::compiler

@@ -19,6 +19,8 @@ Status refuseOverlap(const Job &job, const format::Inventory &source) {
   bool isFolder = std::filesystem::is_directory(job.source.path, ignored);
   for (size_t t = 0; t < job.targets.size(); ++t) {
     const std::string &to = job.targets[t].path;
+    if (format::targetTraits(job.targets[t].format)->inMemory)
+      continue;
     // A source that is one file may share its folder, but not the place, with a target below it.
     bool below = isFolder ? io::isInside(to, source.root) : io::isSameFolder(to, source.root);
     if (below || io::isInside(to, job.source.path)) {
@@ -134,7 +136,8 @@ Status addTargetTables(plan::Plan &plan, const Job &job, const Ends &ends, Strin
     RECAST_TRY(checkSourceFormat(declared, source));
     const format::TargetTraits &traits = *format::targetTraits(declared.format);
     plan::TargetEndpoint target;
-    target.name = declared.name;
+    target.name = declared.planName();
+    target.rank = declared.rank;
     target.format = declared.format;
     target.path = declared.path;
     target.options = declared.options;
@@ -152,6 +155,9 @@ Status addTargetTables(plan::Plan &plan, const Job &job, const Ends &ends, Strin
         target.keptFiles.push_back({file});
     }
     RECAST_ASSIGN(target.sideFiles, sideFiles(job, t));
+    if (traits.inMemory && !target.sideFiles.empty())
+      return fail(specError(
+          declared.loc, fmt::format("'{}' is in memory, where no files can be", declared.name)));
     plan.targets.push_back(std::move(target));
   }
   return {};

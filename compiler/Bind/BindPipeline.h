@@ -1,0 +1,32 @@
+// A declared pipeline as lists of actions with their times.
+#pragma once
+
+#include "compiler/Schedule/Simulate.h"
+#include "dialect/Pipe/PipeDialect.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace recast::compiler {
+
+/// What a restore needs to know of a stage, from the start of the schedule in its unit of time.
+struct StageTimes {
+  double forward = 0; ///< Start of its first forward.
+  /// Start of its first forward that predicts, or whose backward comes after updates; none where no
+  /// forward does.
+  std::optional<double> ahead;
+  double update = 0; ///< Start of its first optimizer step.
+};
+
+struct BoundPipeline {
+  std::string name;
+  schedule::Schedule schedule; ///< With its optimizer steps.
+  std::vector<StageTimes> stages;
+  double firstUpdates = 0; ///< End of the first optimizer step of the last stage to make one.
+};
+
+/// Generates or parses the lists and simulates them. Errors name the place of the declaration.
+Result<BoundPipeline> bindPipeline(ir::pipe::ScheduleOp op);
+
+} // namespace recast::compiler

@@ -1,0 +1,155 @@
+"""Restores into memory, by stages of a pipeline, in the order in which it needs them; the bytes are held against
+what a conversion of the same checkpoint writes, whose digests other tests compute from what frameworks load."""
+import json
+import shutil
+
+import pytest
+
+from conftest import DATA, recast
+
+CASE = DATA / "z3_bf16_dp2" / "native"
+PIPELINE = """pipeline p {{
+  ranks = 2  microbatches = {microbatches}  schedule = {kind}  cost = (f = 1, b = 2)
+  assign {{ "layers.**" : {how}   "embed.*", "pos", "frozen*" : first   "ln_f.*", "lm_head.*" : last }}
+}}
+"""
+RESTORE = """source run = deepspeed("{run}") as same
+{pipeline}target live = memory() as same {stages}
+restore run -> live {{
+  master, exp_avg, exp_avg_sq, step : keep
+  weight : master | cast(bf16)
+  frozen, buffer : keep
+  objects {{ else : drop }}
+  {statements}
+}}
+"""
+
+
+def job(folder, run=CASE, kind='"1f1b"', microbatches=4, how="by_cost(params)", stages="stages p",
+        statements="deadline p   check p.cut == drained", pipeline=PIPELINE, name="job.ucl"):
+    path = folder / name
+    path.write_text(RESTORE.format(run=run, stages=stages, statements=statements,
+                                   pipeline=pipeline.format(kind=kind, microbatches=microbatches, how=how)))
+    return path
+
+
+def events(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def ready(text):
+    return [e for e in events(text) if e["event"] == "ready"]
+
+
+def work_order(tensors):
+    """Deadlines as they are worked on: a master is read for its weight and is complete with it."""
+    weights = {(t["target"], t["tensor"]): t["deadline"] for t in tensors if t["role"] == "weight"}
+    return [weights.get((t["target"], t["tensor"]), t["deadline"]) if t["role"] == "master" else t["deadline"]
+            for t in tensors]
+
+
+@pytest.fixture(scope="module")
+def digests(tmp_path_factory):
+    """{(role, name): digest} of the source as the reader sees it, weights cast from masters."""
+    listed = json.loads(recast("inspect", CASE, "--digests", "--json").out)
+    found = {(t["role"], t["name"]): t.get("digest") for t in listed["tensors"]}
+    folder = tmp_path_factory.mktemp("hub")
+    recast("convert", CASE, "-o", folder / "hub", "--to", "safetensors", "--dtype", "bf16", "--no-sync")
+    manifest = json.loads((folder / "hub" / ".recast" / "manifest.json").read_text())
+    found.update({(t["role"], t["name"]): t["digest"] for t in manifest["tensors"]})
+    yield {key: value for key, value in found.items() if value}
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_every_tensor_is_on_its_rank_in_time_and_equal(workdir, digests):
+    done = recast("convert", job(workdir), "--events", "-", "--threads", "1", cwd=workdir)
+    lines = events(done.out)
+    assert lines[0]["event"] == "start" and lines[-1]["event"] == "end"
+    assert lines[0]["targets"] == ["live[0]", "live[1]"] and lines[0]["in_memory"]
+    tensors = ready(done.out)
+    assert len(tensors) == lines[0]["tensors"]
+    assert work_order(tensors) == sorted(work_order(tensors))
+    assert [t["seconds"] for t in tensors] == sorted(t["seconds"] for t in tensors)
+    # 1F1B of two ranks, f = 1, b = 2, four microbatches: the second stage begins at 1. Its last
+    # backward ends at 13, that of the first stage two later.
+    due = {}
+    for t in tensors:
+        due.setdefault((t["target"], t["role"] in ("weight", "frozen", "buffer")), set()).add(t["deadline"])
+    assert due == {("live[0]", True): {0.0}, ("live[1]", True): {1.0}, ("live[0]", False): {15.0},
+                   ("live[1]", False): {13.0}}
+    seen = {}
+    for t in tensors:
+        assert digests[t["role"], t["tensor"]] == t["digest"], t
+        assert (t["role"], t["tensor"]) not in seen
+        seen[t["role"], t["tensor"]] = t["target"]
+    roles = {role for role, _ in seen}
+    assert roles == {"weight", "master", "exp_avg", "exp_avg_sq", "frozen", "buffer"}
+    for (role, name), target in seen.items():
+        first = name.startswith(("embed", "pos", "frozen", "layers.0"))
+        assert target == f"live[{0 if first else 1}]", (role, name)
+    assert set(seen) == {key for key in digests if key[0] in roles}
+    assert sorted(p.name for p in workdir.iterdir()) == ["job.ucl"]  # Nothing on disk.
+
+
+def test_ranks_read_their_share(workdir):
+    recast("plan", job(workdir), "-o", workdir / "p.rplan")
+    whole = json.loads(recast("run", workdir / "p.rplan", "--json").out)
+    shares = [json.loads(recast("run", workdir / "p.rplan", "--json", "--rank", rank).out) for rank in (0, 1)]
+    assert whole["read_over_unique"] == 1.0 and whole["files_written"] == 0
+    listed = [{(t["role"], t["tensor"], t["digest"]) for t in report["tensors"]} for report in (whole, *shares)]
+    assert listed[0] == listed[1] | listed[2] and not listed[1] & listed[2]
+    assert sum(r["bytes_written"] for r in shares) == whole["bytes_written"]
+    assert all(0 < r["bytes_needed"] < whole["bytes_needed"] for r in shares)
+    assert sum(r["bytes_needed"] for r in shares) == whole["bytes_needed"]
+    refused = recast("run", workdir / "p.rplan", "--rank", "2", check=False)
+    assert refused.code == 2 and "no target of rank 2" in refused.err and "0 to 1" in refused.err
+    assert recast("rebind", workdir / "p.rplan", CASE, "-o", workdir / "q.rplan").code == 0
+    assert (workdir / "p.rplan").read_bytes() == (workdir / "q.rplan").read_bytes()
+
+
+def test_a_tied_tensor_is_on_both_ends(workdir):
+    run = DATA / "odd_z3_fp32_dp3_tied" / "native"
+    tied = """pipeline p {{ ranks = 2  microbatches = {microbatches}  schedule = {kind}
+      assign {{ "a.*", "b.*", "c.*", "d.*", "e.*" : first   "f.*", "scale", "count" : last }} }}"""
+    done = recast("convert", job(workdir, run, pipeline=tied), "--events", "-", cwd=workdir)
+    where = {}
+    for t in ready(done.out):
+        where.setdefault(t["tensor"], set()).add(t["target"])
+    assert where["e.weight"] == {"live[0]", "live[1]"}
+    assert all(len(targets) == 1 for name, targets in where.items() if name != "e.weight")
+
+
+def test_deadlines_without_stages_and_on_disk(workdir):
+    text = job(workdir).read_text()
+    hub = text.replace('memory() as same stages p', f'deepspeed_universal("{workdir}/uni") as same') \
+              .replace("objects { else : drop }", "objects { else : keep }").replace("master | cast(bf16)", "keep")
+    if "weight : keep" in hub:
+        hub = hub.replace("  weight : keep\n", "")
+    (workdir / "disk.ucl").write_text(hub)
+    done = recast("convert", workdir / "disk.ucl", "--events", workdir / "events", "--threads", "1", "--no-sync")
+    tensors = ready((workdir / "events").read_text())
+    assert tensors and work_order(tensors) == sorted(work_order(tensors))
+    assert {t["deadline"] for t in tensors} == {0.0, 13.0, 15.0}  # Frozen and buffers run at 0.
+    assert recast("verify", workdir / "uni").code == 0 and "written" in done.out
+
+
+@pytest.mark.parametrize("change, message", [
+    (dict(statements="deadline p", how="uniform", pipeline=PIPELINE.replace('"ln_f.*", ', "")), "gives no stage to a tensor"),
+    (dict(pipeline=PIPELINE.replace('"embed.*"', '"embed.*", "layers.0.**"')), "two rules of `assign`"),
+    (dict(pipeline=PIPELINE.replace('"embed.*"', '"embad.*"')), "is no tensor of"),
+    (dict(pipeline=PIPELINE.replace("ranks = 2", "ranks = 5")), "cannot be dealt out"),
+    (dict(how="stage(2)"), "stage 2; it has 2"),
+    (dict(statements="check p.cut != drained"), "the cut is drained"),
+    (dict(statements="files { \"job.ucl\" : copy from \".\" }"), "no files can be"),
+], ids=["unassigned", "twice", "absent", "layers", "stage", "cut", "files"])
+def test_refused(workdir, change, message):
+    done = recast("convert", job(workdir, **change), check=False, cwd=workdir)
+    assert done.code in (1, 2) and message in done.err, done.err
+
+
+def test_bandwidth_is_left_to_others(workdir):
+    recast("plan", job(workdir), "-o", workdir / "p.rplan")
+    fast = json.loads(recast("run", workdir / "p.rplan", "--json").out)
+    rate = fast["bytes_read"] * 2
+    slow = json.loads(recast("run", workdir / "p.rplan", "--json", "--read-rate", rate).out)
+    assert 0.45 < slow["seconds"] < 5
