@@ -153,3 +153,15 @@ def test_bandwidth_is_left_to_others(workdir):
     rate = fast["bytes_read"] * 2
     slow = json.loads(recast("run", workdir / "p.rplan", "--json", "--read-rate", rate).out)
     assert 0.45 < slow["seconds"] < 5
+
+
+def test_explain_bounds_the_first_step(workdir):
+    job(workdir)
+    shown = recast("explain", workdir / "job.ucl").out
+    due = json.loads(recast("explain", workdir / "job.ucl", "--json").out)["deadlines"]
+    assert [(d["target"], d["time"]) for d in due] == [("live[0]", 0), ("live[0]", 15), ("live[1]", 1), ("live[1]", 13)]
+    reads = json.loads(recast("convert", workdir / "job.ucl", "--json").out)
+    # All but checksums' padding has a deadline, and no byte two.
+    assert sum(d["bytes"] for d in due) <= reads["bytes_read"]
+    assert due[1]["bytes_until_then"] == due[0]["bytes"] + due[1]["bytes"]
+    assert f"T_first <= 15 + max(0, {due[0]['bytes']}/b, {due[1]['bytes_until_then']}/b - 15)" in shown

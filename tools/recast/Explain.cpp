@@ -3,6 +3,7 @@
 #include "runtime/base/Text.h"
 #include "runtime/capi/Instantiate.h"
 #include "runtime/device/cpu/KernelFinder.h"
+#include "tools/recast/ExplainDeadlines.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -76,7 +77,8 @@ Result<std::string> explainText(const PlanOrJob &loaded) {
     out +=
         fmt::format("source {} = {} {} {}\n", source.name, source.format, source.path, source.tag);
   for (const plan::TargetEndpoint &target : plan.targets)
-    out += fmt::format("target {} = {} {}\n", target.name, target.format, target.path);
+    out += fmt::format("target {} = {}{}{}\n", target.name, target.format,
+                       target.path.empty() ? "" : " ", target.path);
   out += fmt::format("plan {:016x} (schema {:016x}), budget {}\n\n", plan.instanceFingerprint,
                      plan.schemaFingerprint, plan.budget ? bytesText(plan.budget) : "default");
   out += fmt::format("{} families\n", plan.families.size());
@@ -90,6 +92,7 @@ Result<std::string> explainText(const PlanOrJob &loaded) {
   out += fmt::format("checks   {} source checksums whole, {} in part only; {} elements compared\n",
                      forecast.recordsWhole, forecast.recordsPartial, forecast.checkedElements);
   out += fmt::format("memory   {}\n", memoryText(plan, forecast.memory));
+  out += deadlinesText(plan, instance);
   device::cpu::KernelFinder kernels(device::cpu::KernelFinder::Cache::Use);
   for (const recipe::Recipe &slice : instance.program.slices)
     out += fmt::format("kernel   {}: {}\n", slice.str(), howExecuted(slice, kernels));
@@ -129,6 +132,14 @@ Result<std::string> explainJson(const PlanOrJob &loaded) {
   device::cpu::KernelFinder kernels(device::cpu::KernelFinder::Cache::Use);
   for (const recipe::Recipe &slice : instance.program.slices)
     json["kernels"].push_back({{"recipe", slice.str()}, {"by", howExecuted(slice, kernels)}});
+  if (!plan.deadlines.empty())
+    for (size_t root = 0; root < instance.program.roots.size(); ++root)
+      for (const Due &due : dueOf(instance, static_cast<int>(root)))
+        json["deadlines"].push_back({{"target", instance.program.roots[root].endpoint},
+                                     {"time", due.time},
+                                     {"bytes", due.bytes},
+                                     {"bytes_until_then", due.sum},
+                                     {"roles", due.roles}});
   for (const compiler::Proof &proof : loaded.proofs)
     json["proofs"].push_back(proof.statement);
   for (const plan::LeftOut &item : plan.leftOut)
