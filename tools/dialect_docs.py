@@ -14,6 +14,7 @@ LLVM = pathlib.Path("/usr/lib/llvm-22")
 PAGES = {  # page -> (td file, generator and its options)
     "ckpt.md": ("dialect/Ckpt/Ckpt.td", ["-gen-dialect-doc", "-dialect=ckpt"]),
     "pipe.md": ("dialect/Pipe/Pipe.td", ["-gen-dialect-doc", "-dialect=pipe"]),
+    "schedules.md": ("compiler/Pipe/Passes.td", ["-gen-pass-doc"]),
     "plan.md": ("dialect/Plan/Plan.td", ["-gen-dialect-doc", "-dialect=plan"]),
     "transforms.md": ("compiler/Transforms/Passes.td", ["-gen-pass-doc"]),
     "conversion.md": ("compiler/Conversion/Passes.td", ["-gen-pass-doc"]),

@@ -12,7 +12,8 @@ namespace {
 // In pixels.
 constexpr double kLeft = 62, kRight = 96, kHeader = 64, kRow = 26, kGap = 5, kVersion = 11;
 constexpr size_t kMostPictured = 20000;
-constexpr double kCurveHeight = 110, kCurveGap = 46, kWidest = 1500, kUnit = 22;
+constexpr double kCurveHeight = 110, kCurveGap = 46, kWidest = 1500, kUnit = 22,
+                 kUnitWithNotes = 30;
 
 class Svg {
 public:
@@ -85,7 +86,8 @@ public:
         rowHeight_(kRow + (!options.notes.empty() ? kVersion : 0)) {
     double span = std::max(simulation.makespan, 1e-9);
     // A unit is the shortest compute action; it stays legible where the picture may be so wide.
-    scale_ = std::min(kUnit / shortest(), (kWidest - kLeft - kRight) / span);
+    scale_ = std::min((options.notes.empty() ? kUnit : kUnitWithNotes) / shortest(),
+                      (kWidest - kLeft - kRight) / span);
     width_ = kLeft + kRight + span * scale_;
     rowsEnd_ = kHeader + static_cast<double>(schedule.ranks) * (rowHeight_ + kGap);
     height_ = rowsEnd_ + 34 + (options.memory ? kCurveGap + kCurveHeight : 0);

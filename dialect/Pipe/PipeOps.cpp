@@ -29,7 +29,16 @@ bool isWeights(Attribute value) {
   if (auto word = dyn_cast<ckpt::WordAttr>(value))
     return llvm::is_contained({"latest", "stash", "double_buffer", "predict"}, word.getText());
   auto call = dyn_cast<ckpt::CallAttr>(value);
-  return call && call.getCallee() == "predict";
+  if (!call || call.getCallee() != "predict")
+    return false;
+  // predict(adamw, s = derived), predict(s = 3)
+  return llvm::all_of(llvm::enumerate(call.getArgs()), [](auto element) {
+    auto named = dyn_cast<ckpt::ArgAttr>(element.value());
+    if (!named)
+      return element.index() == 0 && isa<ckpt::WordAttr>(element.value());
+    return named.getName() == "s" &&
+           (isa<ckpt::WordAttr>(named.getValue()) || isNumber(named.getValue(), 0));
+  });
 }
 
 bool isListOf(Attribute value, llvm::function_ref<bool(Attribute)> isOne) {

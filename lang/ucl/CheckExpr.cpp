@@ -126,6 +126,13 @@ void Checker::checkConditionNames(const Expr &expr, const Job &job) {
     known.push_back(job.source);
     for (const Pipeline &pipeline : spec_.pipelines)
       known.push_back(pipeline.name);
+    if (spec_.pipeline(root->text) && root == expr.operands[0].get()) {
+      static const std::vector<std::string> kFields = {"cut", "lag"};
+      if (std::find(kFields.begin(), kFields.end(), expr.text) == kFields.end())
+        report(expr.loc, fmt::format("a pipeline has no `{}`{}; there are `cut` and `lag`",
+                                     expr.text, didYouMean(expr.text, kFields)));
+      return;
+    }
     if (std::find(known.begin(), known.end(), root->text) == known.end())
       report(root->loc, fmt::format("`{}` is no source or target of this job, and no pipeline{}",
                                     root->text, didYouMean(root->text, known)));

@@ -1,5 +1,6 @@
 // recast-opt: the optimiser driver with all upstream dialects and passes beside our own.
 #include "compiler/Conversion/Passes.h"
+#include "compiler/Pipe/Passes.h"
 #include "compiler/Transforms/Passes.h"
 #include "dialect/Ckpt/CkptDialect.h"
 #include "dialect/Pipe/PipeDialect.h"
@@ -19,6 +20,7 @@ int main(int argc, char **argv) {
                   recast::ir::plan::PlanDialect>();
   recast::compiler::registerTransformsPasses();
   recast::compiler::registerConversionPasses();
+  recast::compiler::registerPipePasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Recast optimizer driver\n", registry));
 }

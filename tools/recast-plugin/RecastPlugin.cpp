@@ -2,6 +2,7 @@
 //   mlir-opt --load-dialect-plugin=recast-mlir.so --load-pass-plugin=recast-mlir.so
 //     --pass-pipeline="builtin.module(ckpt-normalize,convert-ckpt-to-plan)"
 #include "compiler/Conversion/Passes.h"
+#include "compiler/Pipe/Passes.h"
 #include "compiler/Transforms/Passes.h"
 #include "dialect/Ckpt/CkptDialect.h"
 #include "dialect/Pipe/PipeDialect.h"
@@ -22,5 +23,6 @@ extern "C" LLVM_ATTRIBUTE_WEAK mlir::PassPluginLibraryInfo mlirGetPassPluginInfo
   return {MLIR_PLUGIN_API_VERSION, "recast", LLVM_VERSION_STRING, [] {
             recast::compiler::registerTransformsPasses();
             recast::compiler::registerConversionPasses();
+            recast::compiler::registerPipePasses();
           }};
 }

@@ -1,6 +1,6 @@
 #include "tools/recast/Driver.h"
 
-#include "dialect/Ckpt/CkptDialect.h"
+#include "dialect/Pipe/PipeDialect.h"
 #include "lang/import/Import.h"
 #include "lang/ucl/Check.h"
 #include "lang/ucl/Format.h"
@@ -73,7 +73,7 @@ Result<lang::Spec> loadSpec(const std::string &path, const std::vector<std::stri
 Result<lang::Spec> specFromMlir(const std::string &path) {
   RECAST_ASSIGN(std::string text, io::readWhole(path, kLargestSpec));
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-  context.loadDialect<ir::ckpt::CkptDialect>();
+  context.loadDialect<ir::ckpt::CkptDialect, ir::pipe::PipeDialect>();
   std::string complaint;
   mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
     if (complaint.empty() && diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error) {

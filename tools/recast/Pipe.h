@@ -3,6 +3,8 @@
 
 #include "tools/recast/PipeSource.h"
 
+#include <optional>
+
 namespace recast::tools {
 
 struct PipeShowOptions {
@@ -26,5 +28,22 @@ struct PipeExportOptions {
   std::string output; ///< Empty: standard output.
 };
 Result<int> pipeExport(const PipeExportOptions &options);
+
+struct PipeCheckOptions {
+  PipeSource source;
+  std::optional<int32_t> depth;       ///< Sends under way between two ranks; nothing: any number.
+  std::optional<int64_t> activations; ///< Most that a rank may keep.
+  bool json = false, quiet = false;
+};
+/// 1 where the schedule is refuted.
+Result<int> pipeCheck(const PipeCheckOptions &options);
+
+struct PipeImportOptions {
+  PipeSource source;
+  std::string name = "p"; ///< Of the pipeline.
+  bool ir = false;        ///< As IR, not as UCL.
+  std::string output;     ///< Empty: standard output.
+};
+Result<int> pipeImport(const PipeImportOptions &options);
 
 } // namespace recast::tools

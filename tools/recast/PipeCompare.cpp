@@ -1,6 +1,9 @@
 #include "compiler/Schedule/Simulate.h"
+#include "compiler/Schedule/Updates.h"
+#include "compiler/Schedule/Versions.h"
 #include "tools/recast/Pipe.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -23,8 +26,9 @@ std::vector<std::string> splitNames(std::string_view text) {
 
 Result<int> pipeCompare(const PipeCompareOptions &options) {
   ordered_json rows = ordered_json::array();
-  std::string text = fmt::format("{:<18} {:>7} {:>10} {:>8} {:>13} {:>12}\n", "kind", "stages",
-                                 "makespan", "idle", "idle between", "activations");
+  std::string text = fmt::format("{:<16} {:>6} {:>9} {:>8} {:>12} {:>11} {:>13} {:>8} {:>7}  {}\n",
+                                 "kind", "stages", "makespan", "idle", "idle between",
+                                 "activations", "weight copies", "updates", "delay", "F and B see");
   for (const std::string &kind : splitNames(options.kinds)) {
     PipeSource source = options.source;
     source.what = kind;
@@ -36,22 +40,41 @@ Result<int> pipeCompare(const PipeCompareOptions &options) {
     how.costs.stageFactor.assign(static_cast<size_t>(schedule.stages()), 1.0 / schedule.chunks);
     RECAST_ASSIGN(Simulation simulation, simulate(schedule, how));
     double activations = static_cast<double>(simulation.peakActivations()) / schedule.chunks;
+    Schedule updated = withOptimizerSteps(schedule);
+    RECAST_ASSIGN(Versions versions, versionsOf(updated));
+    VersionSummary summary = summarize(versions);
+    int64_t copies = 0;
+    for (const WeightCopies &rank : versions.copies)
+      copies = std::max(copies, rank.peak);
+    double weights = static_cast<double>(copies) / schedule.chunks;
+    int32_t updates = *std::max_element(versions.updates.begin(), versions.updates.end());
     rows.push_back({{"kind", schedule.kind},
                     {"stages", schedule.stages()},
                     {"makespan", simulation.makespan},
                     {"idle_share", simulation.idleShare()},
                     {"span_bubble", simulation.spanBubble()},
-                    {"peak_activations", activations}});
-    fmt::format_to(std::back_inserter(text), "{:<18} {:>7} {:>10g} {:>6.1f} % {:>13g} {:>12g}\n",
+                    {"peak_activations", activations},
+                    {"weight_copies", weights},
+                    {"updates", updates},
+                    {"largest_delay", summary.largestDelay},
+                    {"largest_lag", summary.largestLag},
+                    {"same_version_forward_and_backward", !summary.differsInBackward}});
+    fmt::format_to(std::back_inserter(text),
+                   "{:<16} {:>6} {:>9g} {:>6.1f} % {:>12g} {:>11g} {:>13g} {:>8} {:>7}  {}\n",
                    schedule.kind, schedule.stages(), simulation.makespan,
-                   100 * simulation.idleShare(), simulation.spanBubble(), activations);
+                   100 * simulation.idleShare(), simulation.spanBubble(), activations, weights,
+                   updates, summary.largestDelay,
+                   summary.differsInBackward ? "different versions"
+                   : versions.predicts       ? "one version, F by prediction"
+                                             : "one version");
   }
   if (options.json)
     fmt::print("{}\n", rows.dump(1));
   else
-    fmt::print("{}Times and activations are of one whole rank's part of the model, however many "
-               "stages it is cut into.\n",
-               text);
+    fmt::print(
+        "{}Times, activations and weights are of one whole rank's part of the model, however many "
+        "stages it is cut into.\n",
+        text);
   return 0;
 }
 

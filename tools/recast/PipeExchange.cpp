@@ -1,10 +1,80 @@
+#include "compiler/Pipe/DeclaredSchedule.h"
+#include "compiler/Schedule/ActionText.h"
 #include "compiler/Schedule/Exchange.h"
+#include "lang/ast/Builder.h"
+#include "lang/ucl/Check.h"
+#include "lang/ucl/Format.h"
 #include "tools/recast/Pipe.h"
 #include "tools/recast/WriteFile.h"
 
+#include "mlir/IR/OwningOpRef.h"
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace recast::tools {
+namespace {
+
+Status put(const std::string &output, const std::string &text) {
+  if (!output.empty())
+    return replaceFile(output, text);
+  fmt::print("{}", text);
+  return {};
+}
+
+lang::Value weightsOf(const schedule::WeightPolicy &policy) {
+  constexpr const char *kRules[] = {"latest", "stash", "double_buffer", "predict"};
+  constexpr const char *kLags[] = {"derived", "paper", "code", "spectrain", "xpipe"};
+  constexpr const char *kOptimizers[] = {"", "sgd", "sgdm", "adam", "adamw"};
+  const char *rule = kRules[static_cast<size_t>(policy.rule)];
+  if (policy.rule != schedule::WeightRule::Predict)
+    return lang::name(rule);
+  std::vector<lang::Arg> args;
+  if (policy.optimizer != schedule::Optimizer::Unknown)
+    args.push_back(lang::arg(lang::name(kOptimizers[static_cast<size_t>(policy.optimizer)])));
+  args.push_back(lang::arg("s", policy.lagRule == schedule::LagRule::Fixed
+                                    ? lang::Value(policy.lag)
+                                    : lang::name(kLags[static_cast<size_t>(policy.lagRule)])));
+  return lang::callOf(rule, std::move(args));
+}
+
+/// A pipeline that says the lists.
+Result<std::string> asUcl(const schedule::Schedule &schedule, const std::string &name) {
+  lang::SpecBuilder spec;
+  lang::PipelineRef pipeline = spec.pipeline(name);
+  pipeline.set("ranks", schedule.ranks).set("microbatches", schedule.microbatches);
+  if (schedule.kind != "explicit")
+    pipeline.set("schedule", lang::Value(schedule.kind));
+  if (schedule.updateEvery != 0)
+    pipeline.set("update", lang::callOf("every", {lang::arg(schedule.updateEvery)}));
+  if (!(schedule.weights == schedule::WeightPolicy()))
+    pipeline.set("weights", weightsOf(schedule.weights));
+  std::vector<lang::Arg> rankOf, actions;
+  for (int32_t rank : schedule.rankOf)
+    rankOf.push_back(lang::arg(rank));
+  for (const std::vector<schedule::Action> &list : schedule.actions)
+    actions.push_back(lang::arg(fmt::format("{}", fmt::join(schedule::cellTexts(list), " "))));
+  pipeline.set("rank_of", lang::tuple(std::move(rankOf)));
+  pipeline.set("actions", lang::tuple(std::move(actions)));
+  RECAST_TRY(lang::check(spec.spec()));
+  return lang::format(spec.spec());
+}
+
+std::string asIr(const schedule::Schedule &schedule, const std::string &name) {
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<ir::ckpt::CkptDialect, ir::pipe::PipeDialect>();
+  mlir::OpBuilder builder(&context);
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      mlir::ModuleOp::create(builder, builder.getUnknownLoc());
+  builder.setInsertionPointToEnd(module->getBody());
+  compiler::makeLists(builder, builder.getUnknownLoc(), name, schedule);
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module->print(stream);
+  return text + "\n";
+}
+
+} // namespace
 
 Result<int> pipeExport(const PipeExportOptions &options) {
   RECAST_ASSIGN(schedule::Form form, schedule::formNamed(options.form));
@@ -14,10 +84,18 @@ Result<int> pipeExport(const PipeExportOptions &options) {
   how.defer = options.defer;
   how.align = options.align;
   RECAST_ASSIGN(std::string text, schedule::exportSchedule(form, loaded.schedule, how));
-  if (options.output.empty())
-    fmt::print("{}", text);
-  else
-    RECAST_TRY(replaceFile(options.output, text));
+  RECAST_TRY(put(options.output, text));
+  return 0;
+}
+
+Result<int> pipeImport(const PipeImportOptions &options) {
+  RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(options.source));
+  if (options.ir) {
+    RECAST_TRY(put(options.output, asIr(loaded.schedule, options.name)));
+    return 0;
+  }
+  RECAST_ASSIGN(std::string text, asUcl(loaded.schedule, options.name));
+  RECAST_TRY(put(options.output, text));
   return 0;
 }
 

@@ -19,6 +19,9 @@ void addNumbers(CLI::App *command, PipeSource &source) {
       ->add_option("--group", source.group,
                    "interleaved kinds: microbatches that one chunk runs before the next")
       ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--update", source.update, "asynchronous kinds: microbatches per optimizer step")
+      ->check(CLI::PositiveNumber);
 }
 void addCosts(CLI::App *command, PipeSource &source) {
   command->add_option(
@@ -27,8 +30,14 @@ void addCosts(CLI::App *command, PipeSource &source) {
       "...\n(default: f=1,b=2,i=1,w=1)");
 }
 void addSource(CLI::App *command, PipeSource &source) {
-  command->add_option("schedule", source.what, "A kind, or a file of any form that export writes")
+  command
+      ->add_option("schedule", source.what,
+                   "A kind, a file of any form that export writes, or a .ucl specification")
       ->required();
+  command->add_option("pipeline", source.pipeline,
+                      "Which pipeline of a specification (if it has several)");
+  command->add_option("-D", source.defines,
+                      "Give a `let` of the specification another value: -D name=value");
   addNumbers(command, source);
 }
 
@@ -53,6 +62,24 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   command->callback([this, &action] { action = [this] { return pipeShow(show_); }; });
 
   command = pipe->add_subcommand(
+      "check", "Prove a schedule, or refute it with a witness; exit code 1 if it is refuted.\n"
+               "Example: recast pipe check zbv.csv --ranks 4 --microbatches 8");
+  addSource(command, check_.source);
+  addCosts(command, check_.source);
+  command
+      ->add_option("--depth", check_.depth,
+                   "Sends that may be under way from one rank to another (0: a send waits for "
+                   "its receive; default: any number)")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--activations", check_.activations,
+                   "The most activations (of one stage and microbatch) that a rank may keep")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--json", check_.json, "Print for machines");
+  command->add_flag("-q,--quiet", check_.quiet, "Print nothing but errors");
+  command->callback([this, &action] { action = [this] { return pipeCheck(check_); }; });
+
+  command = pipe->add_subcommand(
       "compare", "Kinds side by side, on the same model.\n"
                  "Example: recast pipe compare gpipe,1f1b,zb-h1 --ranks 8 --microbatches 32");
   command->add_option("kinds", compare_.kinds, "Kinds, with commas between")->required();
@@ -74,6 +101,14 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
                     "torch-csv: blanks where a rank waits, as PipelineScheduleMulti needs them");
   command->add_option("-o", export_.output, "The file (default: standard output)");
   command->callback([this, &action] { action = [this] { return pipeExport(export_); }; });
+
+  command = pipe->add_subcommand("import", "Say a schedule of another program as a pipeline.\n"
+                                           "Example: recast pipe import zbv.csv -o zbv.ucl");
+  addSource(command, import_.source);
+  command->add_option("--name", import_.name, "What the pipeline is called")->default_str("p");
+  command->add_flag("--ir", import_.ir, "As IR of the pipe dialect, not as UCL");
+  command->add_option("-o", import_.output, "The file (default: standard output)");
+  command->callback([this, &action] { action = [this] { return pipeImport(import_); }; });
 }
 
 } // namespace recast::tools

@@ -18,6 +18,8 @@ private:
   PipeShowOptions show_;
   PipeCompareOptions compare_;
   PipeExportOptions export_;
+  PipeCheckOptions check_;
+  PipeImportOptions import_;
 };
 
 } // namespace recast::tools

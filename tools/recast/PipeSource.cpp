@@ -1,11 +1,15 @@
 #include "tools/recast/PipeSource.h"
 
+#include "compiler/Pipe/DeclaredSchedule.h"
 #include "compiler/Schedule/Exchange.h"
+#include "lang/import/Import.h"
 #include "runtime/io/File.h"
+#include "tools/recast/Driver.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace recast::tools {
 namespace {
@@ -20,6 +24,38 @@ Result<Schedule> readSchedule(const PipeSource &source) {
   return schedule::importSchedule(text, source.what, std::nullopt, stated);
 }
 
+/// A pipeline that a specification declares.
+Result<LoadedSchedule> readPipeline(const PipeSource &source) {
+  RECAST_ASSIGN(lang::Spec spec, loadSpec(source.what, source.defines));
+  std::vector<std::string> names;
+  for (const lang::Pipeline &pipeline : spec.pipelines)
+    names.push_back(pipeline.name);
+  auto refuse = [&](std::string message) {
+    return fail(Error(Code::Usage, std::move(message))
+                    .file(source.what)
+                    .hint(names.empty() ? "" : fmt::format("It has {}.", fmt::join(names, ", "))));
+  };
+  if (source.pipeline.empty() && names.size() != 1)
+    return refuse(names.empty() ? "it has no pipeline" : "it has several pipelines: name one");
+  std::string name = source.pipeline.empty() ? names.front() : source.pipeline;
+  if (!spec.pipeline(name))
+    return refuse(fmt::format("it has no pipeline '{}'", name));
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  // The pipeline alone: what else the file says may need checkpoints that are not here.
+  lang::Spec alone;
+  alone.file = spec.file;
+  alone.lets = spec.lets;
+  alone.models = spec.models;
+  alone.pipelines = {*spec.pipeline(name)};
+  RECAST_ASSIGN(auto module, lang::importSpec(alone, context));
+  auto declared = compiler::readSchedule(*module->getOps<ir::pipe::ScheduleOp>().begin());
+  if (!declared)
+    return fail(std::move(declared).error().file(source.what));
+  RECAST_TRY(
+      schedule::checkStated(declared->lists, {source.ranks, source.chunks, source.microbatches}));
+  return LoadedSchedule{std::move(declared->lists), std::move(declared->costs)};
+}
+
 Result<Schedule> makeSchedule(const PipeSource &source) {
   for (auto [name, value] :
        {std::pair("--ranks", source.ranks), std::pair("--microbatches", source.microbatches)})
@@ -30,6 +66,7 @@ Result<Schedule> makeSchedule(const PipeSource &source) {
   shape.chunks = source.chunks == 0 ? schedule::usualChunks(source.what) : source.chunks;
   shape.microbatches = source.microbatches;
   shape.group = source.group;
+  shape.updateEvery = source.update;
   return schedule::generate(source.what, shape);
 }
 
@@ -37,11 +74,18 @@ Result<Schedule> makeSchedule(const PipeSource &source) {
 
 Result<LoadedSchedule> loadSchedule(const PipeSource &source) {
   std::string extension = fs::path(source.what).extension();
-  bool isFile = extension == ".csv" || extension == ".json";
+  bool isSpec = extension == ".ucl", isFile = isSpec || extension == ".csv" || extension == ".json";
   LoadedSchedule out;
-  if (isFile && source.group != 0)
-    return usage("--group is for a kind of schedule; a file says its order itself");
-  RECAST_ASSIGN(out.schedule, isFile ? readSchedule(source) : makeSchedule(source));
+  if (isFile && (source.group != 0 || source.update != 0))
+    return usage("--group and --update are for a kind of schedule; a file says them itself");
+  if (!isSpec && !source.pipeline.empty())
+    return usage(fmt::format("'{}' would be a pipeline of a .ucl file, and '{}' is none",
+                             source.pipeline, source.what));
+  if (isSpec) {
+    RECAST_ASSIGN(out, readPipeline(source));
+  } else {
+    RECAST_ASSIGN(out.schedule, isFile ? readSchedule(source) : makeSchedule(source));
+  }
   if (source.costs.empty())
     return out;
   RECAST_ASSIGN(out.costs, schedule::parseCosts(source.costs));

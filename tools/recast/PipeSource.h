@@ -1,4 +1,5 @@
-// Where a schedule of `recast pipe` comes from: a kind with its numbers, or a file.
+// Where a schedule of `recast pipe` comes from: a kind with its numbers, a file of another program,
+// or a pipeline of a specification.
 #pragma once
 
 #include "compiler/Schedule/Costs.h"
@@ -7,9 +8,11 @@
 namespace recast::tools {
 
 struct PipeSource {
-  std::string what;                                ///< A kind, or a file (.csv, .json).
+  std::string what;     ///< A kind, or a file (.csv, .json, .ucl).
+  std::string pipeline; ///< Of a .ucl: which; may stay empty where there is one.
   int32_t ranks = 0, chunks = 0, microbatches = 0; ///< 0: not given.
-  int32_t group = 0;
+  int32_t group = 0, update = 0;
+  std::vector<std::string> defines; ///< Of a .ucl: name=value.
   std::string costs; ///< "f=1,b=2": see schedule::parseCosts; empty: those that are usual.
 };
 

@@ -24,6 +24,12 @@ pipe.schedule @p args [#ckpt.arg<"update", #ckpt.call<"every", [0 : i64]>>]
 // expected-error @below {{argument `weights` is latest, stash, double_buffer or predict(..)}}
 pipe.schedule @p args [#ckpt.arg<"weights", #ckpt.word<"newest">>]
 // -----
+// expected-error @below {{argument `weights` is latest, stash, double_buffer or predict(..)}}
+pipe.schedule @p args [#ckpt.arg<"weights", #ckpt.call<"predict", [#ckpt.arg<"s", 4294967297 : i64>]>>]
+// -----
+// expected-error @below {{argument `weights` is latest, stash, double_buffer or predict(..)}}
+pipe.schedule @p args [#ckpt.arg<"weights", #ckpt.call<"predict", [#ckpt.arg<"s", -1 : i64>]>>]
+// -----
 // expected-error @below {{says `actions` and `rank_of` together}}
 pipe.schedule @p args [#ckpt.arg<"ranks", 1 : i64>, #ckpt.arg<"microbatches", 1 : i64>, #ckpt.arg<"actions", "0F0 0B0">]
 // -----
