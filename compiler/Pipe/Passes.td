@@ -25,4 +25,21 @@ def ExpandSchedules : Pass<"expand-schedules", "::mlir::ModuleOp"> {
   let dependentDialects = ["::recast::ir::pipe::PipeDialect"];
 }
 
+def CheckSchedules : Pass<"check-schedules", "::mlir::ModuleOp"> {
+  let summary = "Prove explicit lists of pipeline schedules, or refute them";
+  let description = [{
+    Every `pipe.lists` is checked (coverage, order across stages, sends and receives, updates, weight
+    versions); each finding is a diagnostic on the op that begins with its code. `pipe.schedule` ops
+    are to be expanded first. `channel-depth` bounds the sends under way from one rank to another (0:
+    a send waits for its receive), `activations` what a rank may keep.
+
+    Example of a finding: `[missing-action] stage 0 (rank 0) has no F of microbatch 1`
+  }];
+  let options = [
+    Option<"channelDepth", "channel-depth", "int64_t", "-1", "Sends under way; -1: any number">,
+    Option<"activations", "activations", "int64_t", "-1", "Most that a rank keeps; -1: any number">
+  ];
+  let dependentDialects = ["::recast::ir::pipe::PipeDialect"];
+}
+
 #endif // RECAST_COMPILER_PIPE_PASSES_TD
