@@ -36,6 +36,7 @@ def home(tmp_path_factory):
     std_models.build("llama").save_pretrained(home / "Llama-3.1-8B")
     torch.save({"w": torch.zeros(3)}, home / "model.pt")
     save_file({"w": torch.zeros(3)}, home / "model.safetensors")
+    recast("pipe", "export", "zb-v", "--ranks", "4", "--microbatches", "8", "--to", "torch-csv", "-o", home / "zbv.csv")
     return home
 
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace recast::tools {
 namespace {
@@ -34,7 +35,12 @@ ordered_json jsonOf(const Schedule &schedule, const std::vector<Finding> &findin
 } // namespace
 
 Result<int> pipeCheck(const PipeCheckOptions &options) {
-  RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(options.source));
+  PipeSource source = options.source;
+  // What the lists should run is the user's to say: what they run otherwise is a finding.
+  int32_t stated = isFile(source) ? std::exchange(source.microbatches, 0) : 0;
+  RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(source));
+  if (stated != 0)
+    loaded.schedule.microbatches = stated;
   Limits limits;
   limits.channelDepth = options.depth;
   limits.activations = options.activations;

@@ -72,9 +72,13 @@ Result<Schedule> makeSchedule(const PipeSource &source) {
 
 } // namespace
 
-Result<LoadedSchedule> loadSchedule(const PipeSource &source) {
+bool isFile(const PipeSource &source) {
   std::string extension = fs::path(source.what).extension();
-  bool isSpec = extension == ".ucl", isFile = isSpec || extension == ".csv" || extension == ".json";
+  return extension == ".ucl" || extension == ".csv" || extension == ".json";
+}
+
+Result<LoadedSchedule> loadSchedule(const PipeSource &source) {
+  bool isSpec = fs::path(source.what).extension() == ".ucl", isFile = tools::isFile(source);
   LoadedSchedule out;
   if (isFile && (source.group != 0 || source.update != 0))
     return usage("--group and --update are for a kind of schedule; a file says them itself");

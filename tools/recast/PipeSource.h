@@ -24,6 +24,9 @@ struct LoadedSchedule {
 /// Generates, or reads a file; of a file, numbers that are given have to agree with it.
 Result<LoadedSchedule> loadSchedule(const PipeSource &source);
 
+/// Whether the schedule is read from a file, not generated.
+bool isFile(const PipeSource &source);
+
 /// "1f1b: 4 ranks, 8 microbatches"
 std::string titleOf(const schedule::Schedule &schedule);
 
