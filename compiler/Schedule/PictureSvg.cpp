@@ -167,8 +167,11 @@ private:
     svg_.add(
         R"svg(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="url(#idle)"/>)svg",
         kLeft, top, simulation_.makespan * scale_, kRow);
-    for (size_t i = 0; i < list(rank).size(); ++i)
-      bar(rank, i, top);
+    // Steps that take no time would vanish under the action that follows.
+    for (bool steps : {false, true})
+      for (size_t i = 0; i < list(rank).size(); ++i)
+        if ((list(rank)[i].kind == ActionKind::OptimizerStep) == steps)
+          bar(rank, i, top);
   }
 
   void bar(int32_t rank, size_t i, double top) {

@@ -239,11 +239,20 @@ std::vector<LagError> lagErrors(const Schedule &schedule, const Versions &versio
   int32_t every = schedule.updateEvery == 0 ? schedule.microbatches : schedule.updateEvery;
   for (int32_t stage = 0; stage < versions.stages(); ++stage) {
     int32_t rank = schedule.rankOf[static_cast<size_t>(stage)];
-    int32_t constant =
-        constantLag(weights.lagRule, schedule.ranks, rank, every, weights.lag).forward;
-    for (int32_t b = 0; b < versions.microbatches(); ++b)
-      if (auto derived = versions.lag({stage, b}); derived && *derived != constant)
+    Lag lag = constantLag(weights.lagRule, schedule.ranks, rank, every, weights.lag);
+    for (int32_t b = 0; b < versions.microbatches(); ++b) {
+      auto derived = versions.lag({stage, b});
+      if (!derived)
+        continue;
+      // The rest of an XPipe mini-batch aims where its first forward did.
+      int32_t forward = lag.forward;
+      if (auto first = versions.forward({stage, b / every * every});
+          weights.lagRule == LagRule::XPipe && first)
+        forward = std::max(forward - (versions.forward({stage, b})->latest - first->latest), 0);
+      // A rule that predicts before the backward too aims at what that sees.
+      if (int32_t constant = forward - lag.backward; constant != *derived)
         out.push_back({{stage, b}, constant, *derived});
+    }
   }
   return out;
 }

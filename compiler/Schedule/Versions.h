@@ -89,7 +89,9 @@ VersionSummary summarize(const Versions &versions);
 /// Where a constant lag is not the derived one.
 struct LagError {
   Pass pass;
-  int32_t constant = 0, derived = 0; ///< constant > derived: predicts too far.
+  /// Of the rule: updates that the forward is predicted beyond what the backward is, for a rule
+  /// that predicts before both. constant > derived: too far.
+  int32_t constant = 0, derived = 0;
   bool operator==(const LagError &) const = default;
 };
 /// All passes whose forward `weights.lagRule`, a constant rule, would predict too far or not far

@@ -169,5 +169,26 @@ TEST(Versions, TakeLargeListsInTime) {
   }
 }
 
+// Whatever a rule does before forwards and before backwards, what it gets wrong are the passes that
+// aim at another version than their backward sees.
+TEST(Versions, LagErrorsAreThePassesThatMissTheirBackward) {
+  for (const char *kind : {"spectrain", "xpipe", "pipeoptim-paper", "pipeoptim-code"})
+    for (int32_t p : {1, 2, 3, 4, 5})
+      for (int32_t m : {p, 4 * p}) {
+        auto schedule = generate(kind, {p, 1, m});
+        ASSERT_TRUE(schedule) << schedule.error().str();
+        auto versions = versionsOf(*schedule);
+        ASSERT_TRUE(versions) << versions.error().str();
+        std::vector<std::pair<int32_t, int32_t>> expected, found;
+        for (int32_t stage = 0; stage < p; ++stage)
+          for (int32_t b = 0; b < m; ++b)
+            if (versions->forward({stage, b})->aim() != versions->backward({stage, b})->aim())
+              expected.emplace_back(stage, b);
+        for (const LagError &error : lagErrors(*schedule, *versions, schedule->weights))
+          found.emplace_back(error.pass.stage, error.pass.microbatch);
+        EXPECT_EQ(found, expected) << kind << " p=" << p << " m=" << m;
+      }
+}
+
 } // namespace
 } // namespace recast::schedule
