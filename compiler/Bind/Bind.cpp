@@ -54,11 +54,16 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
   std::string held = format::tensorsHash(source);
   RECAST_ASSIGN(Ends ends, bindEnds(declared, job, std::move(source)));
   RECAST_ASSIGN(auto stages, bindStages(declared, job, ends));
-  Owns owns = [&](uint32_t target, uint32_t tensor) {
+  Shares shares;
+  shares.owns = [&](uint32_t target, uint32_t tensor) {
     const EndpointDecl &to = job.targets[target];
     return to.stages.empty() || stages.at(to.stages).isOn(tensor, to.rank);
   };
-  RECAST_ASSIGN(Resolution resolution, resolve(job, ends, owns));
+  shares.lag = [&](const std::string &pipeline, uint32_t target, uint32_t tensor) {
+    const EndpointDecl &to = job.targets[target];
+    return stages.at(pipeline).lagOf(tensor, to.stages == pipeline ? to.rank : plan::kNone);
+  };
+  RECAST_ASSIGN(Resolution resolution, resolve(job, ends, shares));
   RECAST_ASSIGN(std::vector<int32_t> armed, armChecks(job, ends.source, resolution, asked));
 
   plan::Plan plan;

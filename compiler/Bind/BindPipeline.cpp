@@ -50,6 +50,8 @@ Result<BoundPipeline> bindPipeline(pipe::ScheduleOp op) {
         met[s] = true;
         auto seen = versions.forward({action.stage, action.microbatch});
         auto lag = versions.lag({action.stage, action.microbatch});
+        stage.lag =
+            std::max(stage.lag, versions.predicts ? (seen ? seen->ahead : 0) : lag.value_or(0));
         if (!stage.ahead && ((seen && seen->ahead > 0) || lag.value_or(0) > 0))
           stage.ahead = start;
       } else if (action.kind == ActionKind::OptimizerStep && !updated[s]) {

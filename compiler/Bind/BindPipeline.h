@@ -17,6 +17,9 @@ struct StageTimes {
   /// forward does.
   std::optional<double> ahead;
   double update = 0; ///< Start of its first optimizer step.
+  /// How far ahead its weights are wanted once the pipeline is full: the furthest that a forward is
+  /// predicted; in lists without predictions, the largest derived lag.
+  int32_t lag = 0;
 };
 
 struct BoundPipeline {

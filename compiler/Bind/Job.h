@@ -67,6 +67,8 @@ inline DType typeAfter(DType type, const std::vector<ChainStep> &chain) {
 struct PredictRule {
   std::vector<std::string> states; ///< Roles.
   std::map<std::string, mlir::Attribute> args;
+  /// The pipeline of `s = p.lag`; empty where `s` is a number.
+  std::string lagOf() const;
 };
 
 /// Which members a statement means.

@@ -301,6 +301,14 @@ Result<Job> Reader::read(mlir::ModuleOp module) {
 
 } // namespace
 
+std::string PredictRule::lagOf() const {
+  auto found = args.find("s");
+  auto member = found == args.end() ? ckpt::MemberAttr()
+                                    : llvm::dyn_cast_or_null<ckpt::MemberAttr>(found->second);
+  auto base = member ? llvm::dyn_cast<ckpt::WordAttr>(member.getBase()) : ckpt::WordAttr();
+  return base && member.getField() == "lag" ? base.getText().str() : "";
+}
+
 Result<Job> readJob(mlir::ModuleOp module) { return Reader().read(module); }
 
 } // namespace recast::compiler

@@ -28,8 +28,8 @@ bool appliesTo(const std::vector<uint32_t> &targets, uint32_t target) {
 
 class Resolver {
 public:
-  Resolver(const Job &job, const Ends &ends, const Owns &owns)
-      : job_(job), ends_(ends), owns_(owns), source_(ends.source) {
+  Resolver(const Job &job, const Ends &ends, const Shares &shares)
+      : job_(job), ends_(ends), shares_(shares), source_(ends.source) {
     for (uint32_t i = 0; i < source_.tensors.size(); ++i) {
       const format::Tensor &tensor = source_.tensors[i];
       byRole_[tensor.role].push_back(i);
@@ -62,7 +62,7 @@ private:
                     mlir::Location loc) const;
   Status checkRole(const std::string &role, mlir::Location loc) const;
   Status checkSelection(const Selection &selection, mlir::Location loc) const;
-  Result<std::optional<Prediction>> predict(uint32_t tensor, const RoleRule &rule);
+  Result<std::optional<Prediction>> predict(uint32_t target, uint32_t tensor, const RoleRule &rule);
   void noteLeftOut(uint32_t target);
 
   Selector selector(const Selection &selection) const {
@@ -71,7 +71,7 @@ private:
 
   const Job &job_;
   const Ends &ends_;
-  const Owns &owns_;
+  const Shares &shares_;
   const format::Inventory &source_;
   std::map<std::string, std::vector<uint32_t>> byRole_;
   std::map<CellKey, uint32_t> tensorOf_;
@@ -166,11 +166,25 @@ Status Resolver::checkChain(const format::Tensor &tensor, const std::vector<Chai
   return {};
 }
 
-Result<std::optional<Prediction>> Resolver::predict(uint32_t tensor, const RoleRule &rule) {
+Result<std::optional<Prediction>> Resolver::predict(uint32_t target, uint32_t tensor,
+                                                    const RoleRule &rule) {
   if (!rule.predict)
     return std::nullopt;
+  PredictRule written = *rule.predict;
+  if (std::string pipeline = written.lagOf(); !pipeline.empty()) {
+    mlir::Attribute &s = written.args["s"];
+    std::optional<int32_t> lag = shares_.lag(pipeline, target, tensor);
+    if (!lag)
+      return fail(
+          specError(rule.loc,
+                    fmt::format("`{}.lag` is not one number for '{}' in '{}': stages that "
+                                "own it are at different distances from their updates",
+                                pipeline, source_.tensors[tensor].name, job_.targets[target].name))
+              .hint(fmt::format("Give the target `stages {}`, or say a number.", pipeline)));
+    s = mlir::IntegerAttr::get(mlir::IntegerType::get(s.getContext(), 64), *lag);
+  }
   RECAST_ASSIGN(Predicted predicted,
-                compiler::predicted(*rule.predict, rule.loc, source_, tensor,
+                compiler::predicted(written, rule.loc, source_, tensor,
                                     [&](const std::string &name, const std::string &role) {
                                       auto found = tensorOf_.find({name, role});
                                       return found == tensorOf_.end() ? int64_t{-1} : found->second;
@@ -192,7 +206,6 @@ Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role
         rule.loc, fmt::format("{} cannot hold {} (of '{}')", endpoint.format, role, tensor.name));
     return fail(std::move(error).hint(fmt::format("Add `drop {}` for '{}'.", role, endpoint.name)));
   }
-  RECAST_ASSIGN(std::optional<Prediction> prediction, predict(index, rule));
   RECAST_TRY(checkChain(tensor, rule.chain, rule.loc));
 
   if (contains(traits.verbatimRoles, role)) {
@@ -206,7 +219,7 @@ Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role
     result_.uses[index].keptVerbatim = true;
     return {};
   }
-  if (!owns_(target, index))
+  if (!shares_.owns(target, index))
     return {};
   auto to = ends_.targets[target].find(tensor.name);
   if (!to) {
@@ -214,6 +227,7 @@ Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role
         rule.loc, fmt::format("the model of '{}' has no tensor {}", endpoint.name, tensor.name));
     return fail(std::move(error).hint(fmt::format("Drop it for '{}'.", endpoint.name)));
   }
+  RECAST_ASSIGN(std::optional<Prediction> prediction, predict(target, index, rule));
   Cell cell{target, role, std::move(prediction), rule.chain, std::move(*to)};
   DType type = typeAfter(tensor.dtype, cell.chain);
   if (contains(traits.widenedRoles, role) && info(type).isFloat && bitWidth(type) < 32)
@@ -302,7 +316,7 @@ void Resolver::noteLeftOut(uint32_t target) {
     bool feeds = std::any_of(use.cells.begin(), use.cells.end(), [&](const Cell &cell) {
       return cell.target == target && cell.role == tensor.role;
     });
-    if (filled_.count({tensor.name, tensor.role}) && owns_(target, index) && !feeds &&
+    if (filled_.count({tensor.name, tensor.role}) && shares_.owns(target, index) && !feeds &&
         !use.keptVerbatim)
       ++replaced[tensor.role];
   }
@@ -346,8 +360,8 @@ Status Resolver::fillTarget(uint32_t target) {
 
 } // namespace
 
-Result<Resolution> resolve(const Job &job, const Ends &ends, const Owns &owns) {
-  Resolver resolver(job, ends, owns);
+Result<Resolution> resolve(const Job &job, const Ends &ends, const Shares &shares) {
+  Resolver resolver(job, ends, shares);
   RECAST_ASSIGN(Resolution resolution, resolver.run());
   RECAST_TRY(fillPacked(job, ends, resolution));
   return resolution;

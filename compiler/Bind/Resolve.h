@@ -47,9 +47,17 @@ struct Resolution {
   std::vector<std::string> notes; ///< For people.
 };
 
-/// Whether a tensor of the source is of a target's share.
-using Owns = std::function<bool(uint32_t target, uint32_t tensor)>;
+/// What pipelines say of the tensors of the source.
+struct Shares {
+  /// Whether a tensor is of a target's share.
+  std::function<bool(uint32_t target, uint32_t tensor)> owns;
+  /// How far ahead a pipeline wants a tensor on a target's rank; nothing where that is not one
+  /// number.
+  std::function<std::optional<int32_t>(const std::string &pipeline, uint32_t target,
+                                       uint32_t tensor)>
+      lag;
+};
 
-Result<Resolution> resolve(const Job &job, const Ends &ends, const Owns &owns);
+Result<Resolution> resolve(const Job &job, const Ends &ends, const Shares &shares);
 
 } // namespace recast::compiler

@@ -208,6 +208,19 @@ private:
 
 } // namespace
 
+std::optional<int32_t> Stages::lagOf(uint32_t tensor, uint32_t rank) const {
+  std::optional<int32_t> out;
+  for (int32_t stage : owners[tensor]) {
+    auto s = static_cast<size_t>(stage);
+    if (rank != plan::kNone && pipeline.schedule.rankOf[s] != static_cast<int32_t>(rank))
+      continue;
+    if (out && *out != pipeline.stages[s].lag)
+      return std::nullopt;
+    out = pipeline.stages[s].lag;
+  }
+  return out;
+}
+
 bool Stages::isOn(uint32_t tensor, uint32_t rank) const {
   return std::any_of(owners[tensor].begin(), owners[tensor].end(), [&](int32_t stage) {
     return pipeline.schedule.rankOf[static_cast<size_t>(stage)] == static_cast<int32_t>(rank);
@@ -239,6 +252,9 @@ Result<std::map<std::string, Stages>> bindStages(mlir::ModuleOp module, const Jo
     RECAST_TRY(add(target.stages, target.loc));
   if (job.deadline)
     RECAST_TRY(add(job.deadline->pipeline, job.deadline->loc));
+  for (const RoleRule &rule : job.rules)
+    if (rule.predict)
+      RECAST_TRY(add(rule.predict->lagOf(), rule.loc));
   return out;
 }
 

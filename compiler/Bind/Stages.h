@@ -16,6 +16,9 @@ struct Stages {
   std::vector<std::vector<int32_t>> owners;
 
   bool isOn(uint32_t tensor, uint32_t rank) const;
+  /// StageTimes::lag of the stages that own a tensor, of those of `rank` where there is one;
+  /// nothing where they differ.
+  std::optional<int32_t> lagOf(uint32_t tensor, uint32_t rank) const;
 };
 
 /// As `assign { .. }` of the pipeline says; every tensor needs an owner. The layer of a tensor is

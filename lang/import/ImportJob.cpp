@@ -213,7 +213,10 @@ Result<Value> Importer::predict(const Operation &operation, Value value) {
   SmallVector<Attribute> args;
   for (const Arg &arg : operation.args) {
     if (!arg.name.empty()) {
-      RECAST_ASSIGN(Attribute attr, constant(arg.value, operation.loc));
+      // The lag of a pipeline differs between its stages: it is known when tensors are.
+      bool isLag = arg.name == "s" && arg.value && arg.value->kind == Expr::Kind::Member;
+      RECAST_ASSIGN(Attribute attr, isLag ? condition(arg.value, operation.loc)
+                                          : constant(arg.value, operation.loc));
       args.push_back(ckpt::ArgAttr::get(&context_, arg.name, attr));
       continue;
     }

@@ -151,6 +151,14 @@ void Checker::checkPredict(const Operation &predict) {
 }
 
 void Checker::checkPredictValue(const Arg &arg, Location at) {
+  if (arg.name == "s" && arg.value && arg.value->kind == Expr::Kind::Member) {
+    if (!expressible(arg.value, at, false))
+      return;
+    const ExprPtr &base = arg.value->operands[0];
+    if (base->kind != Expr::Kind::Name || arg.value->text != "lag")
+      return report(at, "`s` is a number of updates, or the lag of a pipeline: `s = p.lag`");
+    return checkPipelineName(base->text, at);
+  }
   ExprPtr value = constant(arg.value, at);
   if (!value)
     return;

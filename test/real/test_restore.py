@@ -165,3 +165,47 @@ def test_explain_bounds_the_first_step(workdir):
     assert sum(d["bytes"] for d in due) <= reads["bytes_read"]
     assert due[1]["bytes_until_then"] == due[0]["bytes"] + due[1]["bytes"]
     assert f"T_first <= 15 + max(0, {due[0]['bytes']}/b, {due[1]['bytes_until_then']}/b - 15)" in shown
+
+
+LAG = """pipeline p {{ ranks = 2  microbatches = 8  schedule = {kind}
+  assign {{ "layers.**" : uniform   "embed.*", "pos", "frozen*" : first   "ln_f.*", "lm_head.*" : last }} }}
+"""
+
+
+@pytest.mark.parametrize("kind,lags", [("pipeoptim_paper", (1, 0)), ("pipeoptim_code", (2, 1)), ("pipedream", (1, 0)),
+                                       ('"1f1b"', (0, 0))])
+def test_each_stage_is_predicted_as_far_as_its_pipeline_looks(workdir, kind, lags):
+    """The digests of both ranks against those of a conversion that says the number for all tensors."""
+    ahead = "ahead : predict(master, exp_avg, exp_avg_sq, s = {s}, rule = adamw) | cast(bf16)"
+    path = job(workdir, pipeline=LAG, kind=kind, statements=ahead.format(s="p.lag") + "  deadline p")
+    recast("plan", path, "-o", workdir / "lag.rplan")
+
+    def aheads(*words):
+        return {t["tensor"]: t["digest"] for t in json.loads(recast(*words, "--json").out)["tensors"] if t["role"] == "ahead"}
+
+    restored = [aheads("run", workdir / "lag.rplan", "--rank", rank) for rank in (0, 1)]
+    expected = {s: aheads("convert", job(workdir, pipeline="", stages="", statements=ahead.format(s=s), name=f"plain{s}.ucl"))
+                for s in set(lags)}
+    assert len(set(lags)) == 1 or expected[lags[0]] != expected[lags[1]]
+    assert restored[0] and restored[1] and not set(restored[0]) & set(restored[1])
+    for rank, lag in enumerate(lags):
+        for name, digest in restored[rank].items():
+            assert digest == expected[lag][name], (rank, name)
+
+
+@pytest.mark.parametrize("s,expected", [("p.cut", "or the lag of a pipeline"), ("q.lag", "there is no pipeline `q`"),
+                                        ("run.lag", "there is no pipeline `run`")])
+def test_a_lag_is_that_of_a_pipeline(workdir, s, expected):
+    path = job(workdir, pipeline=LAG, kind="pipedream",
+               statements=f"ahead : predict(master, exp_avg, exp_avg_sq, s = {s}, rule = adamw)")
+    done = recast("check", path, cwd=workdir, check=False)
+    assert done.code == 2 and expected in done.err
+
+
+def test_without_stages_a_lag_is_one_number_or_none(workdir):
+    statement = "ahead : predict(master, exp_avg, exp_avg_sq, s = p.lag, rule = adamw)"
+    # Stages at one distance from their updates: a synchronous pipeline.
+    assert recast("check", job(workdir, pipeline=LAG, kind="gpipe", stages="", statements=statement), cwd=workdir).code == 0
+    # A tensor of one stage has its lag on any target.
+    assert recast("check", job(workdir, pipeline=LAG, kind="pipedream", stages="", statements=statement),
+                  cwd=workdir).code == 0

@@ -170,6 +170,7 @@ convert old -> new, other {
 restore viewed -> live {
   else: keep
   deadline: keep
+  ahead: predict(master, exp_avg, exp_avg_sq, s = p.lag, rule = adamw) | cast(bf16)
   deadline p
   check p.cut == drained and p.lag >= 0
 }

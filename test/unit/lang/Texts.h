@@ -87,6 +87,7 @@ convert old -> new, other {
 }
 restore viewed -> live {
   else : keep   deadline : keep
+  ahead : predict(master, exp_avg, exp_avg_sq, s = p.lag, rule = adamw) | cast(bf16)
   deadline p
   check p.cut == drained and p.lag >= 0
 }
@@ -231,6 +232,9 @@ inline void buildEverything(SpecBuilder &s) {
 
   auto restore = s.restore(viewed, {live});
   restore.keepElse().keep({"deadline"});
+  restore.role("ahead") = predict({"master", "exp_avg", "exp_avg_sq"},
+                                  {arg("s", p["lag"]), arg("rule", name("adamw"))}) |
+                          cast(bf16);
   restore.deadline("p");
   restore.check(p["cut"] == name("drained") && p["lag"] >= 0);
 }
