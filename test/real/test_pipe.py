@@ -96,3 +96,25 @@ def test_check_follows_limits():
     assert recast("pipe", "check", "gpipe", *SHAPE, "--activations", "8").code == 0
     done = recast("pipe", "check", "gpipe", *SHAPE, "--activations", "7", check=False)
     assert done.code == 1 and "[memory-limit]" in done.out
+
+
+@pytest.mark.parametrize("kind,where,exact,drained", [
+    ("1f1b", ("--after", "7"), True, True), ("1f1b", ("--time", "12"), False, False),
+    ("pipedream", ("--after", "7"), True, True), ("pipedream", ("--time", "20"), False, False),
+    ("pipeoptim_paper", ("--after", "7"), True, True), ("pipeoptim_paper", ("--time", "20"), False, False),
+])
+def test_cuts_say_whether_a_resume_is_exact(kind, where, exact, drained):
+    done = recast("pipe", "cut", kind, *SHAPE, *where, "--json", check=False)
+    cut = json.loads(done.out)
+    assert (cut["exact"], cut["drained"]) == (exact, drained) and done.code == (0 if exact else 1)
+    assert recast("pipe", "cut", kind, *SHAPE, *where, check=False).out.splitlines() == cut["sentences"]
+    held = [pass_["replay"] for stage in cut["stages"] for pass_ in stage["held"]]
+    if kind == "pipedream" and not drained:  # Replayed from the stashes, bit for bit.
+        assert held and set(held) == {"exact"} and cut["stages"][0]["stashed"]
+    if kind == "pipeoptim_paper" and not drained:  # What was predicted is thrown away.
+        assert "prediction" in held
+
+
+def test_a_cut_is_one_place():
+    assert "one of --after and --time" in recast("pipe", "cut", "1f1b", *SHAPE, check=False).err
+    assert recast("pipe", "cut", "1f1b", *SHAPE, "--after", "8", check=False).code == 2

@@ -38,6 +38,15 @@ struct PipeCheckOptions {
 /// 1 where the schedule is refuted.
 Result<int> pipeCheck(const PipeCheckOptions &options);
 
+struct PipeCutOptions {
+  PipeSource source;
+  std::optional<int32_t> after; ///< The microbatch whose backwards are the last to run.
+  std::optional<double> time;   ///< Or when, in units of the costs.
+  bool json = false;
+};
+/// 1 where weights and optimizer state alone do not resume exactly.
+Result<int> pipeCut(const PipeCutOptions &options);
+
 struct PipeImportOptions {
   PipeSource source;
   std::string name = "p"; ///< Of the pipeline.

@@ -102,6 +102,19 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   command->add_option("-o", export_.output, "The file (default: standard output)");
   command->callback([this, &action] { action = [this] { return pipeExport(export_); }; });
 
+  command = pipe->add_subcommand(
+      "cut",
+      "What there is when training stops: versions, stashes, microbatches under way; whether\n"
+      "weights and optimizer state alone resume exactly (exit code 1 if not), and what to save.\n"
+      "Example: recast pipe cut 1f1b --ranks 4 --microbatches 8 --after 7");
+  addSource(command, cut_.source);
+  addCosts(command, cut_.source);
+  command->add_option("--after", cut_.after, "Once all backwards up to this microbatch have run")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--time", cut_.time, "At this time, in units of the costs");
+  command->add_flag("--json", cut_.json, "Print for machines");
+  command->callback([this, &action] { action = [this] { return pipeCut(cut_); }; });
+
   command = pipe->add_subcommand("import", "Say a schedule of another program as a pipeline.\n"
                                            "Example: recast pipe import zbv.csv -o zbv.ucl");
   addSource(command, import_.source);

@@ -20,6 +20,7 @@ private:
   PipeExportOptions export_;
   PipeCheckOptions check_;
   PipeImportOptions import_;
+  PipeCutOptions cut_;
 };
 
 } // namespace recast::tools
