@@ -2,8 +2,8 @@
 
 #include "compiler/Bind/SourceText.h"
 #include "compiler/Pipe/DeclaredSchedule.h"
+#include "compiler/Schedule/Simulate.h"
 #include "compiler/Schedule/Updates.h"
-#include "compiler/Schedule/Versions.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -34,7 +34,8 @@ Result<BoundPipeline> bindPipeline(pipe::ScheduleOp op) {
   schedule::SimulateOptions options;
   options.costs = std::move(declared.costs);
   RECAST_ASSIGN(schedule::Simulation times, located(op, schedule::simulate(out.schedule, options)));
-  RECAST_ASSIGN(schedule::Versions versions, located(op, schedule::versionsOf(out.schedule)));
+  RECAST_ASSIGN(out.versions, located(op, schedule::versionsOf(out.schedule)));
+  const schedule::Versions &versions = out.versions;
 
   std::vector<bool> met(out.schedule.rankOf.size()), updated(met.size());
   out.stages.resize(met.size());

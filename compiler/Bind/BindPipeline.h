@@ -1,7 +1,7 @@
 // A declared pipeline as lists of actions with their times.
 #pragma once
 
-#include "compiler/Schedule/Simulate.h"
+#include "compiler/Schedule/Versions.h"
 #include "dialect/Pipe/PipeDialect.h"
 
 #include <optional>
@@ -25,6 +25,7 @@ struct StageTimes {
 struct BoundPipeline {
   std::string name;
   schedule::Schedule schedule; ///< With its optimizer steps.
+  schedule::Versions versions;
   std::vector<StageTimes> stages;
   double firstUpdates = 0; ///< End of the first optimizer step of the last stage to make one.
 };

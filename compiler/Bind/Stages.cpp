@@ -1,7 +1,9 @@
 #include "compiler/Bind/Stages.h"
+#include "compiler/Schedule/Tied.h"
 
 #include "compiler/Bind/Glob.h"
 #include "compiler/Bind/SourceText.h"
+#include "compiler/Schedule/Tied.h"
 #include "compiler/Schedule/Assign.h"
 #include "runtime/base/Checked.h"
 
@@ -227,10 +229,31 @@ bool Stages::isOn(uint32_t tensor, uint32_t rank) const {
   });
 }
 
+/// Copies of tied weights that part, unless the specification says that they are kept equal.
+Status checkTies(pipe::ScheduleOp op, const Stages &stages, const Ends &ends) {
+  for (uint32_t i = 0; i < stages.owners.size(); ++i) {
+    const std::vector<int32_t> &owners = stages.owners[i];
+    if (owners.size() < 2)
+      continue;
+    std::pair<int32_t, int32_t> pair{owners.front(), owners.back()};
+    Status tied =
+        schedule::checkTied(stages.pipeline.schedule, stages.pipeline.versions, {&pair, 1});
+    if (!tied)
+      return fail(specError(op.getLoc(), fmt::format("pipeline `{}`: {}", op.getSymName().str(),
+                                                     tied.error().message()))
+                      .tensor(ends.source.tensors[i].name)
+                      .hint("Take a synchronous kind, give both to one stage, or, if the training "
+                            "program keeps them equal at every update, write `ties = synced`."));
+  }
+  return {};
+}
+
 Result<Stages> assignStages(pipe::ScheduleOp op, const Ends &ends) {
   Stages out;
   RECAST_ASSIGN(out.pipeline, bindPipeline(op));
   RECAST_ASSIGN(out.owners, Assigner(op, ends, out.pipeline.schedule.stages()).run());
+  if (!op.getArg("ties"))
+    RECAST_TRY(checkTies(op, out, ends));
   return out;
 }
 

@@ -38,8 +38,7 @@ Status checkTied(const Schedule &schedule, const Versions &versions,
       if (std::string reason = whyNot(versions, {one, b}, {other, b}); !reason.empty())
         return fail(Error(Code::BadInput, fmt::format("stages {} and {} share a parameter, but {}",
                                                       one, other, reason))
-                        .hint("Take a synchronous kind, put both on one stage, or say that the "
-                              "training program keeps the copies equal."));
+                        .hint("Take a synchronous kind, or put both on one stage."));
   }
   return {};
 }

@@ -52,6 +52,10 @@ StringRef wrongWith(StringRef name, Attribute value) {
     return isNumber(value, 1) ? "" : "is a whole number of at least 1";
   if (name == "schedule")
     return isa<ckpt::WordAttr, StringAttr>(value) ? "" : "is the name of a kind";
+  if (name == "ties") {
+    auto word = dyn_cast<ckpt::WordAttr>(value);
+    return word && word.getText() == "synced" ? "" : "is `synced`";
+  }
   if (name == "update")
     return isUpdate(value) ? "" : "is `flush` or `every(n)`";
   if (name == "weights")

@@ -25,9 +25,9 @@ constexpr KnownWord kStatements[] = {{"else", true},  {"for", true},     {"objec
 constexpr KnownWord kSteps[] = {{"pad", true},  {"split", true}, {"chunk", true},
                                 {"flat", true}, {"stage", true}, {"varying", true}};
 constexpr KnownWord kPipelineAttributes[] = {
-    {"ranks", true},  {"chunks", true},  {"microbatches", true}, {"schedule", true},
-    {"group", true},  {"update", true},  {"weights", true},      {"cost", true},
-    {"assign", true}, {"actions", true}, {"rank_of", true}};
+    {"ranks", true}, {"chunks", true}, {"microbatches", true}, {"schedule", true},
+    {"group", true}, {"update", true}, {"weights", true},      {"cost", true},
+    {"ties", true},  {"assign", true}, {"actions", true},      {"rank_of", true}};
 constexpr KnownWord kAssigns[] = {
     {"uniform", true}, {"by_cost", true}, {"first", true}, {"last", true}, {"stage", true}};
 constexpr KnownWord kItems[] = {{"use", true},     {"let", true},      {"model", true},

@@ -82,6 +82,10 @@ void Checker::checkPipelineAttribute(const Arg &attribute, Location at) {
   if (name == "schedule") {
     if (value->kind != Kind::Name && value->kind != Kind::String)
       report(at, "`schedule` is the name of a kind, as in `schedule = gpipe` or \"1f1b\"");
+  } else if (name == "ties") {
+    if (!isWord(value, "synced"))
+      report(at,
+             "`ties` is `synced`: the training program keeps tied weights equal at every update");
   } else if (name == "cost") {
     bool isRecord = value->kind == Kind::Tuple;
     for (const Arg &cost : isRecord ? value->args : std::vector<Arg>())

@@ -209,3 +209,13 @@ def test_without_stages_a_lag_is_one_number_or_none(workdir):
     # A tensor of one stage has its lag on any target.
     assert recast("check", job(workdir, pipeline=LAG, kind="pipedream", stages="", statements=statement),
                   cwd=workdir).code == 0
+
+
+def test_tied_ends_of_an_asynchronous_pipeline_part(workdir):
+    run = DATA / "odd_z3_fp32_dp3_tied" / "native"
+    tied = """pipeline p {{ ranks = 2  microbatches = {microbatches}  schedule = {kind} %s
+      assign {{ "a.*", "b.*", "c.*", "d.*", "e.*" : first   "f.*", "scale", "count" : last }} }}"""
+    refused = recast("check", job(workdir, run, kind="pipedream", pipeline=tied % ""), check=False)
+    assert refused.code == 2 and "stages 0 and 1 share a parameter" in refused.err and "e.weight" in refused.err
+    assert "ties = synced" in refused.err
+    assert recast("check", job(workdir, run, kind="pipedream", pipeline=tied % "ties = synced")).code == 0

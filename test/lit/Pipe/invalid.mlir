@@ -30,6 +30,9 @@ pipe.schedule @p args [#ckpt.arg<"weights", #ckpt.call<"predict", [#ckpt.arg<"s"
 // expected-error @below {{argument `weights` is latest, stash, double_buffer or predict(..)}}
 pipe.schedule @p args [#ckpt.arg<"weights", #ckpt.call<"predict", [#ckpt.arg<"s", -1 : i64>]>>]
 // -----
+// expected-error @below {{argument `ties` is `synced`}}
+pipe.schedule @p args [#ckpt.arg<"ties", #ckpt.word<"loose">>]
+// -----
 // expected-error @below {{says `actions` and `rank_of` together}}
 pipe.schedule @p args [#ckpt.arg<"ranks", 1 : i64>, #ckpt.arg<"microbatches", 1 : i64>, #ckpt.arg<"actions", "0F0 0B0">]
 // -----

@@ -121,6 +121,7 @@ pipeline q {
   rank_of = (0, 1)
   update = flush
   weights = stash
+  ties = synced
 }
 target live = memory() as packed(m) on (tp = 2, ep = 2) stages p
 let m = tiny(config(root + "/config.json"), 8)

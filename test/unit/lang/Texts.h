@@ -55,7 +55,7 @@ pipeline p {
   update = every(1)   weights = predict(adamw, s = derived)   cost = (f = 1, b = 2.5, comm = 0.1)
   assign { layer[l] : by_cost(params)   embed : first   head, "norm*" : last   "x" : stage(zero)   "y", layer[l].{n: q k} : uniform }
 }
-pipeline q { ranks = 2   microbatches = 1   actions = ("0F0 0B0", "1F0 1B0")   rank_of = (0, 1)   update = flush   weights = stash }
+pipeline q { ranks = 2   microbatches = 1   actions = ("0F0 0B0", "1F0 1B0")   rank_of = (0, 1)   update = flush   weights = stash   ties = synced }
 target live = memory() as packed(m) on (tp = 2, ep = 2) stages p
 let m = tiny(config(root + "/config.json"), 8)
 source viewed = deepspeed("runs/v") as packed(m) on (tp = 2, ep = 2)
@@ -182,7 +182,7 @@ inline void buildEverything(SpecBuilder &s) {
   auto q = s.pipeline("q");
   q.set("ranks", 2).set("microbatches", 1);
   q.set("actions", tuple({arg("0F0 0B0"), arg("1F0 1B0")})).set("rank_of", tuple({arg(0), arg(1)}));
-  q.set("update", name("flush")).set("weights", name("stash"));
+  q.set("update", name("flush")).set("weights", name("stash")).set("ties", name("synced"));
   auto live = s.target("live", memory());
   live.as("packed", name("m")).on({{"tp", 2}, {"ep", 2}}).stages("p");
 
