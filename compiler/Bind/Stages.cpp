@@ -3,8 +3,8 @@
 
 #include "compiler/Bind/Glob.h"
 #include "compiler/Bind/SourceText.h"
-#include "compiler/Schedule/Tied.h"
 #include "compiler/Schedule/Assign.h"
+#include "compiler/Schedule/Tied.h"
 #include "runtime/base/Checked.h"
 
 #include <algorithm>
