@@ -1,5 +1,4 @@
 #include "compiler/Bind/Stages.h"
-#include "compiler/Schedule/Tied.h"
 
 #include "compiler/Bind/Glob.h"
 #include "compiler/Bind/SourceText.h"
