@@ -2,6 +2,7 @@
 
 #include "compiler/Bind/SourceText.h"
 #include "compiler/Pipe/DeclaredSchedule.h"
+#include "compiler/Schedule/Check.h"
 #include "compiler/Schedule/Simulate.h"
 #include "compiler/Schedule/Updates.h"
 
@@ -31,6 +32,11 @@ Result<BoundPipeline> bindPipeline(pipe::ScheduleOp op) {
   out.name = op.getSymName().str();
   RECAST_ASSIGN(DeclaredSchedule declared, located(op, readSchedule(op)));
   out.schedule = schedule::withOptimizerSteps(std::move(declared.lists));
+  for (const schedule::Finding &finding : schedule::check(out.schedule))
+    if (finding.severity == schedule::Severity::Error)
+      return fail(specError(op.getLoc(), fmt::format("pipeline `{}`: [{}] {}", out.name,
+                                                     finding.code, finding.message))
+                      .hint("`recast pipe check FILE.ucl` lists all that is wrong with it."));
   schedule::SimulateOptions options;
   options.costs = std::move(declared.costs);
   RECAST_ASSIGN(schedule::Simulation times, located(op, schedule::simulate(out.schedule, options)));

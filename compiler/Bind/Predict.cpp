@@ -86,6 +86,7 @@ private:
   /// A word among `choices`, the first where nothing is given.
   Result<std::string> word(std::string_view name, std::vector<std::string_view> choices) const;
   Status readRule();
+  Status checkRoles() const;
   Status findStates();
   Status checkState(const format::Tensor &state) const;
   Status findGroup();
@@ -181,6 +182,27 @@ Status Predictor::checkState(const format::Tensor &state) const {
   return {};
 }
 
+/// Roles that readers give to known states, in a place where they cannot be meant.
+Status Predictor::checkRoles() const {
+  auto is = [](const std::string &role, const char *known) { return role == known; };
+  if (is(tensor_.role, format::role::kExpAvg) || is(tensor_.role, format::role::kExpAvgSq))
+    return bad(fmt::format("{} is a moment of the optimizer, not weights", tensor_.role),
+               "The first role is that of the weights, as in predict(master, ..).");
+  // Velocities and gradients are called what their owner likes.
+  if (rule_->direction != ckpt::Direction::Adam)
+    return {};
+  for (size_t i = 0; i < written_.states.size(); ++i) {
+    bool isSecond = rule_->states[i] == "second moment",
+         isFirst = rule_->states[i] == "first moment";
+    if ((is(written_.states[i], format::role::kExpAvgSq) && !isSecond) ||
+        (is(written_.states[i], format::role::kExpAvg) && isSecond) ||
+        (is(written_.states[i], format::role::kMaster) && (isFirst || isSecond)))
+      return bad(
+          fmt::format("{} stands where the {} is meant", written_.states[i], rule_->states[i]));
+  }
+  return {};
+}
+
 Status Predictor::findStates() {
   if (!info(tensor_.dtype).isFloat || !recipe::castSupported(tensor_.dtype, DType::F64))
     return bad(fmt::format("{} is {}; weights are floats", tensor_.role, name(tensor_.dtype)));
@@ -198,7 +220,7 @@ Status Predictor::findStates() {
     states_.push_back(static_cast<uint32_t>(state));
     RECAST_TRY(checkState(source_.tensors[states_.back()]));
   }
-  return {};
+  return checkRoles();
 }
 
 Status Predictor::findGroup() {

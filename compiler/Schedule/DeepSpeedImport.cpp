@@ -110,7 +110,7 @@ public:
       return badInput(fmt::format("rank {} runs {} forwards and {} backwards of {} microbatches",
                                   rank_, count(ActionKind::Forward), count(ActionKind::Backward),
                                   microbatches_));
-    if (trains_ && !stepped_)
+    if (trains_ && ending_ != Ending::Stepped)
       return badInput(fmt::format("rank {} does not end in an OptimizerStep", rank_));
     return {};
   }
@@ -126,14 +126,14 @@ private:
   }
 
   Status local() {
-    if (head().op >= Op::ReduceTiedGrads) {
-      stepped_ = stepped_ || head().op == Op::OptimizerStep;
-      return {};
-    }
-    if (stepped_)
+    if (head().op >= Op::ReduceTiedGrads)
+      return end();
+    if (ending_ == Ending::Stepped)
       return refuse(
           "an instruction after OptimizerStep; schedules that step during the batch cannot be "
           "read from DeepSpeed's form");
+    if (ending_ != Ending::None)
+      return refuse("a pass after gradients were reduced; what it adds would be lost");
     switch (head().op) {
     case Op::LoadMicroBatch:
       return load();
@@ -142,6 +142,19 @@ private:
     default:
       return backward();
     }
+  }
+  /// ReduceTiedGrads (models without ties can do without), ReduceGrads, OptimizerStep: once each.
+  Status end() {
+    if (head().op == Op::ReduceTiedGrads && ending_ == Ending::None)
+      ending_ = Ending::Tied;
+    else if (head().op == Op::ReduceGrads && ending_ <= Ending::Tied)
+      ending_ = Ending::Reduced;
+    else if (head().op == Op::OptimizerStep && ending_ == Ending::Reduced)
+      ending_ = Ending::Stepped;
+    else
+      return refuse("a batch ends in ReduceTiedGrads, ReduceGrads and OptimizerStep, once each and "
+                    "in this order");
+    return {};
   }
   /// Inputs on the first rank, labels on the last.
   Status load() {
@@ -189,7 +202,8 @@ private:
     Instruction instruction;
   };
   int32_t rank_, last_;
-  bool trains_, stepped_ = false;
+  bool trains_;
+  enum class Ending : uint8_t { None, Tied, Reduced, Stepped } ending_ = Ending::None;
   int32_t microbatches_, loads_ = 0;
   int32_t gradientOf_ = -1; ///< The microbatch whose gradient came and is not used yet.
   std::vector<At> all_;

@@ -112,10 +112,10 @@ LogicalResult ScheduleOp::verify() {
 }
 
 LogicalResult ListsOp::verify() {
-  if (static_cast<int64_t>(getMicrobatches()) < 1)
-    return emitOpError("has no microbatch");
-  if (getUpdate() && static_cast<int64_t>(*getUpdate()) < 1)
-    return emitOpError("`update` is at least 1");
+  if (!isNumber(getMicrobatchesAttr(), 1))
+    return emitOpError("`microbatches` is a whole number of at least 1");
+  if (getUpdate() && !isNumber(getUpdateAttr(), 1))
+    return emitOpError("`update` is a whole number of at least 1");
   if (getWeights() && !isWeights(*getWeights()))
     return emitOpError("`weights` is latest, stash, double_buffer or predict(..)");
   auto ranks = static_cast<int32_t>(getActions().size());

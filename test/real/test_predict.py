@@ -240,6 +240,8 @@ REFUSED = [
     (f"{ADAM}, lr = 1, lr = 2)", "is given `lr` twice"),
     (f"predict(weight, {MOMENTS}, s = 3, rule = adamw)", "exp_avg is f32, weight is bf16"),
     ("predict(master, exp_avg, exp_avg, s = 3, rule = adamw)", "the role exp_avg is given twice"),
+    ("predict(master, exp_avg_sq, exp_avg, s = 3, rule = adamw)", "exp_avg_sq stands where the first moment is meant"),
+    ("predict(exp_avg, master, exp_avg_sq, s = 3, rule = adamw)", "exp_avg is a moment of the optimizer, not weights"),
     ("predict(master, exp_avg, step, s = 3, rule = adamw)", "step has shape ()"),
     ("predict(master, exp_avg, buffer, s = 3, rule = adamw)", "there is no buffer of it"),
     ("predict(master, exp_avg, exp_avg_sqq, s = 3, rule = adamw)", "has the role 'exp_avg_sqq'"),

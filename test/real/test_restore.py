@@ -219,3 +219,11 @@ def test_tied_ends_of_an_asynchronous_pipeline_part(workdir):
     assert refused.code == 2 and "stages 0 and 1 share a parameter" in refused.err and "e.weight" in refused.err
     assert "ties = synced" in refused.err
     assert recast("check", job(workdir, run, kind="pipedream", pipeline=tied % "ties = synced")).code == 0
+
+
+def test_a_restore_wants_a_proved_pipeline(workdir):
+    refuted = """pipeline p {{ ranks = 2  microbatches = 2  update = every(1)  weights = stash  rank_of = (0, 1)
+      actions = ("0F0 0F1 0B0 0OPT 0B1 0OPT", "1F0 1B0 1OPT 1F1 1B1 1OPT")
+      assign {{ "layers.**" : uniform   "embed.*", "pos", "frozen*" : first   "ln_f.*", "lm_head.*" : last }} }}"""
+    done = recast("check", job(workdir, pipeline=refuted), check=False)
+    assert done.code == 2 and "[version]" in done.err

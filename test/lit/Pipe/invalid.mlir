@@ -42,10 +42,16 @@ pipe.schedule @p args [] assign [#pipe.assign<[] at [] to #ckpt.word<"first">>]
 // expected-error @below {{stages are given by uniform, by_cost(params), first, last or stage(n), not #ckpt.word<"middle">}}
 pipe.schedule @p args [] assign [#pipe.assign<["x"] at [] to #ckpt.word<"middle">>]
 // -----
-// expected-error @below {{has no microbatch}}
+// expected-error @below {{`microbatches` is a whole number of at least 1}}
 pipe.lists @q kind "x" microbatches 0 rank_of [0] actions [""]
 // -----
-// expected-error @below {{`update` is at least 1}}
+// expected-error @below {{`microbatches` is a whole number of at least 1}}
+pipe.lists @q kind "x" microbatches 4294967297 rank_of [0] actions [""]
+// -----
+// expected-error @below {{`update` is a whole number of at least 1}}
+pipe.lists @q kind "x" microbatches 4 update 4294967298 rank_of [0] actions [""]
+// -----
+// expected-error @below {{`update` is a whole number of at least 1}}
 pipe.lists @q kind "x" microbatches 1 update 0 rank_of [0] actions [""]
 // -----
 // expected-error @below {{has a stage on rank 1 of 1}}

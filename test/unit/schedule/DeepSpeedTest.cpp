@@ -160,7 +160,7 @@ TEST(DeepSpeedStreams, RefuseDamagedOnes) {
   refused("\"RecvGrad(buffer_id=0)\"", "\"RecvGrad(buffer_id=1)\"",
           "rank 0, step 3: the gradient of microbatch 0 comes into buffer 1");
   refused("\"BackwardPass(buffer_id=0)\"", "\"BackwardPass(buffer_id=0)\",\"OptimizerStep\"",
-          "rank 0, step 4: an instruction after OptimizerStep");
+          "rank 0, step 3: a batch ends in ReduceTiedGrads, ReduceGrads and OptimizerStep");
   refused("\"ReduceGrads\",\"OptimizerStep\"", "\"ReduceGrads\"",
           "rank 0 does not end in an OptimizerStep");
   refused("\"stages\":2", "\"stages\":3", "steps: 2 lists of steps for 3 stages");

@@ -13,7 +13,7 @@ TEST(Targets, TraitsByName) {
     EXPECT_EQ(targetTraits(name)->format, name);
   }
   EXPECT_THAT(targetFormats(),
-              ::testing::ElementsAre("deepspeed_universal", "safetensors", "torch"));
+              ::testing::ElementsAre("deepspeed_universal", "safetensors", "torch", "memory"));
   EXPECT_EQ(targetTraits("gguf"), nullptr);
   EXPECT_TRUE(targetTraits("deepspeed_universal")->holdsObjects);
   EXPECT_TRUE(holdsObject(*targetTraits("safetensors"), "metadata"));
