@@ -378,6 +378,9 @@ def test_messages_of_the_catalogue_are_those_of_the_code():
             pieces = [piece.split() for piece in re.split(varying, max(message))]
             runs = [" ".join(words[i:j]) for words in pieces for i in range(len(words)) for j in range(i + 1, len(words) + 1)]
             messages += 1
+            # Codes of findings and words of the language stand there as they are.
+            if re.fullmatch(r"[a-z]+(-[a-z]+)*", max(message)) and f'"{max(message)}"' in code:
+                continue
             if not any(len(run) >= 9 and run in code for run in runs) and max(message) not in of_libraries:
                 missing.append(max(message))
     assert messages > 30 and not missing
