@@ -1,13 +1,12 @@
 #include "compiler/Pipe/DeclaredSchedule.h"
 
 #include "compiler/Schedule/ActionText.h"
+#include "compiler/Schedule/Explicit.h"
 #include "compiler/Schedule/Generate.h"
-
-#include "llvm/ADT/StringSwitch.h"
+#include "compiler/Schedule/WeightWords.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <map>
 
 using namespace mlir;
 using namespace recast::ir;
@@ -18,6 +17,8 @@ using schedule::LagRule;
 using schedule::Optimizer;
 using schedule::WeightPolicy;
 using schedule::WeightRule;
+
+std::string_view view(StringRef text) { return {text.data(), text.size()}; }
 
 StringRef wordOf(Attribute attr) {
   if (auto word = llvm::dyn_cast_if_present<ckpt::WordAttr>(attr))
@@ -31,20 +32,13 @@ Result<WeightPolicy> readWeights(Attribute attr) {
   WeightPolicy out;
   auto call = dyn_cast<ckpt::CallAttr>(attr);
   StringRef rule = call ? call.getCallee() : wordOf(attr);
-  out.rule = llvm::StringSwitch<WeightRule>(rule)
-                 .Case("stash", WeightRule::Stash)
-                 .Case("double_buffer", WeightRule::DoubleBuffer)
-                 .Case("predict", WeightRule::Predict)
-                 .Default(WeightRule::Latest);
+  out.rule = schedule::valueOf<WeightRule>(schedule::kWeightRuleWords, view(rule))
+                 .value_or(WeightRule::Latest);
   for (Attribute value : call ? call.getArgs().getValue() : ArrayRef<Attribute>()) {
     auto named = dyn_cast<ckpt::ArgAttr>(value);
     if (!named) {
-      out.optimizer = llvm::StringSwitch<Optimizer>(wordOf(value))
-                          .Case("sgd", Optimizer::Sgd)
-                          .Case("sgdm", Optimizer::Sgdm)
-                          .Case("adam", Optimizer::Adam)
-                          .Case("adamw", Optimizer::AdamW)
-                          .Default(Optimizer::Unknown);
+      out.optimizer = schedule::valueOf<Optimizer>(schedule::kOptimizerWords, view(wordOf(value)))
+                          .value_or(Optimizer::Unknown);
       if (out.optimizer == Optimizer::Unknown)
         return usage("`predict` knows the optimizers sgd, sgdm, adam and adamw");
       continue;
@@ -54,13 +48,7 @@ Result<WeightPolicy> readWeights(Attribute attr) {
       out.lag = static_cast<int32_t>(number.getInt());
       continue;
     }
-    auto lag = llvm::StringSwitch<std::optional<LagRule>>(wordOf(named.getValue()))
-                   .Case("derived", LagRule::Derived)
-                   .Case("paper", LagRule::Paper)
-                   .Case("code", LagRule::Code)
-                   .Case("spectrain", LagRule::SpecTrain)
-                   .Case("xpipe", LagRule::XPipe)
-                   .Default(std::nullopt);
+    auto lag = schedule::valueOf<LagRule>(schedule::kLagRuleWords, view(wordOf(named.getValue())));
     if (named.getName() != "s" || !lag)
       return usage("`predict` takes an optimizer and `s`, as in predict(adamw, s = derived)");
     out.lagRule = *lag;
@@ -69,18 +57,18 @@ Result<WeightPolicy> readWeights(Attribute attr) {
 }
 
 Attribute weightsAttr(MLIRContext *context, const WeightPolicy &policy) {
-  auto word = [&](StringRef text) { return ckpt::WordAttr::get(context, text); };
-  constexpr const char *kRules[] = {"latest", "stash", "double_buffer", "predict"};
-  constexpr const char *kLags[] = {"derived", "paper", "code", "spectrain", "xpipe"};
-  constexpr const char *kOptimizers[] = {"", "sgd", "sgdm", "adam", "adamw"};
+  auto word = [&](auto value) {
+    std::string_view text = schedule::name(value);
+    return ckpt::WordAttr::get(context, StringRef(text.data(), text.size()));
+  };
   if (policy.rule != WeightRule::Predict)
-    return word(kRules[static_cast<size_t>(policy.rule)]);
+    return word(policy.rule);
   SmallVector<Attribute> args;
   if (policy.optimizer != Optimizer::Unknown)
-    args.push_back(word(kOptimizers[static_cast<size_t>(policy.optimizer)]));
+    args.push_back(word(policy.optimizer));
   Attribute lag = policy.lagRule == LagRule::Fixed
                       ? Attribute(IntegerAttr::get(IntegerType::get(context, 64), policy.lag))
-                      : word(kLags[static_cast<size_t>(policy.lagRule)]);
+                      : word(policy.lagRule);
   args.push_back(ckpt::ArgAttr::get(context, "s", lag));
   return ckpt::CallAttr::get(context, "predict", ArrayAttr::get(context, args));
 }
@@ -92,7 +80,7 @@ Status readActions(ArrayRef<Attribute> ranks, schedule::Schedule &out) {
     SmallVector<StringRef> cells;
     text.split(cells, ' ', -1, /*KeepEmpty=*/false);
     for (StringRef cell : cells)
-      if (Status read = schedule::parseCell({cell.data(), cell.size()}, list); !read)
+      if (Status read = schedule::parseCell(view(cell), list); !read)
         return usage(fmt::format("rank {}: {}", rank, read.error().message()));
   }
   return {};
@@ -105,15 +93,6 @@ SmallVector<Attribute> elements(Attribute attr) {
   return {attr};
 }
 
-/// How many stages the rank with most of them has.
-int32_t mostStages(const std::vector<int32_t> &rankOf) {
-  std::map<int32_t, int32_t> counts;
-  int32_t out = 0;
-  for (int32_t rank : rankOf)
-    out = std::max(out, ++counts[rank]);
-  return out;
-}
-
 Result<schedule::Schedule> explicitLists(pipe::ScheduleOp op, int32_t update) {
   schedule::Schedule out;
   out.ranks = static_cast<int32_t>(op.getNumber("ranks", 0));
@@ -123,13 +102,13 @@ Result<schedule::Schedule> explicitLists(pipe::ScheduleOp op, int32_t update) {
     out.kind = kind.str();
   for (Attribute rank : elements(op.getArg("rank_of")))
     out.rankOf.push_back(static_cast<int32_t>(cast<IntegerAttr>(rank).getInt()));
-  out.chunks = mostStages(out.rankOf);
   RECAST_TRY(readActions(elements(op.getArg("actions")), out));
   if (static_cast<int32_t>(out.actions.size()) != out.ranks)
     return usage(fmt::format("`actions` has {} lists for {} ranks", out.actions.size(), out.ranks));
   for (int32_t rank : out.rankOf)
     if (rank >= out.ranks)
       return usage(fmt::format("`rank_of` names rank {} of {}", rank, out.ranks));
+  out.chunks = schedule::chunksOf(out);
   if (Attribute weights = op.getArg("weights")) {
     RECAST_ASSIGN(out.weights, readWeights(weights));
   }
@@ -187,7 +166,7 @@ Result<schedule::Schedule> readLists(pipe::ListsOp op) {
   out.microbatches = static_cast<int32_t>(op.getMicrobatches());
   out.updateEvery = static_cast<int32_t>(op.getUpdate().value_or(0));
   out.rankOf.assign(op.getRankOf().begin(), op.getRankOf().end());
-  out.chunks = mostStages(out.rankOf);
+  out.chunks = schedule::chunksOf(out);
   if (op.getWeights()) {
     RECAST_ASSIGN(out.weights, readWeights(*op.getWeights()));
   }

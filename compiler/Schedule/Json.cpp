@@ -3,6 +3,7 @@
 #include "compiler/Schedule/ActionText.h"
 #include "compiler/Schedule/Explicit.h"
 #include "compiler/Schedule/JsonTree.h"
+#include "compiler/Schedule/WeightWords.h"
 
 #include <algorithm>
 #include <fmt/ranges.h>
@@ -14,9 +15,6 @@ using nlohmann::json;
 
 constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
 constexpr std::string_view kFormat = "recast.schedule";
-constexpr std::string_view kRules[] = {"latest", "stash", "double_buffer", "predict"};
-constexpr std::string_view kLags[] = {"derived", "paper", "code", "spectrain", "xpipe"};
-constexpr std::string_view kOptimizers[] = {"unknown", "sgd", "sgdm", "adam", "adamw"};
 
 template <typename Enum>
 Status readEnum(const JsonValue &object, std::string_view key,
@@ -31,13 +29,13 @@ Status readEnum(const JsonValue &object, std::string_view key,
 
 Status readWeights(const JsonValue &value, WeightPolicy &out) {
   RECAST_TRY(value.only({"rule", "lag", "optimizer"}));
-  RECAST_TRY(readEnum(value, "rule", kRules, out.rule));
-  RECAST_TRY(readEnum(value, "optimizer", kOptimizers, out.optimizer));
+  RECAST_TRY(readEnum(value, "rule", kWeightRuleWords, out.rule));
+  RECAST_TRY(readEnum(value, "optimizer", kOptimizerWords, out.optimizer));
   if (!value.has("lag"))
     return {};
   RECAST_ASSIGN(JsonValue lag, value.member("lag"));
   if (lag.isText())
-    return readEnum(value, "lag", kLags, out.lagRule);
+    return readEnum(value, "lag", kLagRuleWords, out.lagRule);
   out.lagRule = LagRule::Fixed;
   RECAST_ASSIGN(out.lag, lag.integer(0, kMost));
   return {};
@@ -78,15 +76,14 @@ std::string toJson(const Schedule &schedule) {
   const WeightPolicy &weights = schedule.weights;
   std::string lag = weights.lagRule == LagRule::Fixed
                         ? std::to_string(weights.lag)
-                        : fmt::format("\"{}\"", kLags[static_cast<size_t>(weights.lagRule)]);
+                        : fmt::format("\"{}\"", name(weights.lagRule));
   std::string out = fmt::format(
       "{{\n  \"format\": \"{}\",\n  \"version\": 1,\n  \"kind\": {},\n  \"ranks\": {},\n"
       "  \"chunks\": {},\n  \"microbatches\": {},\n  \"rank_of\": [{}],\n  \"update_every\": {},\n"
       "  \"weights\": {{\"rule\": \"{}\", \"lag\": {}, \"optimizer\": \"{}\"}},\n  \"actions\": [",
       kFormat, json(schedule.kind).dump(), schedule.ranks, schedule.chunks, schedule.microbatches,
-      fmt::join(schedule.rankOf, ", "), schedule.updateEvery,
-      kRules[static_cast<size_t>(weights.rule)], lag,
-      kOptimizers[static_cast<size_t>(weights.optimizer)]);
+      fmt::join(schedule.rankOf, ", "), schedule.updateEvery, name(weights.rule), lag,
+      name(weights.optimizer));
   std::string_view separator = "\n";
   for (const std::vector<Action> &list : schedule.actions) {
     out += separator;

@@ -1,6 +1,7 @@
 #include "compiler/Pipe/DeclaredSchedule.h"
 #include "compiler/Schedule/ActionText.h"
 #include "compiler/Schedule/Exchange.h"
+#include "compiler/Schedule/WeightWords.h"
 #include "lang/ast/Builder.h"
 #include "lang/ucl/Check.h"
 #include "lang/ucl/Format.h"
@@ -23,19 +24,15 @@ Status put(const std::string &output, const std::string &text) {
 }
 
 lang::Value weightsOf(const schedule::WeightPolicy &policy) {
-  constexpr const char *kRules[] = {"latest", "stash", "double_buffer", "predict"};
-  constexpr const char *kLags[] = {"derived", "paper", "code", "spectrain", "xpipe"};
-  constexpr const char *kOptimizers[] = {"", "sgd", "sgdm", "adam", "adamw"};
-  const char *rule = kRules[static_cast<size_t>(policy.rule)];
   if (policy.rule != schedule::WeightRule::Predict)
-    return lang::name(rule);
+    return lang::name(schedule::name(policy.rule));
   std::vector<lang::Arg> args;
   if (policy.optimizer != schedule::Optimizer::Unknown)
-    args.push_back(lang::arg(lang::name(kOptimizers[static_cast<size_t>(policy.optimizer)])));
+    args.push_back(lang::arg(lang::name(schedule::name(policy.optimizer))));
   args.push_back(lang::arg("s", policy.lagRule == schedule::LagRule::Fixed
                                     ? lang::Value(policy.lag)
-                                    : lang::name(kLags[static_cast<size_t>(policy.lagRule)])));
-  return lang::callOf(rule, std::move(args));
+                                    : lang::name(schedule::name(policy.lagRule))));
+  return lang::callOf(schedule::name(policy.rule), std::move(args));
 }
 
 /// A pipeline that says the lists.
