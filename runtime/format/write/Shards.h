@@ -15,8 +15,7 @@ namespace recast::format {
 
 inline constexpr uint64_t kDefaultShardBytes = 5'000'000'000;
 
-/// The option `max_shard_size`, in bytes: a positive integer, alone or with a unit (KB MB GB TB:
-/// powers of 1000, KiB MiB GiB TiB: powers of 1024; either case, "B" too).
+/// The option `max_shard_size`, in bytes: see parseBytes().
 Result<uint64_t> parseShardSize(std::string_view text);
 
 /// A tensor of a WriteRequest and its size.

@@ -2,6 +2,7 @@
 #include "runtime/base/DType.h"
 #include "runtime/base/NearestName.h"
 #include "runtime/base/Status.h"
+#include "runtime/base/Text.h"
 
 #include <gtest/gtest.h>
 #include <limits>
@@ -54,4 +55,17 @@ TEST(NearestName, GuessesOnlyWhenClose) {
   EXPECT_EQ(nearestName("exp_avq", names), "exp_avg");
   EXPECT_EQ(nearestName("mastre", names), "master");
   EXPECT_EQ(nearestName("weights_of_the_model", names), "");
+}
+
+TEST(Bytes, AreReadAsPeopleWriteThem) {
+  EXPECT_EQ(parseBytes("5GB"), 5'000'000'000u);
+  EXPECT_EQ(parseBytes("5GiB"), uint64_t{5} << 30);
+  EXPECT_EQ(parseBytes("200 mb"), 200'000'000u);
+  EXPECT_EQ(parseBytes("64KiB"), 65536u);
+  EXPECT_EQ(parseBytes("16 PiB"), uint64_t{1} << 54);
+  EXPECT_EQ(parseBytes("123456"), 123456u);
+  EXPECT_EQ(parseBytes("18446744073709551615"), UINT64_MAX);
+  for (const char *bad : {"", " ", "GB", "0", "-1", "-5GB", "+5", "5.5GB", "5XB", "5GBx", "1e308",
+                          "nan", "512M", "18446744073709551616", "99999999999TiB"})
+    EXPECT_EQ(parseBytes(bad), std::nullopt) << bad;
 }

@@ -153,16 +153,10 @@ TEST(SafetensorsWriter, RefusesWhatTheFormatCannotHold) {
         << name;
 }
 
-TEST(ShardSize, ReadsWhatPeopleWrite) {
+TEST(ShardSize, IsASize) {
   EXPECT_EQ(*parseShardSize("5GB"), 5'000'000'000u);
-  EXPECT_EQ(*parseShardSize("5GiB"), uint64_t{5} << 30);
-  EXPECT_EQ(*parseShardSize("200 mb"), 200'000'000u);
-  EXPECT_EQ(*parseShardSize("64KiB"), 65536u);
-  EXPECT_EQ(*parseShardSize("123456"), 123456u);
-  for (const char *bad :
-       {"", "GB", "0", "-5GB", "5.5GB", "5XB", "5GBx", "99999999999999999999", "99999999999TiB"}) {
-    auto size = parseShardSize(bad);
-    ASSERT_FALSE(size) << bad;
-    EXPECT_EQ(size.error().code(), Code::Usage);
-  }
+  auto size = parseShardSize("5.5GB");
+  ASSERT_FALSE(size);
+  EXPECT_EQ(size.error().code(), Code::Usage);
+  EXPECT_THAT(size.error().str(), AllOf(HasSubstr("'5.5GB'"), HasSubstr("512MiB")));
 }
