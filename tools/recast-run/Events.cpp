@@ -1,6 +1,10 @@
 #include "tools/recast-run/Events.h"
 
+#include "runtime/io/File.h"
+
+#include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -8,16 +12,50 @@ namespace recast::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
 
 std::string lineOf(const Json &json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+/// How every file of events begins: see start().
+constexpr std::string_view kBegin = R"({"event":"start",)";
+
+/// Whether it is empty or an earlier run wrote it.
+bool holdsEvents(const std::string &path) {
+  auto file = io::File::open(path);
+  if (!file)
+    return false;
+  auto begin = file->read(0, std::min<uint64_t>(file->size(), kBegin.size()));
+  return begin && (begin->empty() || *begin == kBegin);
+}
+
+Status checkPlace(const std::string &path, const std::vector<std::string> &inputs, bool overwrite) {
+  auto refuse = [&](std::string why, std::string_view hint) {
+    return fail(Error(Code::Usage, "no place for the events: " + why).file(path).hint(hint));
+  };
+  std::error_code ignored;
+  fs::file_status status = fs::status(path, ignored);
+  if (!fs::exists(status) || fs::is_fifo(status) || fs::is_character_file(status))
+    return {};
+  if (!fs::is_regular_file(status))
+    return refuse(fs::is_directory(status) ? "it is a folder" : "it is neither a file nor a pipe",
+                  "Give the name of a file, or - for standard output.");
+  for (const std::string &input : inputs)
+    if (fs::equivalent(path, input, ignored))
+      return refuse("this file is read", "Give the name of a file of its own.");
+  if (overwrite || holdsEvents(path))
+    return {};
+  return refuse("the file exists and holds something else", "Give another name, or --overwrite.");
+}
+
 } // namespace
 
-Result<Events> Events::open(const std::string &path) {
+Result<Events> Events::open(const std::string &path, const std::vector<std::string> &inputs,
+                            bool overwrite) {
   if (path == "-")
     return Events(stdout, "standard output");
+  RECAST_TRY(checkPlace(path, inputs, overwrite));
   std::FILE *file = std::fopen(path.c_str(), "we");
   if (!file)
     return ioError("cannot write the events", errno, path);

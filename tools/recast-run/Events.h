@@ -6,13 +6,17 @@
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 namespace recast::tools {
 
 class Events {
 public:
-  /// To a file, which is replaced, or a pipe; to standard output if `path` is "-".
-  static Result<Events> open(const std::string &path);
+  /// To a file or a pipe; to standard output if `path` is "-". A file that exists is replaced if it
+  /// is empty or holds events, so that a command can be given again, or if `overwrite`; else
+  /// Code::Usage. Never one of `inputs`, nor what is no file or pipe.
+  static Result<Events> open(const std::string &path, const std::vector<std::string> &inputs,
+                             bool overwrite);
   Events(Events &&other) noexcept;
   Events &operator=(Events &&) = delete;
   ~Events();

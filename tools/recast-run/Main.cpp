@@ -3,6 +3,7 @@
 #include "runtime/capi/Memory.h"
 #include "runtime/exec/Stop.h"
 #include "runtime/io/TrustedFile.h"
+#include "tools/SizeOption.h"
 #include "tools/recast-run/Events.h"
 #include "tools/recast-run/Progress.h"
 #include "tools/recast-run/Report.h"
@@ -119,7 +120,10 @@ int run(const Arguments &arguments) {
   }
   std::optional<Events> events;
   if (!arguments.events.empty()) {
-    auto opened = Events::open(arguments.events);
+    std::vector<std::string> inputs = {arguments.plan, arguments.kernels};
+    for (const exec::SourceFile &source : instance->program.sources)
+      inputs.push_back(source.path);
+    auto opened = Events::open(arguments.events, inputs, arguments.overwrite);
     if (!opened)
       return report(opened.error(), arguments.json);
     events.emplace(std::move(*opened));
@@ -171,15 +175,17 @@ int main(int argc, char **argv) {
                "Example: recast-run restore.rplan --memory 512MiB"};
   Arguments arguments;
   app.add_option("plan", arguments.plan, "The .rplan file")->required();
-  app.add_option("--memory", arguments.memory, "Memory for buffers and tables, e.g. 512MiB")
-      ->transform(CLI::AsSizeValue(false));
+  tools::addSizeOption(app, "--memory", arguments.memory,
+                       "Memory for buffers and tables, e.g. 512MiB");
   app.add_option("--rank", arguments.rank,
                  "Of a plan for the ranks of a pipeline: this one's targets alone (default: all)");
-  app.add_option("--read-rate", arguments.readRate,
-                 "Read at most so much per second, to leave bandwidth to others, e.g. 100MiB")
-      ->transform(CLI::AsSizeValue(false));
-  app.add_option("--events", arguments.events,
-                 "Say when each tensor is complete: a file or, for standard output, -");
+  tools::addSizeOption(
+      app, "--read-rate", arguments.readRate,
+      "Read at most so much per second, to leave bandwidth to others, e.g. 100MiB");
+  app.add_option(
+      "--events", arguments.events,
+      "Say when each tensor is complete: a file or, for standard output, -; a file that\n"
+      "exists is replaced if it holds events");
   app.add_option("--threads", arguments.threads, "Worker threads (default: one per core)");
   app.add_flag("--overwrite", arguments.overwrite, "Replace an output that exists");
   app.add_flag("--no-sync", arguments.noSync,
@@ -194,6 +200,9 @@ int main(int argc, char **argv) {
   app.add_flag("-q,--quiet", arguments.quiet, "Print nothing but errors");
   app.add_option("--command", arguments.command, "For messages: the command that started this one")
       ->group("");
+  app.failure_message([](const CLI::App *, const CLI::Error &error) {
+    return fmt::format("error: {}\n  try:    recast-run --help\n", error.what());
+  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

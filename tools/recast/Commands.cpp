@@ -89,6 +89,8 @@ std::vector<std::string> ExecuteOptions::arguments() const {
 }
 
 Result<int> convert(const ConvertOptions &options) {
+  // recast-run gets a plan, and does not know where it came from.
+  RECAST_TRY(refuseInput(options.execute.events, options.job.source));
   RECAST_ASSIGN(lang::Spec spec, specFor(options));
   RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, false, !options.noFuse));
   if (options.dryRun) {
@@ -149,6 +151,7 @@ Result<int> check(const SpecOptions &options) {
 }
 
 Result<int> makePlan(const SpecOptions &options) {
+  RECAST_TRY(refuseInput(options.output, options.file));
   RECAST_ASSIGN(lang::Spec spec, loadSpec(options.file, options.defines));
   RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, false, !options.noFuse));
   std::string bytes = plan::writeArtifact(compiled.plan);
@@ -168,6 +171,7 @@ Result<int> explain(const SpecOptions &options) {
 }
 
 Result<int> compileKernels(const SpecOptions &options, const std::string &target) {
+  RECAST_TRY(refuseInput(options.output, options.file));
   RECAST_ASSIGN(PlanOrJob loaded, loadPlanOrJob(options.file, options.defines));
   std::vector<recipe::Recipe> kernels = codegen::kernelsOfPlan(loaded.plan);
   std::string count = fmt::format("{} kernel{}", kernels.size(), kernels.size() == 1 ? "" : "s");

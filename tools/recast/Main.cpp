@@ -1,6 +1,8 @@
 // The command line. Each command's help teaches by an example; the work is done elsewhere.
 #include "runtime/base/NearestName.h"
+#include "runtime/base/Printable.h"
 #include "runtime/base/Text.h"
+#include "tools/SizeOption.h"
 #include "tools/recast/Commands.h"
 #include "tools/recast/Diff.h"
 #include "tools/recast/Inspect.h"
@@ -34,8 +36,7 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 bad or changed input, 4 I
 70 a bug of ours, 130 interrupted.)";
 
 void addExecute(CLI::App *command, ExecuteOptions &options) {
-  command->add_option("--memory", options.memory, "Memory for buffers and tables, e.g. 512MiB")
-      ->transform(CLI::AsSizeValue(false));
+  addSizeOption(*command, "--memory", options.memory, "Memory for buffers and tables, e.g. 512MiB");
   command->add_option("--threads", options.threads, "Worker threads (default: one per core)");
   command->add_flag("--overwrite", options.overwrite, "Replace an output that exists, atomically");
   command->add_flag("--no-sync", options.noSync,
@@ -45,12 +46,12 @@ void addExecute(CLI::App *command, ExecuteOptions &options) {
                     "Leave the digests of tensors out of the manifest");
   command->add_option("--kernels", options.kernels,
                       "A kernel pack made by `recast compile`: machine code, used only when named");
-  command->add_option("--events", options.events,
-                      "Say when each tensor is complete: a file or, for standard output, -");
-  command
-      ->add_option("--read-rate", options.readRate,
-                   "Read at most so much per second, to leave bandwidth to others, e.g. 100MiB")
-      ->transform(CLI::AsSizeValue(false));
+  command->add_option(
+      "--events", options.events,
+      "Say when each tensor is complete: a file or, for standard output, -; a file that\n"
+      "exists is replaced if it holds events");
+  addSizeOption(*command, "--read-rate", options.readRate,
+                "Read at most so much per second, to leave bandwidth to others, e.g. 100MiB");
   command->add_option("--rank", options.rank,
                       "Of a job for the ranks of a pipeline: this one's targets (default: all)");
   command->add_flag("--json", options.json,
@@ -187,8 +188,7 @@ void CommandLine::addConverting(CLI::App &app) {
                       "Names and packing of the result, of the model's views (hf, fused); "
                       "default: as in the source");
   addReadOptions(command, init.job.read);
-  command->add_option("--memory", init.job.budget, "A budget for the job, e.g. 512MiB")
-      ->transform(CLI::AsSizeValue(false));
+  addSizeOption(*command, "--memory", init.job.budget, "A budget for the job, e.g. 512MiB");
   command->add_option("-o", init.file, "File to write (default: standard output)");
   init.job.output = "out";
   command->callback([this] { action = [this] { return tools::init(init); }; });
@@ -263,25 +263,38 @@ void CommandLine::addPlanning(CLI::App &app) {
   command->callback([this] { action = [this] { return formatFiles(format); }; });
 }
 
-/// In the form of every other error, with the help of the command that was meant.
-std::string wrongUse(const CLI::App *app, const CLI::Error &error) {
-  std::string command = app->get_name();
-  for (const CLI::App *sub : app->get_subcommands())
-    command += " " + sub->get_name();
-  return fmt::format("error: {}\n  try:    {} --help\n", error.what(), command);
+/// "recast pipe show": what was asked for.
+std::string commandOf(const CLI::App &app) {
+  std::string out;
+  for (const CLI::App *at = &app; at;
+       at = at->get_subcommands().empty() ? nullptr : at->get_subcommands().front())
+    out += (out.empty() ? "" : " ") + at->get_name();
+  return out;
 }
 
-/// A message if the first word is none of the commands.
-std::optional<std::string> unknownCommand(CLI::App &app, const std::string &word) {
-  std::vector<std::string> names;
-  for (const CLI::App *command : app.get_subcommands([](CLI::App *) { return true; }))
-    names.push_back(command->get_name());
-  if (word.starts_with('-') || std::find(names.begin(), names.end(), word) != names.end())
+/// In the form of every other error, with the help of the command that was meant.
+std::string wrongUse(const CLI::App *app, const CLI::Error &error) {
+  return fmt::format("error: {}\n  try:    {} --help\n", error.what(), commandOf(*app));
+}
+
+/// A message if the first of `words` is none of the commands of `app`, or the second none of that
+/// command's own. `words` end with a null pointer; `name` is what leads here: "recast pipe".
+std::optional<std::string> unknownCommand(const CLI::App &app, const std::string &name,
+                                          const char *const *words) {
+  std::vector<const CLI::App *> commands =
+      app.get_subcommands([](const CLI::App *) { return true; });
+  if (commands.empty() || !*words || **words == '-')
     return std::nullopt;
-  std::string near = nearestName(word, names);
-  return fmt::format("error: there is no command '{}'\n  try:    {}\n", word,
+  std::vector<std::string> names;
+  for (const CLI::App *command : commands) {
+    if (command->get_name() == *words)
+      return unknownCommand(*command, name + " " + *words, words + 1);
+    names.push_back(command->get_name());
+  }
+  std::string near = nearestName(*words, names);
+  return fmt::format("error: there is no command '{}'\n  try:    {}\n", printable(*words, 80),
                      near.empty() ? fmt::format("One of {}.", fmt::join(names, ", "))
-                                  : fmt::format("Did you mean `recast {}`?", near));
+                                  : fmt::format("Did you mean `{} {}`?", name, near));
 }
 
 } // namespace
@@ -296,7 +309,7 @@ int main(int argc, char **argv) {
   line.pipe.addTo(app, line.action);
   app.require_subcommand(0, 1);
   app.failure_message(wrongUse);
-  if (auto message = argc > 1 ? unknownCommand(app, argv[1]) : std::nullopt) {
+  if (auto message = unknownCommand(app, "recast", argv + 1)) {
     fmt::print(stderr, "{}", *message);
     return static_cast<int>(Code::Usage);
   }
@@ -317,6 +330,9 @@ int main(int argc, char **argv) {
     result = ioError("cannot write the answer", errno, "standard output");
   if (result)
     return *result;
-  fmt::print(stderr, "error: {}\n", result.error().str());
-  return result.error().exitCode();
+  Error error = std::move(result).error();
+  if (error.code() == Code::Usage && error.fileName().empty())
+    error = std::move(error).hint(commandOf(app) + " --help");
+  fmt::print(stderr, "error: {}\n", error.str());
+  return error.exitCode();
 }

@@ -8,9 +8,14 @@
 
 namespace recast::tools {
 
-/// Writes beside, flushes, renames over `path`.
+/// Writes beside, flushes, renames over `path`. Code::Usage where that is something else than a
+/// file.
 Status replaceFile(const std::string &path, std::string_view bytes);
 /// The same, but refuses if `path` exists.
 Status writeNewFile(const std::string &path, std::string_view bytes);
+
+/// Code::Usage if `output` is the file `input`, under whatever name: what was read is not written
+/// over.
+Status refuseInput(const std::string &output, const std::string &input);
 
 } // namespace recast::tools
