@@ -9,32 +9,34 @@
 namespace recast::schedule {
 namespace {
 
-/// More actions than any machine holds; bounds what a command line can ask for.
-constexpr int64_t kMaxActions = int64_t{1} << 31;
+/// A GiB of them; bounds what a command line can ask for. Lists of 64 ranks with 8 chunks and
+/// 40,000 microbatches are below it.
+constexpr int64_t kMaxActions = int64_t{1} << 26;
 
 struct Kind {
   std::string_view name;
   int32_t usualChunks;
   bool isAsynchronous;
+  bool hasGroups; ///< Shape::group means something.
   Result<Schedule> (*generate)(const Shape &shape);
 };
 
 constexpr Kind kKinds[] = {
-    {"1f1b", 1, false, oneForwardOneBackward},
-    {"2bw", 1, true, pipeDream2BW},
-    {"async", 1, true, asynchronousLatest},
-    {"dualpipe-v", 2, false, dualPipeV},
-    {"gpipe", 1, false, gpipe},
-    {"interleaved", 2, false, interleaved},
-    {"interleaved-zb", 2, false, interleavedZeroBubble},
-    {"looped-bfs", 2, false, loopedBfs},
-    {"pipedream", 1, true, pipeDream},
-    {"pipeoptim-code", 1, true, pipeOptimCode},
-    {"pipeoptim-paper", 1, true, pipeOptimPaper},
-    {"spectrain", 1, true, specTrain},
-    {"xpipe", 1, true, xPipe},
-    {"zb-h1", 1, false, zeroBubbleH1},
-    {"zb-v", 2, false, zeroBubbleV},
+    {"1f1b", 1, false, false, oneForwardOneBackward},
+    {"2bw", 1, true, false, pipeDream2BW},
+    {"async", 1, true, false, asynchronousLatest},
+    {"dualpipe-v", 2, false, false, dualPipeV},
+    {"gpipe", 1, false, false, gpipe},
+    {"interleaved", 2, false, true, interleaved},
+    {"interleaved-zb", 2, false, true, interleavedZeroBubble},
+    {"looped-bfs", 2, false, false, loopedBfs},
+    {"pipedream", 1, true, false, pipeDream},
+    {"pipeoptim-code", 1, true, false, pipeOptimCode},
+    {"pipeoptim-paper", 1, true, false, pipeOptimPaper},
+    {"spectrain", 1, true, false, specTrain},
+    {"xpipe", 1, true, false, xPipe},
+    {"zb-h1", 1, false, false, zeroBubbleH1},
+    {"zb-v", 2, false, false, zeroBubbleV},
 };
 
 const Kind *find(std::string_view kind) {
@@ -42,6 +44,12 @@ const Kind *find(std::string_view kind) {
   std::replace(name.begin(), name.end(), '_', '-');
   const Kind *known = std::ranges::find(kKinds, name, &Kind::name);
   return known == std::end(kKinds) ? nullptr : known;
+}
+
+Status checkGroup(const Kind &kind, const Shape &shape) {
+  if (kind.hasGroups || shape.group == 0)
+    return {};
+  return usage(fmt::format("{} has no groups of microbatches; interleaved kinds have", kind.name));
 }
 
 Status checkUpdates(const Kind &kind, const Shape &shape) {
@@ -75,13 +83,21 @@ int32_t usualChunks(std::string_view kind) {
   return known ? known->usualChunks : 1;
 }
 
+bool hasGroups(std::string_view kind) {
+  const Kind *known = find(kind);
+  return known && known->hasGroups;
+}
+
 Result<Schedule> generate(std::string_view kind, const Shape &shape) {
   if (shape.ranks < 1 || shape.chunks < 1 || shape.microbatches < 1 || shape.group < 0)
     return usage("ranks, chunks and microbatches of a schedule are at least 1");
   if (int64_t{shape.ranks} * shape.chunks > kMaxActions / 3 / shape.microbatches)
-    return usage(fmt::format("{} ranks of {} chunks and {} microbatches are too many actions",
-                             shape.ranks, shape.chunks, shape.microbatches));
+    return usage(fmt::format(
+        "{} ranks x {} chunks x {} microbatches are too many actions: up to three of each, and {} "
+        "are the most",
+        shape.ranks, shape.chunks, shape.microbatches, kMaxActions));
   if (const Kind *known = find(kind)) {
+    RECAST_TRY(checkGroup(*known, shape));
     RECAST_TRY(checkUpdates(*known, shape));
     RECAST_ASSIGN(Schedule out, known->generate(shape));
     out.kind = known->name;

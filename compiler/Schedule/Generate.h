@@ -29,6 +29,9 @@ std::vector<std::string> kinds();
 /// Stages per rank where the user says nothing: 2 for kinds that need or profit from several.
 int32_t usualChunks(std::string_view kind);
 
+/// Whether Shape::group means something to the kind.
+bool hasGroups(std::string_view kind);
+
 /// The lists of a kind; '_' in its name means '-'. Code::Usage, with the condition, where the kind
 /// does not exist for a shape.
 /// Sources: GPipe (arXiv 1811.06965); 1F1B with flush (PipeDream-Flush, arXiv 2006.09503);

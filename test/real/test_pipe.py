@@ -55,6 +55,12 @@ def test_versions_are_those_of_the_authors_figure():
         assert rank["largest_lag"] == 3 - r
 
 
+def test_compare_takes_files_too(tmp_path):
+    recast("pipe", "export", "gpipe", *SHAPE, "--to", "torch-csv", "-o", tmp_path / "mine")
+    kind, file = json.loads(recast("pipe", "compare", "gpipe,mine", *SHAPE, "--json", cwd=tmp_path).out)
+    assert file.pop("kind") == "mine" and kind.pop("kind") == "gpipe" and file == kind
+
+
 def test_compare_says_what_differs():
     rows = {row["kind"]: row for row in json.loads(
         recast("pipe", "compare", "gpipe,1f1b,zb-v,pipedream,2bw,pipeoptim_paper", *SHAPE, "--json").out)}
@@ -66,7 +72,7 @@ def test_compare_says_what_differs():
 
 
 @pytest.mark.parametrize("words,code,expected", [
-    (("show", "1fb1", *SHAPE), 2, "there is no kind of schedule"),
+    (("show", "1fb1", *SHAPE), 2, "no kind of schedule"),
     (("show", "1f1b", "--ranks", "4"), 2, "needs --microbatches"),
     (("show", "1f1b", "--ranks", "0", "--microbatches", "4"), 2, "--ranks"),
     (("show", "1f1b", *SHAPE, "--cost", "f=-1"), 2, "the cost f is -1"),

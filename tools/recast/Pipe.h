@@ -10,7 +10,7 @@ namespace recast::tools {
 struct PipeShowOptions {
   PipeSource source;
   bool json = false;
-  std::string svg; ///< Also write the picture there.
+  std::string svg; ///< Also write the picture there; "-": the picture alone, to standard output.
 };
 Result<int> pipeShow(const PipeShowOptions &options);
 
@@ -25,7 +25,8 @@ struct PipeExportOptions {
   PipeSource source;
   std::string form; ///< See schedule::formNamed.
   bool comms = false, defer = false, align = false;
-  std::string output; ///< Empty: standard output.
+  bool unchecked = false; ///< Write lists that are refuted, too.
+  std::string output;     ///< Empty or "-": standard output.
 };
 Result<int> pipeExport(const PipeExportOptions &options);
 
@@ -51,7 +52,7 @@ struct PipeImportOptions {
   PipeSource source;
   std::string name = "p"; ///< Of the pipeline.
   bool ir = false;        ///< As IR, not as UCL.
-  std::string output;     ///< Empty: standard output.
+  std::string output;     ///< Empty or "-": standard output.
 };
 Result<int> pipeImport(const PipeImportOptions &options);
 

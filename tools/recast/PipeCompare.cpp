@@ -1,6 +1,7 @@
 #include "compiler/Schedule/Simulate.h"
 #include "compiler/Schedule/Updates.h"
 #include "compiler/Schedule/Versions.h"
+#include "runtime/base/Printable.h"
 #include "tools/recast/Pipe.h"
 
 #include <algorithm>
@@ -26,12 +27,22 @@ std::vector<std::string> splitNames(std::string_view text) {
 
 Result<int> pipeCompare(const PipeCompareOptions &options) {
   ordered_json rows = ordered_json::array();
-  std::string text = fmt::format("{:<16} {:>6} {:>9} {:>8} {:>12} {:>11} {:>13} {:>8} {:>7}  {}\n",
-                                 "kind", "stages", "makespan", "idle", "idle between",
+  std::vector<std::string> names = splitNames(options.kinds);
+  // Of files, as they are called.
+  size_t longest = std::ranges::max(names, {}, &std::string::size).size();
+  longest = std::max<size_t>(longest, 16);
+  std::string text = fmt::format("{:<{}} {:>6} {:>9} {:>8} {:>12} {:>11} {:>13} {:>8} {:>7}  {}\n",
+                                 "kind", longest, "stages", "makespan", "idle", "idle between",
                                  "activations", "weight copies", "updates", "delay", "F and B see");
-  for (const std::string &kind : splitNames(options.kinds)) {
+  for (const std::string &kind : names) {
     PipeSource source = options.source;
     source.what = kind;
+    if (kind.empty())
+      return fail(Error(Code::Usage, fmt::format("an empty name among the kinds '{}'",
+                                                 printable(options.kinds, 80)))
+                      .hint("Kinds, with a comma between two: gpipe,1f1b,zb-v"));
+    if (!schedule::hasGroups(kind))
+      source.group = 0; // For those that have.
     RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(source));
     const Schedule &schedule = loaded.schedule;
     SimulateOptions how;
@@ -48,7 +59,7 @@ Result<int> pipeCompare(const PipeCompareOptions &options) {
       copies = std::max(copies, rank.peak);
     double weights = static_cast<double>(copies) / schedule.chunks;
     int32_t updates = *std::max_element(versions.updates.begin(), versions.updates.end());
-    rows.push_back({{"kind", schedule.kind},
+    rows.push_back({{"kind", isFile(source) ? kind : schedule.kind},
                     {"stages", schedule.stages()},
                     {"makespan", simulation.makespan},
                     {"idle_share", simulation.idleShare()},
@@ -60,10 +71,10 @@ Result<int> pipeCompare(const PipeCompareOptions &options) {
                     {"largest_lag", summary.largestLag},
                     {"same_version_forward_and_backward", !summary.differsInBackward}});
     fmt::format_to(std::back_inserter(text),
-                   "{:<16} {:>6} {:>9g} {:>6.1f} % {:>12g} {:>11g} {:>13g} {:>8} {:>7}  {}\n",
-                   schedule.kind, schedule.stages(), simulation.makespan,
-                   100 * simulation.idleShare(), simulation.spanBubble(), activations, weights,
-                   updates, summary.largestDelay,
+                   "{:<{}} {:>6} {:>9g} {:>6.1f} % {:>12g} {:>11g} {:>13g} {:>8} {:>7}  {}\n",
+                   isFile(source) ? printable(kind) : schedule.kind, longest, schedule.stages(),
+                   simulation.makespan, 100 * simulation.idleShare(), simulation.spanBubble(),
+                   activations, weights, updates, summary.largestDelay,
                    summary.differsInBackward ? "different versions"
                    : versions.predicts       ? "one version, F by prediction"
                                              : "one version");

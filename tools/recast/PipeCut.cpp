@@ -2,6 +2,7 @@
 #include "compiler/Schedule/Updates.h"
 #include "tools/recast/Pipe.h"
 
+#include <cmath>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -54,6 +55,9 @@ ordered_json jsonOf(const Cut &cut) {
 Result<int> pipeCut(const PipeCutOptions &options) {
   if (options.after.has_value() == options.time.has_value())
     return usage("say one of --after and --time: where training stops");
+  if (options.time && (!std::isfinite(*options.time) || *options.time < 0))
+    return usage(fmt::format("--time {}: a time is 0 or more, from the begin of the schedule",
+                             *options.time));
   RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(options.source));
   Schedule lists = withOptimizerSteps(std::move(loaded.schedule));
   RECAST_ASSIGN(Versions versions, versionsOf(lists));

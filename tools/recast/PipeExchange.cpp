@@ -1,15 +1,19 @@
 #include "compiler/Pipe/DeclaredSchedule.h"
 #include "compiler/Schedule/ActionText.h"
+#include "compiler/Schedule/Check.h"
 #include "compiler/Schedule/Exchange.h"
 #include "compiler/Schedule/WeightWords.h"
 #include "lang/ast/Builder.h"
+#include "lang/ast/Words.h"
 #include "lang/ucl/Check.h"
 #include "lang/ucl/Format.h"
+#include "runtime/base/Printable.h"
 #include "tools/recast/Pipe.h"
 #include "tools/recast/WriteFile.h"
 
 #include "mlir/IR/OwningOpRef.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -17,9 +21,24 @@ namespace recast::tools {
 namespace {
 
 Status put(const std::string &output, const std::string &text) {
-  if (!output.empty())
+  if (!output.empty() && output != "-")
     return replaceFile(output, text);
   fmt::print("{}", text);
+  return {};
+}
+
+/// What leaves for another program is proved, or the user said that it need not be.
+Status prove(const schedule::Schedule &schedule, bool unchecked) {
+  std::vector<schedule::Finding> findings = schedule::check(schedule);
+  auto wrong = std::ranges::find(findings, schedule::Severity::Error, &schedule::Finding::severity);
+  if (wrong == findings.end())
+    return {};
+  if (!unchecked)
+    return fail(Error(Code::BadInput, fmt::format("these lists are wrong, and not written: [{}] {}",
+                                                  wrong->code, wrong->message))
+                    .hint("All findings: recast pipe check; with --unchecked it is written as it "
+                          "is."));
+  fmt::print(stderr, "note: written unproved: [{}] {}\n", wrong->code, wrong->message);
   return {};
 }
 
@@ -75,7 +94,9 @@ std::string asIr(const schedule::Schedule &schedule, const std::string &name) {
 
 Result<int> pipeExport(const PipeExportOptions &options) {
   RECAST_ASSIGN(schedule::Form form, schedule::formNamed(options.form));
+  RECAST_TRY(refuseInput(options.output, options.source.what));
   RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(options.source));
+  RECAST_TRY(prove(loaded.schedule, options.unchecked));
   schedule::ExportOptions how;
   how.comms = options.comms;
   how.defer = options.defer;
@@ -86,6 +107,11 @@ Result<int> pipeExport(const PipeExportOptions &options) {
 }
 
 Result<int> pipeImport(const PipeImportOptions &options) {
+  if (!lang::isIdentifier(options.name))
+    return fail(Error(Code::Usage, fmt::format("--name '{}' is no name for a pipeline",
+                                               printable(options.name, 40)))
+                    .hint("A name is letters, digits and '_', and does not begin with a digit."));
+  RECAST_TRY(refuseInput(options.output, options.source.what));
   RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(options.source));
   if (options.ir) {
     RECAST_TRY(put(options.output, asIr(loaded.schedule, options.name)));

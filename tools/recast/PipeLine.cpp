@@ -2,26 +2,44 @@
 
 #include "compiler/Schedule/Exchange.h"
 #include "compiler/Schedule/Generate.h"
+#include "runtime/base/Printable.h"
 
+#include <charconv>
+#include <cstdint>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 namespace recast::tools {
 namespace {
 
+/// A whole number of that size that fits 32 bits. (CLI11's PositiveNumber names its bound with 309
+/// digits.)
+CLI::Validator atLeast(int32_t least) {
+  return CLI::Validator(
+      [least](std::string &text) -> std::string {
+        int32_t number = 0;
+        auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error == std::errc() && rest == text.data() + text.size() && number >= least)
+          return {};
+        return fmt::format("'{}' is no whole number from {} to {}", printable(text, 40), least,
+                           INT32_MAX);
+      },
+      "");
+}
+
 void addNumbers(CLI::App *command, PipeSource &source) {
-  command->add_option("--ranks", source.ranks, "Pipeline ranks")->check(CLI::PositiveNumber);
+  command->add_option("--ranks", source.ranks, "Pipeline ranks")->check(atLeast(1));
   command->add_option("--chunks", source.chunks, "Stages of a rank (default: what the kind needs)")
-      ->check(CLI::PositiveNumber);
+      ->check(atLeast(1));
   command->add_option("--microbatches", source.microbatches, "Microbatches, over all ranks")
-      ->check(CLI::PositiveNumber);
+      ->check(atLeast(1));
   command
       ->add_option("--group", source.group,
                    "interleaved kinds: microbatches that one chunk runs before the next")
-      ->check(CLI::PositiveNumber);
+      ->check(atLeast(1));
   command
       ->add_option("--update", source.update, "asynchronous kinds: microbatches per optimizer step")
-      ->check(CLI::PositiveNumber);
+      ->check(atLeast(1));
 }
 void addCosts(CLI::App *command, PipeSource &source) {
   command->add_option(
@@ -32,7 +50,8 @@ void addCosts(CLI::App *command, PipeSource &source) {
 void addSource(CLI::App *command, PipeSource &source) {
   command
       ->add_option("schedule", source.what,
-                   "A kind, a file of any form that export writes, or a .ucl specification")
+                   "A kind, or a file: of any form that export writes, told by its content, or a\n"
+                   "specification (.ucl). What names an existing file is the file")
       ->required();
   command->add_option("pipeline", source.pipeline,
                       "Which pipeline of a specification (if it has several)");
@@ -58,7 +77,8 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   addSource(command, show_.source);
   addCosts(command, show_.source);
   command->add_flag("--json", show_.json, "Print for machines");
-  command->add_option("--svg", show_.svg, "Draw it into this file, too");
+  command->add_option("--svg", show_.svg,
+                      "Draw it into this file, too; -: print the picture alone");
   command->callback([this, &action] { action = [this] { return pipeShow(show_); }; });
 
   command = pipe->add_subcommand(
@@ -70,11 +90,11 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
       ->add_option("--depth", check_.depth,
                    "Sends that may be under way from one rank to another (0: a send waits for "
                    "its receive; default: any number)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(atLeast(0));
   command
       ->add_option("--activations", check_.activations,
                    "The most activations (of one stage and microbatch) that a rank may keep")
-      ->check(CLI::PositiveNumber);
+      ->check(atLeast(1));
   command->add_flag("--json", check_.json, "Print for machines");
   command->add_flag("-q,--quiet", check_.quiet, "Print nothing but errors");
   command->callback([this, &action] { action = [this] { return pipeCheck(check_); }; });
@@ -82,7 +102,7 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   command = pipe->add_subcommand(
       "compare", "Kinds side by side, on the same model.\n"
                  "Example: recast pipe compare gpipe,1f1b,zb-h1 --ranks 8 --microbatches 32");
-  command->add_option("kinds", compare_.kinds, "Kinds, with commas between")->required();
+  command->add_option("kinds", compare_.kinds, "Kinds or files, with commas between")->required();
   addNumbers(command, compare_.source);
   addCosts(command, compare_.source);
   command->add_flag("--json", compare_.json, "Print for machines");
@@ -99,6 +119,8 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   command->add_flag("--defer", export_.defer, "torch-csv: the same, receives as late as they may");
   command->add_flag("--align", export_.align,
                     "torch-csv: blanks where a rank waits, as PipelineScheduleMulti needs them");
+  command->add_flag("--unchecked", export_.unchecked,
+                    "Write what `recast pipe check` refutes, too");
   command->add_option("-o", export_.output, "The file (default: standard output)");
   command->callback([this, &action] { action = [this] { return pipeExport(export_); }; });
 
@@ -110,7 +132,7 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   addSource(command, cut_.source);
   addCosts(command, cut_.source);
   command->add_option("--after", cut_.after, "Once all backwards up to this microbatch have run")
-      ->check(CLI::NonNegativeNumber);
+      ->check(atLeast(0));
   command->add_option("--time", cut_.time, "At this time, in units of the costs");
   command->add_flag("--json", cut_.json, "Print for machines");
   command->callback([this, &action] { action = [this] { return pipeCut(cut_); }; });

@@ -121,6 +121,9 @@ void print(const Schedule &schedule, const Simulation &simulation, const Version
 } // namespace
 
 Result<int> pipeShow(const PipeShowOptions &options) {
+  if (options.json && options.svg == "-")
+    return usage("--json and --svg - both go to standard output: give the picture a file");
+  RECAST_TRY(refuseInput(options.svg, options.source.what));
   RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(options.source));
   SimulateOptions how;
   how.costs = loaded.costs;
@@ -132,6 +135,10 @@ Result<int> pipeShow(const PipeShowOptions &options) {
       picture.notes = notesOf(loaded.schedule, versions);
     picture.title = titleOf(loaded.schedule);
     RECAST_ASSIGN(std::string svg, drawSvg(loaded.schedule, simulation, picture));
+    if (options.svg == "-") {
+      fmt::print("{}", svg);
+      return 0;
+    }
     RECAST_TRY(replaceFile(options.svg, svg));
   }
   if (options.json)

@@ -3,6 +3,8 @@
 #include "compiler/Pipe/DeclaredSchedule.h"
 #include "compiler/Schedule/Exchange.h"
 #include "lang/import/Import.h"
+#include "runtime/base/NearestName.h"
+#include "runtime/base/Printable.h"
 #include "runtime/io/File.h"
 #include "tools/recast/Driver.h"
 
@@ -21,7 +23,14 @@ constexpr uint64_t kLargestFile = uint64_t{1} << 30;
 Result<Schedule> readSchedule(const PipeSource &source) {
   RECAST_ASSIGN(std::string text, io::readWhole(source.what, kLargestFile));
   schedule::StatedShape stated{source.ranks, source.chunks, source.microbatches};
-  return schedule::importSchedule(text, source.what, std::nullopt, stated);
+  auto out = schedule::importSchedule(text, source.what, std::nullopt, stated);
+  // A form was not told by the name; whoever expected another one is told the rule.
+  if (!out && schedule::formOf(text) == schedule::Form::TorchCsv &&
+      fs::path(source.what).extension() != ".csv")
+    return fail(std::move(out).error().hint(
+        "Text that begins with '{' is read as JSON, other text as PyTorch's CSV; the name of a "
+        "specification ends in .ucl."));
+  return out;
 }
 
 /// A pipeline that a specification declares.
@@ -56,11 +65,31 @@ Result<LoadedSchedule> readPipeline(const PipeSource &source) {
   return LoadedSchedule{std::move(declared->lists), std::move(declared->costs)};
 }
 
+/// Code::Usage that names both things that a word can be.
+Status checkKind(const std::string &word) {
+  std::vector<std::string> kinds = schedule::kinds();
+  std::string kind = word;
+  std::replace(kind.begin(), kind.end(), '_', '-');
+  if (std::ranges::find(kinds, kind) != kinds.end())
+    return {};
+  std::string nearest = nearestName(kind, kinds);
+  std::error_code ignored;
+  const char *place =
+      fs::is_directory(word, ignored) ? "is a folder: neither a file" : "is no file";
+  return fail(Error(Code::Usage,
+                    fmt::format("'{}' {} here, and no kind of schedule", printable(word), place))
+                  .hint(nearest.empty() ? fmt::format("Kinds: {}.", fmt::join(kinds, ", "))
+                                        : fmt::format("Did you mean '{}'?", nearest)));
+}
+
 Result<Schedule> makeSchedule(const PipeSource &source) {
+  RECAST_TRY(checkKind(source.what));
   for (auto [name, value] :
        {std::pair("--ranks", source.ranks), std::pair("--microbatches", source.microbatches)})
     if (value == 0)
-      return usage(fmt::format("a kind of schedule needs {}", name));
+      return fail(
+          Error(Code::Usage, fmt::format("{}, a kind of schedule, needs {}", source.what, name))
+              .hint(fmt::format("recast pipe ... {} --ranks 4 --microbatches 8", source.what)));
   schedule::Shape shape;
   shape.ranks = source.ranks;
   shape.chunks = source.chunks == 0 ? schedule::usualChunks(source.what) : source.chunks;
@@ -74,7 +103,11 @@ Result<Schedule> makeSchedule(const PipeSource &source) {
 
 bool isFile(const PipeSource &source) {
   std::string extension = fs::path(source.what).extension();
-  return extension == ".ucl" || extension == ".csv" || extension == ".json";
+  std::error_code ignored;
+  fs::file_status status = fs::status(source.what, ignored);
+  return (fs::exists(status) && !fs::is_directory(status)) ||
+         source.what.find('/') != source.what.npos || extension == ".ucl" || extension == ".csv" ||
+         extension == ".json";
 }
 
 Result<LoadedSchedule> loadSchedule(const PipeSource &source) {
@@ -85,22 +118,27 @@ Result<LoadedSchedule> loadSchedule(const PipeSource &source) {
   if (!isSpec && !source.pipeline.empty())
     return usage(fmt::format("'{}' would be a pipeline of a .ucl file, and '{}' is none",
                              source.pipeline, source.what));
+  if (!isSpec && !source.defines.empty())
+    return usage(fmt::format("-D gives a `let` of a .ucl file another value, and '{}' is none",
+                             source.what));
   if (isSpec) {
     RECAST_ASSIGN(out, readPipeline(source));
   } else {
     RECAST_ASSIGN(out.schedule, isFile ? readSchedule(source) : makeSchedule(source));
   }
-  if (source.costs.empty())
+  if (!source.costs)
     return out;
-  RECAST_ASSIGN(out.costs, schedule::parseCosts(source.costs));
+  RECAST_ASSIGN(out.costs, schedule::parseCosts(*source.costs));
   return out;
 }
 
 std::string titleOf(const Schedule &schedule) {
-  return fmt::format("{}: {} ranks{}, {} microbatches", schedule.kind, schedule.ranks,
-                     schedule.chunks > 1 ? fmt::format(" with {} stages each", schedule.chunks)
+  return fmt::format("{}: {} rank{}{}, {} microbatch{}", schedule.kind, schedule.ranks,
+                     schedule.ranks == 1 ? "" : "s",
+                     schedule.chunks > 1 ? fmt::format(" with {} stages{}", schedule.chunks,
+                                                       schedule.ranks == 1 ? "" : " each")
                                          : "",
-                     schedule.microbatches);
+                     schedule.microbatches, schedule.microbatches == 1 ? "" : "es");
 }
 
 } // namespace recast::tools

@@ -109,6 +109,11 @@ TEST(Generators, RefuseShapesWithTheCondition) {
   stashed.weights = WeightPolicy{.rule = WeightRule::Stash};
   refused("gpipe", stashed, "gpipe is synchronous");
   refused("looped-bfs", {1 << 20, 1 << 20, 1 << 20}, "too many actions");
+  refused("gpipe", {1, 1, INT32_MAX}, "too many actions");
+  refused("pipedream", {INT32_MAX, 1, INT32_MAX}, "too many actions");
+  refused("gpipe", {4, 1, 8, 4}, "no groups");
+  EXPECT_TRUE(hasGroups("interleaved_zb"));
+  EXPECT_FALSE(hasGroups("zb-v"));
 }
 
 } // namespace
