@@ -1,95 +1,40 @@
 #include "compiler/Schedule/ActionText.h"
 #include "compiler/Schedule/Picture.h"
+#include "compiler/Schedule/SvgText.h"
 
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <iterator>
+#include <vector>
 
 namespace recast::schedule {
 namespace {
 
 // In pixels.
-constexpr double kLeft = 62, kRight = 96, kHeader = 64, kRow = 26, kGap = 5, kVersion = 11;
+constexpr double kLeft = 62, kRight = 96, kHeader = 64, kRow = 26, kVersion = 11;
+/// Rows get lower where there are so many that they would take more than this.
+constexpr double kTallest = 2400;
+/// Between the lines of small text.
+constexpr double kLine = 10;
 constexpr size_t kMostPictured = 20000;
 constexpr double kCurveHeight = 110, kCurveGap = 46, kWidest = 1500, kUnit = 22,
                  kUnitWithNotes = 30;
 
-class Svg {
-public:
-  template <typename... Args> void add(fmt::format_string<Args...> format, Args &&...args) {
-    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
-    text_ += '\n';
-  }
-  void text(double x, double y, std::string_view words, std::string_view style) {
-    add(R"svg(<text x="{:.1f}" y="{:.1f}" {}>{}</text>)svg", x, y, style, escape(words));
-  }
-  std::string take() && { return std::move(text_); }
-
-  static std::string escape(std::string_view words) {
-    std::string out;
-    for (char c : words)
-      switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-      }
-    return out;
-  }
-
-private:
-  std::string text_;
-};
-
-/// Neighbouring microbatches get hues far apart (the golden angle).
-double hueOf(int32_t microbatch) { return std::fmod(210.0 + 137.508 * microbatch, 360.0); }
-
-struct Look {
-  std::string fill;
-  std::string_view ink;
-};
-
-/// Forwards are light, backwards dark, their two parts between.
-Look lookOf(const Action &action) {
-  double hue = hueOf(std::max(action.microbatch, 0));
-  switch (action.kind) {
-  case ActionKind::Forward:
-    return {fmt::format("hsl({:.0f},62%,80%)", hue), "#222"};
-  case ActionKind::Backward:
-    return {fmt::format("hsl({:.0f},48%,45%)", hue), "#fff"};
-  case ActionKind::BackwardInput:
-    return {fmt::format("hsl({:.0f},50%,58%)", hue), "#fff"};
-  case ActionKind::BackwardWeight:
-    return {fmt::format("hsl({:.0f},26%,68%)", hue), "#222"};
-  case ActionKind::OptimizerStep:
-    return {"#222", "#fff"};
-  default:
-    return {"#999", "#fff"};
-  }
-}
-
 class Drawing {
 public:
   Drawing(const Schedule &schedule, const Simulation &simulation, const PictureOptions &options)
-      : schedule_(schedule), simulation_(simulation), options_(options),
-        rowHeight_(kRow + (!options.notes.empty() ? kVersion : 0)) {
+      : schedule_(schedule), simulation_(simulation), options_(options), unit_(shortest()) {
     double span = std::max(simulation.makespan, 1e-9);
     // A unit is the shortest compute action; it stays legible where the picture may be so wide.
-    scale_ = std::min((options.notes.empty() ? kUnit : kUnitWithNotes) / shortest(),
+    scale_ = std::min((options.notes.empty() ? kUnit : kUnitWithNotes) / unit_,
                       (kWidest - kLeft - kRight) / span);
-    width_ = kLeft + kRight + span * scale_;
-    rowsEnd_ = kHeader + static_cast<double>(schedule.ranks) * (rowHeight_ + kGap);
+    width_ = std::max(kLeft + kRight + span * scale_, headerWidth());
+    row_ = std::clamp(kTallest / schedule.ranks, 3.0, kRow + 5);
+    gap_ = row_ > 15 ? 5 : 1;
+    row_ -= gap_;
+    rowHeight_ = row_ + (showsNotes() ? kVersion : 0);
+    rowsEnd_ = kHeader + static_cast<double>(schedule.ranks) * (rowHeight_ + gap_);
     height_ = rowsEnd_ + 34 + (options.memory ? kCurveGap + kCurveHeight : 0);
   }
 
@@ -119,7 +64,7 @@ private:
   }
   double end(int32_t rank, size_t i) const { return simulation_.end[static_cast<size_t>(rank)][i]; }
   double x(double time) const { return kLeft + time * scale_; }
-  double y(int32_t rank) const { return kHeader + static_cast<double>(rank) * (rowHeight_ + kGap); }
+  double y(int32_t rank) const { return kHeader + static_cast<double>(rank) * (rowHeight_ + gap_); }
 
   double shortest() const {
     double out = simulation_.makespan;
@@ -132,41 +77,63 @@ private:
     return out > 0 ? out : 1;
   }
 
+  std::string subtitle() const {
+    return fmt::format("makespan {:g}, of which {:.1f} % idle", simulation_.makespan,
+                       100 * simulation_.idleShare());
+  }
+
+  /// Kinds of actions that occur, and what they are called.
+  std::vector<std::pair<ActionKind, std::string_view>> legend() const {
+    std::vector<std::pair<ActionKind, std::string_view>> out = {
+        {ActionKind::Forward, "forward"},
+        {ActionKind::Backward, "backward"},
+        {ActionKind::BackwardInput, "backward, inputs"},
+        {ActionKind::BackwardWeight, "backward, weights"},
+        {ActionKind::OptimizerStep, "optimizer step"}};
+    std::erase_if(out, [&](const auto &entry) {
+      return std::ranges::none_of(schedule_.actions, [&](const std::vector<Action> &actions) {
+        return std::ranges::find(actions, entry.first, &Action::kind) != actions.end();
+      });
+    });
+    return out;
+  }
+  static double legendStep(std::string_view words) {
+    return 30 + 6.2 * static_cast<double>(words.size());
+  }
+
+  /// So that no text is cut at the right of a short schedule.
+  double headerWidth() const {
+    double legendWidth = 0;
+    for (const auto &[kind, words] : legend())
+      legendWidth += legendStep(words);
+    return kLeft + 12 +
+           std::max({9.2 * static_cast<double>(options_.title.size()),
+                     6.4 * static_cast<double>(subtitle().size()), legendWidth});
+  }
+
   void header() {
     svg_.text(kLeft, 20, options_.title, R"svg(font-size="14" font-weight="bold" fill="#222")svg");
-    svg_.text(kLeft, 36,
-              fmt::format("makespan {:g}, of which {:.1f} % idle", simulation_.makespan,
-                          100 * simulation_.idleShare()),
-              R"svg(fill="#555")svg");
+    svg_.text(kLeft, 36, subtitle(), R"svg(fill="#555")svg");
     double at = kLeft;
-    auto sample = [&](ActionKind kind, std::string_view words) {
-      bool used = false;
-      for (const std::vector<Action> &actions : schedule_.actions)
-        used |= std::any_of(actions.begin(), actions.end(),
-                            [&](const Action &a) { return a.kind == kind; });
-      if (!used)
-        return;
-      Look look = lookOf({kind, false, 0, 0, 0});
+    for (const auto &[kind, words] : legend()) {
       svg_.add(R"svg(<rect x="{:.1f}" y="43" width="14" height="11" fill="{}"/>)svg", at,
-               look.fill);
+               lookOf({kind, false, 0, 0, 0}).fill);
       svg_.text(at + 18, 52, words, R"svg(fill="#444")svg");
-      at += 30 + 6.2 * static_cast<double>(words.size());
-    };
-    sample(ActionKind::Forward, "forward");
-    sample(ActionKind::Backward, "backward");
-    sample(ActionKind::BackwardInput, "backward, inputs");
-    sample(ActionKind::BackwardWeight, "backward, weights");
-    sample(ActionKind::OptimizerStep, "optimizer step");
-    svg_.add(R"svg(fill="#444")svg");
+      at += legendStep(words);
+    }
   }
 
   void row(int32_t rank) {
     double top = y(rank);
-    svg_.text(8, top + kRow * 0.65, fmt::format("rank {}", rank),
-              R"svg(font-size="11" fill="#222")svg");
+    // Of rows that are lower than text, as many have a name as there is room for.
+    int32_t every = static_cast<int32_t>(std::ceil(13 / (rowHeight_ + gap_)));
+    if (rank % every == 0)
+      svg_.text(8, top + row_ / 2 + 4,
+                schedule_.ranks > 1000 ? fmt::format("{}", rank) : fmt::format("rank {}", rank),
+                R"svg(font-size="11" fill="#222")svg");
     svg_.add(
         R"svg(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="url(#idle)"/>)svg",
-        kLeft, top, simulation_.makespan * scale_, kRow);
+        kLeft, top, simulation_.makespan * scale_, row_);
     // Steps that take no time would vanish under the action that follows.
     for (bool steps : {false, true})
       for (size_t i = 0; i < list(rank).size(); ++i)
@@ -183,25 +150,38 @@ private:
       return; // Moves and copies: in the tooltip of what they serve, not a bar.
     std::string_view note = noteOf(rank, i);
     Look look = lookOf(action);
-    // A step that costs nothing is still to be seen.
-    double shown = isStep ? std::max(width, 2.0) : width;
-    double height = kRow, offset = 0;
+    // A step that costs nothing is still to be seen, and does not hide its neighbours.
+    double shown = isStep ? std::max(width, std::min(2.0, 0.25 * unit_ * scale_)) : width;
+    double height = row_, offset = 0;
     if (action.overlapsNext || (i > 0 && list(rank)[i - 1].overlapsNext)) {
-      height = kRow / 2;
-      offset = action.overlapsNext ? 0 : kRow / 2;
+      height = row_ / 2;
+      offset = action.overlapsNext ? 0 : row_ / 2;
     }
     svg_.add(
-        R"svg(<g><title>rank {}: {}, {:g} to {:g}{}{}</title><rect x="{:.2f}" y="{:.1f}" width="{:.2f}" height="{:.1f}" fill="{}" stroke="#fff" stroke-width="0.7"/>)svg",
+        R"svg(<g><title>rank {}: {}, {:g} to {:g}{}{}</title><rect x="{:.2f}" y="{:.1f}" width="{:.2f}" height="{:.1f}" fill="{}"{}/>)svg",
         rank, str(action), from, to, note.empty() ? "" : ", ", note, x(from), top + offset, shown,
-        height, look.fill);
+        height, look.fill,
+        // A seam would be all that is seen of a narrow one.
+        shown >= 4 && height >= 8 ? R"svg( stroke="#fff" stroke-width="0.7")svg" : "");
     std::string label = isCompute(action.kind) ? labelOf(action) : "";
-    if (!label.empty() && width >= 4.0 + 5.4 * static_cast<double>(label.size()))
+    if (!label.empty() && height >= kLine && width >= 4.0 + 5.4 * static_cast<double>(label.size()))
       svg_.text(x(from) + width / 2, top + offset + height / 2 + 3.5, label,
                 fmt::format(R"svg(text-anchor="middle" fill="{}")svg", look.ink));
     svg_.add("</g>");
-    if (!note.empty() && width >= 2.0 + 4.4 * static_cast<double>(note.size()))
-      svg_.text(x(from) + width / 2, top + kRow + 9, note,
+    if (fits(note, width))
+      svg_.text(x(from) + width / 2, top + row_ + 9, note,
                 R"svg(text-anchor="middle" font-size="8" fill="#666")svg");
+  }
+
+  static bool fits(std::string_view note, double width) {
+    return !note.empty() && width >= 2.0 + 4.4 * static_cast<double>(note.size());
+  }
+  bool showsNotes() const {
+    for (int32_t rank = 0; rank < schedule_.ranks && row_ >= kLine; ++rank)
+      for (size_t i = 0; i < list(rank).size(); ++i)
+        if (fits(noteOf(rank, i), (end(rank, i) - begin(rank, i)) * scale_))
+          return true;
+    return false;
   }
 
   std::string_view noteOf(int32_t rank, size_t i) const {
@@ -221,7 +201,7 @@ private:
   void axis(double top, std::string_view words) {
     svg_.add(R"svg(<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" stroke="#888"/>)svg",
              kLeft, top, x(simulation_.makespan), top);
-    double step = tickStep(simulation_.makespan);
+    double step = tickStep(60 / scale_);
     for (int i = 0; i * step <= simulation_.makespan + step * 1e-6; ++i) {
       double at = x(i * step);
       svg_.add(R"svg(<line x1="{0:.1f}" y1="{1:.1f}" x2="{0:.1f}" y2="{2:.1f}" stroke="#888"/>)svg",
@@ -229,17 +209,7 @@ private:
       svg_.text(at, top + 15, fmt::format("{:g}", i * step),
                 R"svg(text-anchor="middle" fill="#555")svg");
     }
-    svg_.text(x(simulation_.makespan) + 10, top + 15, words, R"svg(fill="#555")svg");
-  }
-
-  /// 1, 2 or 5 times a power of ten, so that ticks stand 60 pixels apart or more.
-  double tickStep(double span) const {
-    double wanted = 60 / scale_,
-           power = std::pow(10, std::floor(std::log10(std::max(wanted, 1e-12))));
-    for (double factor : {1.0, 2.0, 5.0, 10.0})
-      if (factor * power >= wanted)
-        return factor * power;
-    return span;
+    svg_.text(x(simulation_.makespan) + 24, top + 15, words, R"svg(fill="#555")svg");
   }
 
   /// Step curves, one per rank, the first the darkest; the peak of each stands at its end.
@@ -258,7 +228,6 @@ private:
       svg_.text(kLeft - 4, at + 3, fmt::format("{:g}", most * share),
                 R"svg(text-anchor="end" font-size="9" fill="#555")svg");
     }
-    double labelEnd = top - 12;
     for (int32_t rank = 0; rank < schedule_.ranks; ++rank) {
       std::string path = fmt::format("M{:.1f},{:.1f}", x(0), bottom);
       std::vector<ActivationPoint> points = activationCurve(schedule_, simulation_, rank);
@@ -268,14 +237,34 @@ private:
           fmt::format_to(std::back_inserter(path), "H{:.1f}V{:.1f}", x(points[i].time),
                          level(points[i].held));
       fmt::format_to(std::back_inserter(path), "H{:.1f}", x(simulation_.makespan));
-      std::string colour = rankColour(rank);
-      svg_.add(R"svg(<path d="{}" fill="none" stroke="{}" stroke-width="1.4"/>)svg", path, colour);
-      int64_t peak = simulation_.ranks[static_cast<size_t>(rank)].peakActivations;
-      // Labels of equal peaks stand below each other.
-      labelEnd = std::max(labelEnd + 10, level(peak) + 3);
-      svg_.text(x(simulation_.makespan) + 8, labelEnd, fmt::format("rank {}: {}", rank, peak),
-                fmt::format(R"svg(font-size="9" fill="{}")svg", colour));
+      svg_.add(R"svg(<path d="{}" fill="none" stroke="{}" stroke-width="1.4"/>)svg", path,
+               rankColour(rank));
     }
+    peaks(top, level);
+  }
+
+  /// The peak of each rank, or of some where there are many, at the height where its curve has it:
+  /// below each other, and all inside the picture.
+  template <typename Level> void peaks(double top, const Level &level) {
+    auto most = static_cast<int32_t>(kCurveHeight / kLine) + 2;
+    int32_t every = (schedule_.ranks + most - 1) / most;
+    std::vector<int32_t> ranks;
+    std::vector<double> places;
+    for (int32_t rank = 0; rank < schedule_.ranks; rank += every) {
+      double wanted = level(peakOf(rank)) + 3;
+      places.push_back(places.empty() ? wanted : std::max(places.back() + kLine, wanted));
+      ranks.push_back(rank);
+    }
+    double last = top + kCurveHeight + kLine;
+    for (size_t i = places.size(); i-- > 0; last = places[i] - kLine)
+      places[i] = std::min(places[i], last);
+    for (size_t i = 0; i < places.size(); ++i)
+      svg_.text(x(simulation_.makespan) + 8, places[i],
+                fmt::format("rank {}: {}", ranks[i], peakOf(ranks[i])),
+                fmt::format(R"svg(font-size="9" fill="{}")svg", rankColour(ranks[i])));
+  }
+  int64_t peakOf(int32_t rank) const {
+    return simulation_.ranks[static_cast<size_t>(rank)].peakActivations;
   }
 
   std::string rankColour(int32_t rank) const {
@@ -286,7 +275,9 @@ private:
   const Schedule &schedule_;
   const Simulation &simulation_;
   const PictureOptions &options_;
-  double rowHeight_, scale_ = 1, width_ = 0, rowsEnd_ = 0, height_ = 0;
+  const double unit_; ///< The shortest action, in time.
+  double row_ = kRow, gap_ = 5, rowHeight_ = kRow, scale_ = 1, width_ = 0, rowsEnd_ = 0,
+         height_ = 0;
   Svg svg_;
 };
 
@@ -298,8 +289,10 @@ Result<std::string> drawSvg(const Schedule &schedule, const Simulation &simulati
   for (const std::vector<Action> &list : schedule.actions)
     count += list.size();
   if (count > kMostPictured)
-    return usage(
-        fmt::format("{} actions are too many for a picture; {} is the most", count, kMostPictured));
+    return fail(
+        Error(Code::Usage, fmt::format("{} actions are too many for a picture; {} is the most",
+                                       count, kMostPictured))
+            .hint("Fewer ranks or microbatches show the same order."));
   return Drawing(schedule, simulation, options).draw();
 }
 
