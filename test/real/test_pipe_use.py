@@ -92,6 +92,18 @@ def test_more_actions_than_anybody_has(kind, numbers):
     refused(("compare", *words), 2, "too many actions")
 
 
+def test_a_file_says_its_numbers(lists):
+    for words in (("show", "json"), ("check", "torch-csv"), ("compare", "gpipe,megatron", "--microbatches", "8"),
+                  ("export", "deepspeed", "--to", "json"), ("import", "json"), ("cut", "torch-csv", "--after", "7")):
+        assert "leave them out" in refused((*words, "--ranks", "5"), 2, "the schedule has 4 ranks, not 5", cwd=lists)
+
+
+def test_kinds_stand_with_commas_or_blanks():
+    both = recast("pipe", "compare", "gpipe,1f1b,zb-v", *SHAPE).out
+    assert recast("pipe", "compare", "gpipe", "1f1b,zb-v", *SHAPE).out == both and len(both.splitlines()) == 5
+    assert "Did you mean '1f1b'?" in refused(("compare", "gpipe", "1F1B", *SHAPE), 2, "'1F1B' is no file")
+
+
 def test_groups_are_for_interleaved_kinds():
     """Side by side the others go without."""
     words = ("gpipe,interleaved", *SHAPE, "--group", "8", "--json")
@@ -107,6 +119,10 @@ def test_groups_are_for_interleaved_kinds():
     (("compare", "gpipe, 1f1b", *SHAPE), 2, "' 1f1b' is no file"),
     (("compare", "gpipe,1f1b", "--ranks", "4"), 2, "gpipe, a kind of schedule, needs --microbatches"),
     (("compare", "gpipe,dualpipe-v", "--ranks", "4", "--microbatches", "7"), 2, "dualpipe-v"),
+    (("show", "1F1B", *SHAPE), 2, "'1F1B' is no file"),
+    (("show", "x" * 3000), 2, "... (3000 bytes)"),
+    (("show", "gpipe", *SHAPE, "--svg", ""), 2, "'' is no name of a file"),
+    (("export", "gpipe", *SHAPE, "--to", "json", "-o", ""), 2, "'' is no name of a file"),
     (("cut", "1f1b", *SHAPE), 2, "one of --after and --time"),
     (("cut", "1f1b", *SHAPE, "--after", "3", "--time", "3"), 2, "one of --after and --time"),
     (("cut", "1f1b", *SHAPE, "--after", "8"), 2, "no microbatch 8"),

@@ -15,8 +15,8 @@ struct PipeShowOptions {
 Result<int> pipeShow(const PipeShowOptions &options);
 
 struct PipeCompareOptions {
-  std::string kinds; ///< "gpipe,1f1b,zb-v"
-  PipeSource source; ///< Without `what`; no chunks given: what each kind needs.
+  std::vector<std::string> kinds; ///< "gpipe,1f1b", "zb-v"
+  PipeSource source;              ///< Without `what`; no chunks given: what each kind needs.
   bool json = false;
 };
 Result<int> pipeCompare(const PipeCompareOptions &options);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 namespace recast::tools {
@@ -27,7 +28,8 @@ std::vector<std::string> splitNames(std::string_view text) {
 
 Result<int> pipeCompare(const PipeCompareOptions &options) {
   ordered_json rows = ordered_json::array();
-  std::vector<std::string> names = splitNames(options.kinds);
+  std::string all = fmt::format("{}", fmt::join(options.kinds, ","));
+  std::vector<std::string> names = splitNames(all);
   // Of files, as they are called.
   size_t longest = std::ranges::max(names, {}, &std::string::size).size();
   longest = std::max<size_t>(longest, 16);
@@ -38,9 +40,9 @@ Result<int> pipeCompare(const PipeCompareOptions &options) {
     PipeSource source = options.source;
     source.what = kind;
     if (kind.empty())
-      return fail(Error(Code::Usage, fmt::format("an empty name among the kinds '{}'",
-                                                 printable(options.kinds, 80)))
-                      .hint("Kinds, with a comma between two: gpipe,1f1b,zb-v"));
+      return fail(
+          Error(Code::Usage, fmt::format("an empty name among the kinds '{}'", printable(all, 80)))
+              .hint("Kinds, with a comma between two: gpipe,1f1b,zb-v"));
     if (!schedule::hasGroups(kind))
       source.group = 0; // For those that have.
     RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(source));

@@ -56,7 +56,7 @@ Result<int> pipeCut(const PipeCutOptions &options) {
   if (options.after.has_value() == options.time.has_value())
     return usage("say one of --after and --time: where training stops");
   if (options.time && (!std::isfinite(*options.time) || *options.time < 0))
-    return usage(fmt::format("--time {}: a time is 0 or more, from the begin of the schedule",
+    return usage(fmt::format("--time {}: a time is 0 or more, from the start of the schedule",
                              *options.time));
   RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(options.source));
   Schedule lists = withOptimizerSteps(std::move(loaded.schedule));

@@ -27,6 +27,15 @@ CLI::Validator atLeast(int32_t least) {
       "");
 }
 
+/// For names of files: none at all is a slip of a script, not a wish for standard output.
+CLI::Validator someName() {
+  return CLI::Validator(
+      [](const std::string &text) -> std::string {
+        return text.empty() ? "'' is no name of a file" : "";
+      },
+      "");
+}
+
 void addNumbers(CLI::App *command, PipeSource &source) {
   command->add_option("--ranks", source.ranks, "Pipeline ranks")->check(atLeast(1));
   command->add_option("--chunks", source.chunks, "Stages of a rank (default: what the kind needs)")
@@ -77,8 +86,8 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   addSource(command, show_.source);
   addCosts(command, show_.source);
   command->add_flag("--json", show_.json, "Print for machines");
-  command->add_option("--svg", show_.svg,
-                      "Draw it into this file, too; -: print the picture alone");
+  command->add_option("--svg", show_.svg, "Draw it into this file, too; -: print the picture alone")
+      ->check(someName());
   command->callback([this, &action] { action = [this] { return pipeShow(show_); }; });
 
   command = pipe->add_subcommand(
@@ -102,7 +111,8 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   command = pipe->add_subcommand(
       "compare", "Kinds side by side, on the same model.\n"
                  "Example: recast pipe compare gpipe,1f1b,zb-h1 --ranks 8 --microbatches 32");
-  command->add_option("kinds", compare_.kinds, "Kinds or files, with commas between")->required();
+  command->add_option("kinds", compare_.kinds, "Kinds or files, with commas or blanks between")
+      ->required();
   addNumbers(command, compare_.source);
   addCosts(command, compare_.source);
   command->add_flag("--json", compare_.json, "Print for machines");
@@ -121,7 +131,8 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
                     "torch-csv: blanks where a rank waits, as PipelineScheduleMulti needs them");
   command->add_flag("--unchecked", export_.unchecked,
                     "Write what `recast pipe check` refutes, too");
-  command->add_option("-o", export_.output, "The file (default: standard output)");
+  command->add_option("-o", export_.output, "The file (default: standard output)")
+      ->check(someName());
   command->callback([this, &action] { action = [this] { return pipeExport(export_); }; });
 
   command = pipe->add_subcommand(
@@ -142,7 +153,8 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   addSource(command, import_.source);
   command->add_option("--name", import_.name, "What the pipeline is called")->default_str("p");
   command->add_flag("--ir", import_.ir, "As IR of the pipe dialect, not as UCL");
-  command->add_option("-o", import_.output, "The file (default: standard output)");
+  command->add_option("-o", import_.output, "The file (default: standard output)")
+      ->check(someName());
   command->callback([this, &action] { action = [this] { return pipeImport(import_); }; });
 }
 

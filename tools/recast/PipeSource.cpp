@@ -24,6 +24,8 @@ Result<Schedule> readSchedule(const PipeSource &source) {
   RECAST_ASSIGN(std::string text, io::readWhole(source.what, kLargestFile));
   schedule::StatedShape stated{source.ranks, source.chunks, source.microbatches};
   auto out = schedule::importSchedule(text, source.what, std::nullopt, stated);
+  if (!out && out.error().code() == Code::Usage)
+    return fail(std::move(out).error().hint("A file says its numbers itself: leave them out."));
   // A form was not told by the name; whoever expected another one is told the rule.
   if (!out && schedule::formOf(text) == schedule::Form::TorchCsv &&
       fs::path(source.what).extension() != ".csv")
@@ -72,12 +74,15 @@ Status checkKind(const std::string &word) {
   std::replace(kind.begin(), kind.end(), '_', '-');
   if (std::ranges::find(kinds, kind) != kinds.end())
     return {};
+  std::transform(kind.begin(), kind.end(), kind.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   std::string nearest = nearestName(kind, kinds);
   std::error_code ignored;
   const char *place =
       fs::is_directory(word, ignored) ? "is a folder: neither a file" : "is no file";
-  return fail(Error(Code::Usage,
-                    fmt::format("'{}' {} here, and no kind of schedule", printable(word), place))
+  return fail(Error(Code::Usage, fmt::format("'{}' {} here, and no kind of schedule",
+                                             printable(word, 60), place))
                   .hint(nearest.empty() ? fmt::format("Kinds: {}.", fmt::join(kinds, ", "))
                                         : fmt::format("Did you mean '{}'?", nearest)));
 }

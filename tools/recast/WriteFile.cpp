@@ -33,7 +33,7 @@ Status replaceFile(const std::string &path, std::string_view bytes) {
   std::string staged = fmt::format("{}.tmp-{}", path, getpid());
   int fd = open(staged.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0)
-    return ioError("cannot create", errno, staged);
+    return ioError("cannot create", errno, path);
   Status status = writeAll(fd, bytes, staged);
   close(fd);
   if (status && rename(staged.c_str(), path.c_str()) != 0)
