@@ -71,3 +71,10 @@ def stamped(name, shape, dtype):
     if count == 0:
         return torch.empty(shape, dtype=dtype)
     return raw.view(dtype).reshape(shape)
+
+
+def expect(actual, expected):
+    """The same names, the same bits."""
+    assert set(actual) == set(expected)
+    for name, value in expected.items():
+        assert_same_bits(actual[name], value, name)
