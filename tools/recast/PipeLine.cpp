@@ -74,7 +74,7 @@ void addSource(CLI::App *command, PipeSource &source) {
 void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   CLI::App *pipe = app.add_subcommand(
       "pipe",
-      fmt::format("Pipeline schedules: generate, show, compare, exchange.\n"
+      fmt::format("Pipeline schedules: show, prove, compare, cut and exchange them.\n"
                   "Example: recast pipe compare gpipe,1f1b,zb-v --ranks 4 --microbatches 8\n"
                   "Kinds: {}",
                   fmt::join(schedule::kinds(), ", ")));
@@ -87,6 +87,7 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   addCosts(command, show_.source);
   command->add_flag("--json", show_.json, "Print for machines");
   command->add_option("--svg", show_.svg, "Draw it into this file, too; -: print the picture alone")
+      ->type_name("FILE")
       ->check(someName());
   command->callback([this, &action] { action = [this] { return pipeShow(show_); }; });
 
@@ -132,6 +133,7 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   command->add_flag("--unchecked", export_.unchecked,
                     "Write what `recast pipe check` refutes, too");
   command->add_option("-o", export_.output, "The file (default: standard output)")
+      ->type_name("FILE")
       ->check(someName());
   command->callback([this, &action] { action = [this] { return pipeExport(export_); }; });
 
@@ -154,6 +156,7 @@ void PipeLine::addTo(CLI::App &app, std::function<Result<int>()> &action) {
   command->add_option("--name", import_.name, "What the pipeline is called")->default_str("p");
   command->add_flag("--ir", import_.ir, "As IR of the pipe dialect, not as UCL");
   command->add_option("-o", import_.output, "The file (default: standard output)")
+      ->type_name("FILE")
       ->check(someName());
   command->callback([this, &action] { action = [this] { return pipeImport(import_); }; });
 }
