@@ -72,6 +72,11 @@ def test_events_are_written_over_nothing_else(job):
         refused(job, "notes", *command, "--events", "notes", expected="--overwrite")
         done = recast(*command, "--events", "run", check=False, cwd=job)
         assert done.code == 2 and "a folder" in done.err
+        done = recast(*command, "--events", "", check=False, cwd=job)
+        assert done.code == 2 and "'' is no name of a file" in done.err
+        for place in ("hub", "./hub/", "hub/model.safetensors", "run/../hub/.recast/events"):
+            done = recast(*command, "--events", place, check=False, cwd=job)
+            assert done.code == 2 and "the output goes there" in done.err, done.err
     assert not (job / "hub").exists()
     (job / "empty").touch()
     recast("run", "job.rplan", "--events", "empty", cwd=job)

@@ -1,10 +1,11 @@
 """`recast pipe` as its users meet it: shown, proved, exchanged, said in UCL; wrong use is told what to try."""
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from conftest import recast
+from conftest import ROOT, recast
 
 SYNCHRONOUS = ["1f1b", "dualpipe-v", "gpipe", "interleaved", "interleaved-zb", "looped-bfs", "zb-h1", "zb-v"]
 ASYNCHRONOUS = ["async", "pipedream", "2bw", "spectrain", "xpipe", "pipeoptim-paper", "pipeoptim-code"]
@@ -124,3 +125,15 @@ def test_cuts_say_whether_a_resume_is_exact(kind, where, exact, drained):
 def test_a_cut_is_one_place():
     assert "one of --after and --time" in recast("pipe", "cut", "1f1b", *SHAPE, check=False).err
     assert recast("pipe", "cut", "1f1b", *SHAPE, "--after", "8", check=False).code == 2
+
+
+def test_commands_of_the_docs_run(tmp_path):
+    """docs/schedules.md, in its order; `schedule.csv` is anybody's, `job.ucl` a job with a pipeline."""
+    (tmp_path / "schedule.csv").write_text(recast("pipe", "export", "1f1b", *SHAPE, "--to", "torch-csv").out)
+    (tmp_path / "job.ucl").write_text("pipeline p { ranks = 2 microbatches = 2 schedule = gpipe }\n")
+    text = (ROOT / "docs" / "schedules.md").read_text()
+    commands = [line.split("  #")[0].split()[1:] for line in re.findall(r"(?:^|`)(recast pipe \w+ [^`\n]+)", text, re.M)]
+    assert len(commands) >= 7
+    for words in commands:
+        assert recast(*words, cwd=tmp_path, check=False).code == (1 if words[1] == "cut" else 0), words
+    assert (tmp_path / "zb-v.svg").exists() and (tmp_path / "zbv.ucl").exists()

@@ -30,10 +30,41 @@ bool holdsEvents(const std::string &path) {
   return begin && (begin->empty() || *begin == kBegin);
 }
 
-Status checkPlace(const std::string &path, const std::vector<std::string> &inputs, bool overwrite) {
+/// Whether the program makes `path`, or a file or folder that it would lie in.
+bool isOutput(const fs::path &path, const exec::Program &program) {
+  std::error_code ignored;
+  auto whole = [&](const fs::path &name) {
+    fs::path out = fs::weakly_canonical(fs::absolute(name, ignored), ignored);
+    return out.has_filename() ? out : out.parent_path(); // "hub/" is "hub".
+  };
+  fs::path place = whole(path);
+  auto isAt = [&](const fs::path &output, bool inside) {
+    fs::path relative = place.lexically_relative(whole(output));
+    return relative == "." || (inside && !relative.empty() && *relative.begin() != "..");
+  };
+  for (const exec::TargetRoot &root : program.roots) {
+    if (root.inMemory)
+      continue;
+    fs::path folder = root.folder;
+    if (isAt(folder, false) || isAt(folder / root.manifestDir / ".recast", true))
+      return true;
+    for (const std::string &name : root.renames)
+      if (isAt(folder / name, true))
+        return true;
+    for (const auto &[name, text] : root.pointers)
+      if (isAt(folder / name, false))
+        return true;
+  }
+  return false;
+}
+
+Status checkPlace(const std::string &path, const std::vector<std::string> &inputs,
+                  const exec::Program &program, bool overwrite) {
   auto refuse = [&](std::string why, std::string_view hint) {
     return fail(Error(Code::Usage, "no place for the events: " + why).file(path).hint(hint));
   };
+  if (isOutput(path, program))
+    return refuse("the output goes there", "Give the name of a file of its own.");
   std::error_code ignored;
   fs::file_status status = fs::status(path, ignored);
   if (!fs::exists(status) || fs::is_fifo(status) || fs::is_character_file(status))
@@ -52,10 +83,10 @@ Status checkPlace(const std::string &path, const std::vector<std::string> &input
 } // namespace
 
 Result<Events> Events::open(const std::string &path, const std::vector<std::string> &inputs,
-                            bool overwrite) {
+                            const exec::Program &program, bool overwrite) {
   if (path == "-")
     return Events(stdout, "standard output");
-  RECAST_TRY(checkPlace(path, inputs, overwrite));
+  RECAST_TRY(checkPlace(path, inputs, program, overwrite));
   std::FILE *file = std::fopen(path.c_str(), "we");
   if (!file)
     return ioError("cannot write the events", errno, path);

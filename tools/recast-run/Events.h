@@ -14,9 +14,9 @@ class Events {
 public:
   /// To a file or a pipe; to standard output if `path` is "-". A file that exists is replaced if it
   /// is empty or holds events, so that a command can be given again, or if `overwrite`; else
-  /// Code::Usage. Never one of `inputs`, nor what is no file or pipe.
+  /// Code::Usage. Never one of `inputs`, nor where `program` writes, nor what is no file or pipe.
   static Result<Events> open(const std::string &path, const std::vector<std::string> &inputs,
-                             bool overwrite);
+                             const exec::Program &program, bool overwrite);
   Events(Events &&other) noexcept;
   Events &operator=(Events &&) = delete;
   ~Events();

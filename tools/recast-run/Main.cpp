@@ -3,7 +3,7 @@
 #include "runtime/capi/Memory.h"
 #include "runtime/exec/Stop.h"
 #include "runtime/io/TrustedFile.h"
-#include "tools/SizeOption.h"
+#include "tools/Options.h"
 #include "tools/recast-run/Events.h"
 #include "tools/recast-run/Progress.h"
 #include "tools/recast-run/Report.h"
@@ -123,7 +123,7 @@ int run(const Arguments &arguments) {
     std::vector<std::string> inputs = {arguments.plan, arguments.kernels};
     for (const exec::SourceFile &source : instance->program.sources)
       inputs.push_back(source.path);
-    auto opened = Events::open(arguments.events, inputs, arguments.overwrite);
+    auto opened = Events::open(arguments.events, inputs, instance->program, arguments.overwrite);
     if (!opened)
       return report(opened.error(), arguments.json);
     events.emplace(std::move(*opened));
@@ -183,9 +183,11 @@ int main(int argc, char **argv) {
       app, "--read-rate", arguments.readRate,
       "Read at most so much per second, to leave bandwidth to others, e.g. 100MiB");
   app.add_option(
-      "--events", arguments.events,
-      "Say when each tensor is complete: a file or, for standard output, -; a file that\n"
-      "exists is replaced if it holds events");
+         "--events", arguments.events,
+         "Say when each tensor is complete: a file or, for standard output, -; a file that\n"
+         "exists is replaced if it holds events")
+      ->type_name("FILE")
+      ->check(tools::someName());
   app.add_option("--threads", arguments.threads, "Worker threads (default: one per core)");
   app.add_flag("--overwrite", arguments.overwrite, "Replace an output that exists");
   app.add_flag("--no-sync", arguments.noSync,

@@ -2,7 +2,7 @@
 #include "runtime/base/NearestName.h"
 #include "runtime/base/Printable.h"
 #include "runtime/base/Text.h"
-#include "tools/SizeOption.h"
+#include "tools/Options.h"
 #include "tools/recast/Commands.h"
 #include "tools/recast/Diff.h"
 #include "tools/recast/Inspect.h"
@@ -46,10 +46,13 @@ void addExecute(CLI::App *command, ExecuteOptions &options) {
                     "Leave the digests of tensors out of the manifest");
   command->add_option("--kernels", options.kernels,
                       "A kernel pack made by `recast compile`: machine code, used only when named");
-  command->add_option(
-      "--events", options.events,
-      "Say when each tensor is complete: a file or, for standard output, -; a file that\n"
-      "exists is replaced if it holds events");
+  command
+      ->add_option(
+          "--events", options.events,
+          "Say when each tensor is complete: a file or, for standard output, -; a file that\n"
+          "exists is replaced if it holds events")
+      ->type_name("FILE")
+      ->check(someName());
   addSizeOption(*command, "--read-rate", options.readRate,
                 "Read at most so much per second, to leave bandwidth to others, e.g. 100MiB");
   command->add_option("--rank", options.rank,

@@ -3,6 +3,7 @@
 #include "compiler/Schedule/Exchange.h"
 #include "compiler/Schedule/Generate.h"
 #include "runtime/base/Printable.h"
+#include "tools/Options.h"
 
 #include <charconv>
 #include <cstdint>
@@ -23,15 +24,6 @@ CLI::Validator atLeast(int32_t least) {
           return {};
         return fmt::format("'{}' is no whole number from {} to {}", printable(text, 40), least,
                            INT32_MAX);
-      },
-      "");
-}
-
-/// For names of files: none at all is a slip of a script, not a wish for standard output.
-CLI::Validator someName() {
-  return CLI::Validator(
-      [](const std::string &text) -> std::string {
-        return text.empty() ? "'' is no name of a file" : "";
       },
       "");
 }

@@ -1,4 +1,4 @@
-// Options that are a number of bytes, read alike by every tool.
+// Kinds of options that every tool reads alike.
 #pragma once
 
 #include "runtime/base/Printable.h"
@@ -22,6 +22,15 @@ inline void addSizeOption(CLI::App &command, const std::string &name, uint64_t &
     return {};
   };
   command.add_option(name, bytes, help)->type_name("SIZE")->transform(CLI::Validator(read, ""));
+}
+
+/// For names of files: none at all is a slip of a script, and no wish.
+inline CLI::Validator someName() {
+  return CLI::Validator(
+      [](const std::string &text) -> std::string {
+        return text.empty() ? "'' is no name of a file" : "";
+      },
+      "");
 }
 
 } // namespace recast::tools
