@@ -1,6 +1,7 @@
 """A restore of a real DeepSpeed run into memory on throttled storage (`--read-rate`), in the order of a pipeline's
-deadlines and in file order: when the weights of all stages are there (the first microbatch can pass), when
-everything is (the first update), and what `recast explain` bounds.
+deadlines, of names and of files, side by side: when the first stage can run its first forward, when the weights of
+all stages are there (the first microbatch can pass), when the state of the stage that updates first is, and when
+everything is. Beside them the bound of a simulation of storage alone: bytes that must be read by then / rate.
 
     python bench/deadline_bench.py --rate 50MiB
 """
@@ -21,10 +22,18 @@ pipeline p {{
 target live = memory() as same stages p
 restore run -> live {{
   master, exp_avg, exp_avg_sq, step : keep   weight : master | cast(bf16)   frozen, buffer : keep
-  objects {{ else : drop }}   {deadline}
+  objects {{ else : drop }}   deadline p
 }}
 """
 RUNS = ("weight", "frozen", "buffer")
+ORDERS = ("deadlines", "names", "files")
+
+
+def bytes_of(size):
+    for unit, factor in (("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)):
+        if size.endswith(unit):
+            return float(size.removesuffix(unit)) * factor
+    return float(size)
 
 
 def run(*command):
@@ -50,26 +59,31 @@ def main():
         first = [f'"{n}"' for n in ends if "emb" in n or "pos" in n or "frozen" in n]
         last = [f'"{n}"' for n in ends if f'"{n}"' not in first]
         rules = "blocks.**" if any(n.startswith("blocks.") for n in names) else "layers.**"
-        plans = {}
-        for order, deadline in (("deadline", "deadline p"), ("file", "")):
-            text = JOB.format(run=folder / "run", ranks=options.ranks, first=", ".join(first), last=", ".join(last),
-                              deadline=deadline).replace('"blocks.**", "layers.**"', f'"{rules}"')
-            (folder / f"{order}.ucl").write_text(text)
-            plans[order] = folder / f"{order}.rplan"
-            run("plan", folder / f"{order}.ucl", "-o", plans[order])
-        due = json.loads(run("explain", plans["deadline"], "--json"))["deadlines"]
-        weights = sum(d["bytes"] for d in due if set(d["roles"]) & set(RUNS))
-        print(f"read: {weights / 1e6:.0f} MB for what runs, {sum(d['bytes'] for d in due) / 1e6:.0f} MB in all; {options.rate}/s")
-        times = {order: ([], []) for order in plans}
+        text = JOB.format(run=folder / "run", ranks=options.ranks, first=", ".join(first), last=", ".join(last))
+        (folder / "job.ucl").write_text(text.replace('"blocks.**", "layers.**"', f'"{rules}"'))
+        plan = folder / "job.rplan"
+        run("plan", folder / "job.ucl", "-o", plan)
+        due = json.loads(run("explain", plan, "--json"))["deadlines"]
+        updates = sorted(d["time"] for d in due if not set(d["roles"]) & set(RUNS))
+        # Each moment: the last deadline that must be met for it.
+        moments = {"first forward": min(d["time"] for d in due),
+                   "first microbatch": max(d["time"] for d in due if set(d["roles"]) & set(RUNS)),
+                   "first update": updates[0], "everything": updates[-1]}
+        rate = bytes_of(options.rate)
+        bound = [sum(d["bytes"] for d in due if d["time"] <= until) / rate for until in moments.values()]
+        print(f"read: {bound[1] * rate / 1e6:.0f} MB for what runs, {bound[3] * rate / 1e6:.0f} MB in all; {options.rate}/s")
+        times = {order: [] for order in ORDERS}
         for _ in range(options.rounds):
-            for order, plan in plans.items():
-                lines = run("run", plan, "--events", "-", "--read-rate", options.rate).splitlines()
+            for order in ORDERS:
+                lines = run("run", plan, "--order", order, "--events", "-", "--read-rate", options.rate).splitlines()
                 ready = [e for e in map(json.loads, lines) if e["event"] == "ready"]
-                times[order][0].append(max(e["seconds"] for e in ready if e["role"] in RUNS))
-                times[order][1].append(max(e["seconds"] for e in ready))
-        for order, (microbatch, update) in times.items():
-            print(f"{order:<9} weights of all stages {statistics.median(microbatch):6.2f} s   everything {statistics.median(update):6.2f} s")
-        print("\n".join(line for line in run("explain", plans["deadline"]).splitlines() if "T_first" in line and "one source" in line))
+                assert all(e["deadline"] is not None for e in ready)
+                times[order].append([max(e["seconds"] for e in ready if e["deadline"] <= until)
+                                     for until in moments.values()])
+        print(f"{'seconds until':<12}" + "".join(f"{name:>18}" for name in moments))
+        for order, rounds in [*times.items(), ("bound", [bound])]:
+            print(f"{order:<12}" + "".join(f"{statistics.median(column):18.2f}" for column in zip(*rounds)))
+        print("\n".join(line for line in run("explain", plan).splitlines() if "T_first" in line and "one source" in line))
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ Result<Report> execute(const Program &program, const Options &options) {
   device::cpu::KernelFinder builtIn;
   device::cpu::KernelFinder *kernels = options.kernels ? options.kernels : &builtIn;
   Slices slices = prepareSlices(program, options.useKernels ? kernels : nullptr);
-  RECAST_ASSIGN(Schedule schedule, makeSchedule(program));
+  RECAST_ASSIGN(Schedule schedule, makeSchedule(program, options.order));
   RECAST_ASSIGN(SlotPlan slots, planSlots(program, schedule, threadsFor(options.threads)));
 
   StagedRoots roots;

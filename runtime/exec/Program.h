@@ -7,11 +7,13 @@
 #include "runtime/device/cpu/KernelFinder.h"
 #include "runtime/recipe/Recipe.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -168,8 +170,18 @@ struct ReadyTensor {
   std::optional<codec::Digest> digest; ///< With Options::digests.
 };
 
+/// In which order tasks are handed out; within one deadline or one name, by file and offset.
+enum class Order {
+  Deadlines, ///< Task::priority; without any, as Files.
+  Files,     ///< By primary file (largest first) and offset.
+  Names,     ///< By the name of the tensor that they write, byte by byte, all its roles together.
+};
+/// How users write them, by enumerator.
+inline constexpr std::array<std::string_view, 3> kOrderNames = {"deadlines", "files", "names"};
+
 struct Options {
-  unsigned threads = 0;   ///< 0: one per core.
+  unsigned threads = 0; ///< 0: one per core.
+  Order order = Order::Deadlines;
   bool sync = true;       ///< Flush to the device before the commit.
   bool overwrite = false; ///< Exchange an existing tag.
   bool digests = true;    ///< Of each target tensor, for the manifest.

@@ -13,7 +13,40 @@
 namespace recast::exec {
 namespace {
 
-std::vector<uint32_t> orderTasks(const Program &program) {
+/// By tensor: the rank of its name among all names.
+std::vector<uint32_t> nameRanks(const Program &program) {
+  std::vector<std::string> names;
+  names.reserve(program.tensors.size());
+  for (uint32_t t = 0; t < program.tensors.size(); ++t)
+    names.push_back(program.label(t).name);
+  std::vector<uint32_t> tensors(names.size()), ranks(names.size());
+  std::iota(tensors.begin(), tensors.end(), 0u);
+  std::sort(tensors.begin(), tensors.end(),
+            [&](uint32_t a, uint32_t b) { return names[a] < names[b]; });
+  for (size_t i = 1; i < tensors.size(); ++i)
+    ranks[tensors[i]] = ranks[tensors[i - 1]] + (names[tensors[i]] != names[tensors[i - 1]]);
+  return ranks;
+}
+
+/// By task, lower ones first: what counts before files and offsets.
+std::vector<uint32_t> prioritiesOf(const Program &program, Order order) {
+  std::vector<uint32_t> out(program.tasks.size(), Task::kNoDeadline);
+  std::vector<uint32_t> ranks;
+  if (order == Order::Names)
+    ranks = nameRanks(program);
+  for (size_t t = 0; order != Order::Files && t < out.size(); ++t) {
+    const Task &task = program.tasks[t];
+    if (order == Order::Deadlines)
+      out[t] = task.priority;
+    else
+      for (const TaskOutput &output : task.outputs)
+        if (output.tensor != TaskOutput::kNoTensor)
+          out[t] = std::min(out[t], ranks[output.tensor]);
+  }
+  return out;
+}
+
+std::vector<uint32_t> orderTasks(const Program &program, const std::vector<uint32_t> &priorities) {
   std::vector<uint32_t> rank(program.sources.size()), files(program.sources.size());
   std::iota(files.begin(), files.end(), 0u);
   std::sort(files.begin(), files.end(), [&](uint32_t a, uint32_t b) {
@@ -33,16 +66,16 @@ std::vector<uint32_t> orderTasks(const Program &program) {
     if (program.tasks[t].count > 0)
       order.push_back(t);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    const Task &s = program.tasks[a], &t = program.tasks[b];
-    const TaskInput &x = s.inputs[0], &y = t.inputs[0];
-    return std::tuple(s.priority, place(x), x.offset, a) <
-           std::tuple(t.priority, place(y), y.offset, b);
+    const TaskInput &x = program.tasks[a].inputs[0], &y = program.tasks[b].inputs[0];
+    return std::tuple(priorities[a], place(x), x.offset, a) <
+           std::tuple(priorities[b], place(y), y.offset, b);
   });
   return order;
 }
 
 /// Cuts the ordered tasks into units: several small ones of one file, or a part of a large one.
-std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &order) {
+std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &order,
+                           const std::vector<uint32_t> &priorities) {
   std::vector<Unit> units;
   uint64_t filled = kUnitBytes; // Of the open unit; full means there is none.
   for (uint32_t i = 0; i < order.size(); ++i) {
@@ -65,7 +98,7 @@ std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &
     // A unit of small tasks holds no strided one, and none that may wait.
     const Task *before = i > 0 ? &program.tasks[order[i - 1]] : nullptr;
     bool joins = before && before->dims.empty() && before->inputs[0].file == primary.file &&
-                 before->priority == task.priority;
+                 priorities[order[i - 1]] == priorities[order[i]];
     if (!joins || filled + bytes > kUnitBytes) {
       units.push_back({i, i, 0, -1});
       filled = 0;
@@ -102,15 +135,16 @@ Status account(const Program &program, const Task &task, Schedule &schedule) {
 
 } // namespace
 
-Result<Schedule> makeSchedule(const Program &program) {
+Result<Schedule> makeSchedule(const Program &program, Order order) {
   if (program.tasks.size() > std::numeric_limits<uint32_t>::max() / 2)
     return internal("more tasks than a program may have");
   Schedule out;
   out.taskBytes.resize(program.targets.size());
-  out.order = orderTasks(program);
+  std::vector<uint32_t> priorities = prioritiesOf(program, order);
+  out.order = orderTasks(program, priorities);
   for (uint32_t task : out.order)
     RECAST_TRY(account(program, program.tasks[task], out));
-  out.units = cutUnits(program, out.order);
+  out.units = cutUnits(program, out.order, priorities);
   for (const Unit &unit : out.units)
     for (uint32_t i = unit.begin; i < unit.end; ++i) {
       // What a strided task leaves without a hash lies between extents, cut to the size of a unit.

@@ -1,5 +1,6 @@
-// Which work is handed out together and in which order. Depends on the program alone, never on the
-// number of threads or the size of a slot: the extents of the manifest follow from it.
+// Which work is handed out together and in which order. Depends on the program and the wanted order
+// alone, never on the number of threads or the size of a slot: the extents of the manifest follow
+// from it.
 #pragma once
 
 #include "runtime/exec/Program.h"
@@ -10,15 +11,16 @@ namespace recast::exec {
 /// file at once, small enough that they end together.
 inline constexpr uint64_t kUnitBytes = uint64_t{4} << 20;
 
-/// Whole tasks `order[begin, end)` of one priority, or, if `count` is not -1, elements [first,
-/// first + count) of the one task order[begin]; of a strided task, the part `first` of unitsOf().
+/// Whole tasks `order[begin, end)` that are wanted at one time, or, if `count` is not -1, elements
+/// [first, first + count) of the one task order[begin]; of a strided task, the part `first` of
+/// unitsOf().
 struct Unit {
   uint32_t begin = 0, end = 0;
   int64_t first = 0, count = -1;
 };
 
 struct Schedule {
-  /// Tasks by priority, then by primary file (largest first), then by offset.
+  /// Tasks as Order says.
   std::vector<uint32_t> order;
   std::vector<Unit> units;
   /// Target files without any output of a task: literals only.
@@ -38,7 +40,7 @@ struct Schedule {
   uint64_t memory() const;
 };
 
-Result<Schedule> makeSchedule(const Program &program);
+Result<Schedule> makeSchedule(const Program &program, Order order = Order::Deadlines);
 
 /// Bytes that a unit reads.
 uint64_t bytesRead(const Program &program, const Schedule &schedule, const Unit &unit);

@@ -9,6 +9,7 @@
 #include "tools/recast-run/Report.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <fmt/format.h>
@@ -42,6 +43,7 @@ Error withCommand(Error error, const std::string &command) {
 
 struct Arguments {
   std::string plan, kernels, events;
+  std::string order{exec::kOrderNames[0]};
   std::string command; ///< What the user typed.
   unsigned threads = 0;
   uint64_t memory = 0, readRate = 0;
@@ -140,6 +142,9 @@ int run(const Arguments &arguments) {
 
   exec::Options options;
   options.threads = arguments.threads;
+  options.order = static_cast<exec::Order>(
+      std::find(exec::kOrderNames.begin(), exec::kOrderNames.end(), arguments.order) -
+      exec::kOrderNames.begin());
   options.sync = !arguments.noSync;
   options.overwrite = arguments.overwrite;
   options.useKernels = !arguments.noKernels;
@@ -182,6 +187,10 @@ int main(int argc, char **argv) {
   tools::addSizeOption(
       app, "--read-rate", arguments.readRate,
       "Read at most so much per second, to leave bandwidth to others, e.g. 100MiB");
+  app.add_option("--order", arguments.order,
+                 "What comes first: deadlines (the plan's; files where it has none), files or "
+                 "names (of the tensors written)")
+      ->check(CLI::IsMember(exec::kOrderNames));
   app.add_option(
          "--events", arguments.events,
          "Say when each tensor is complete: a file or, for standard output, -; a file that\n"

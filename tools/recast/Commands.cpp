@@ -73,6 +73,8 @@ std::vector<std::string> ExecuteOptions::arguments() const {
     out.insert(out.end(), {"--kernels", kernels});
   if (!events.empty())
     out.insert(out.end(), {"--events", events});
+  if (!order.empty())
+    out.insert(out.end(), {"--order", order});
   if (readRate)
     out.insert(out.end(), {"--read-rate", std::to_string(readRate)});
   if (rank)

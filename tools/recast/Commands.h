@@ -16,6 +16,7 @@ struct ExecuteOptions {
   unsigned threads = 0;
   std::string kernels;          ///< A kernel pack; empty: none.
   std::string events;           ///< Where to say which tensors are complete; empty: nowhere.
+  std::string order;            ///< One of exec::kOrderNames; empty: the default.
   uint64_t readRate = 0;        ///< Bytes per second; 0: no limit.
   std::optional<uint32_t> rank; ///< Of a pipeline; none: all of them.
   bool overwrite = false, noSync = false, noKernels = false, noDigests = false, json = false,

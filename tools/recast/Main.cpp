@@ -2,6 +2,7 @@
 #include "runtime/base/NearestName.h"
 #include "runtime/base/Printable.h"
 #include "runtime/base/Text.h"
+#include "runtime/exec/Program.h"
 #include "tools/Options.h"
 #include "tools/recast/Commands.h"
 #include "tools/recast/Diff.h"
@@ -46,6 +47,11 @@ void addExecute(CLI::App *command, ExecuteOptions &options) {
                     "Leave the digests of tensors out of the manifest");
   command->add_option("--kernels", options.kernels,
                       "A kernel pack made by `recast compile`: machine code, used only when named");
+  command
+      ->add_option("--order", options.order,
+                   "What comes first: deadlines (the job's; files where it has none), files or "
+                   "names (of the tensors written)")
+      ->check(CLI::IsMember(exec::kOrderNames));
   command
       ->add_option(
           "--events", options.events,

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <gtest/gtest.h>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -68,6 +69,76 @@ TEST(Deadlines, UnitsAreInTheirOrder) {
                     &b = plain.program.tasks[files->order[i]].inputs[0];
     EXPECT_TRUE(a.file != b.file || a.offset < b.offset);
   }
+}
+
+/// Names against the order of files, deadlines and tasks; two tensors of each name.
+std::string nameOf(uint32_t tensor) {
+  return std::string(1, static_cast<char>('a' + tensor * 5 % 12)) + (tensor % 5 ? "" : "x");
+}
+
+/// The tensors that a run of one thread reports, in its order.
+std::vector<uint32_t> readyIn(Order order, Model &model, Report &report) {
+  std::vector<uint32_t> out;
+  Options options{.threads = 1, .order = order, .sync = false};
+  options.ready = [&](const ReadyTensor &tensor) { out.push_back(tensor.tensor); };
+  auto done = execute(model.program, options);
+  EXPECT_TRUE(done) << done.error().str();
+  report = done.value_or(Report{});
+  return out;
+}
+
+TEST(Orders, NamesAndFilesComeBeforeDeadlinesWhereTheyAreWanted) {
+  std::map<std::string, std::string> trees[3];
+  for (Order order : {Order::Names, Order::Files, Order::Deadlines}) {
+    Model model;
+    auto label = model.program.label;
+    model.program.label = [label](uint32_t tensor) {
+      TensorLabel out = label(tensor);
+      out.name = nameOf(tensor);
+      return out;
+    };
+    Report report;
+    std::vector<uint32_t> ready = readyIn(order, model, report);
+    ASSERT_EQ(ready.size(), Model::kCount);
+    size_t named = 0, due = 0, changes = 0; // Neighbours in each order; from file to file.
+    for (size_t i = 1; i < ready.size(); ++i) {
+      uint32_t a = ready[i - 1], b = ready[i];
+      named += nameOf(a) <= nameOf(b);
+      changes += model.program.tensors[a].file != model.program.tensors[b].file;
+      due += model.priorities[a] <= model.priorities[b];
+    }
+    EXPECT_EQ(named == ready.size() - 1, order == Order::Names);
+    EXPECT_EQ(due == ready.size() - 1, order == Order::Deadlines);
+    EXPECT_EQ(changes == 1, order == Order::Files) << changes;
+    uint64_t bytes = 0;
+    for (const SourceFile &file : model.program.sources)
+      bytes += file.size;
+    EXPECT_EQ(report.bytesRead, bytes);
+    for (const char *name : {"a", "b"})
+      trees[static_cast<size_t>(order)][name] = readAll(model.out(name));
+  }
+  EXPECT_EQ(trees[0], trees[1]);
+  EXPECT_EQ(trees[0], trees[2]);
+}
+
+TEST(Orders, ATaskCountsByTheFirstOfItsNamesAndOneWithoutTensorsComesLast) {
+  Model model;
+  model.program.label = [](uint32_t tensor) {
+    return TensorLabel{tensor == 5 ? "a" : "m" + std::to_string(tensor), "weight", DType::U8, {1}};
+  };
+  // A task may write to two.
+  model.program.targets[0].size += static_cast<uint64_t>(model.program.tasks[9].count);
+  model.program.tasks[9].outputs.push_back({0, 0, 0, {0}, 5});
+  model.program.tasks[2].outputs.clear();
+  auto schedule = makeSchedule(model.program, Order::Names);
+  ASSERT_TRUE(schedule) << schedule.error().str();
+  EXPECT_EQ(std::set<uint32_t>(schedule->order.begin(), schedule->order.begin() + 2),
+            (std::set<uint32_t>{5, 9}));
+  EXPECT_EQ(schedule->order.back(), 2u);
+  // What is of several names is in several units.
+  for (const Unit &unit : schedule->units)
+    if (unit.end - unit.begin > 1)
+      EXPECT_TRUE(schedule->order[unit.begin] == 5 || schedule->order[unit.begin] == 9);
 }
 
 TEST(Deadlines, TensorsAreReadyInTheirOrder) {
