@@ -1,12 +1,15 @@
 // A predicted weight (Adam): the generated kernel beside hand-written intrinsics over the same four
-// streams, and the interpreter; one thread, rounds interleaved, the best of each.
+// streams, the interpreter, and the kernel as runs use it, which look whether results are finite;
+// one thread, rounds interleaved, the best of each.
 //
 //   bench_predict [elements]      default: 16 Mi elements (DRAM); then 8 Ki (cache)
 #include "compiler/Codegen/MakePack.h"
 #include "runtime/device/cpu/KernelPack.h"
 #include "runtime/device/cpu/Kernels.h"
+#include "runtime/exec/Slices.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -94,18 +97,20 @@ int measure(size_t count) {
   }
   Streams streams = make(count);
   std::printf("%zu elements; GB/s read and written\n", count);
-  std::printf("%-12s %9s %9s %9s   %s\n", "level", "generated", "hand", "interpret",
-              "generated / hand");
+  std::printf("%-12s %9s %9s %9s %9s   %s   %s\n", "level", "generated", "checked", "hand",
+              "interpret", "generated / hand", "checked / generated");
+  auto inputsOf = [](const Streams &s) {
+    return std::array{reinterpret_cast<const std::byte *>(s.w.data()),
+                      reinterpret_cast<const std::byte *>(&kScalars[0]),
+                      reinterpret_cast<const std::byte *>(s.m.data()),
+                      reinterpret_cast<const std::byte *>(&kScalars[1]),
+                      reinterpret_cast<const std::byte *>(s.v.data()),
+                      reinterpret_cast<const std::byte *>(&kScalars[2]),
+                      reinterpret_cast<const std::byte *>(&kScalars[3])};
+  };
   Run interpreted = [&](Streams &s) {
-    const std::byte *inputs[] = {reinterpret_cast<const std::byte *>(s.w.data()),
-                                 reinterpret_cast<const std::byte *>(&kScalars[0]),
-                                 reinterpret_cast<const std::byte *>(s.m.data()),
-                                 reinterpret_cast<const std::byte *>(&kScalars[1]),
-                                 reinterpret_cast<const std::byte *>(s.v.data()),
-                                 reinterpret_cast<const std::byte *>(&kScalars[2]),
-                                 reinterpret_cast<const std::byte *>(&kScalars[3])};
     std::byte *outputs[] = {reinterpret_cast<std::byte *>(s.out.data())};
-    recipe::interpret(*recipe, inputs, outputs, static_cast<int64_t>(s.w.size()));
+    recipe::interpret(*recipe, inputsOf(s), outputs, static_cast<int64_t>(s.w.size()));
   };
   struct Level {
     const char *name;
@@ -132,6 +137,13 @@ int measure(size_t count) {
       void *outputs[] = {s.out.data()};
       kernel.run(inputs, outputs, static_cast<int64_t>(s.w.size()));
     };
+    device::cpu::KernelFinder finder(device::cpu::KernelFinder::Cache::Ignore, *pack);
+    exec::OutputSlice slice(*recipe, &finder);
+    Run checked = [&](Streams &s) {
+      if (slice.run(inputsOf(s), reinterpret_cast<std::byte *>(s.out.data()),
+                    static_cast<int64_t>(s.w.size())))
+        std::abort(); // They are finite.
+    };
     generated(streams);
     const std::vector<float> expected = streams.out;
     level.byHand(streams);
@@ -139,10 +151,10 @@ int measure(size_t count) {
       std::fprintf(stderr, "%s: both do not compute the same\n", level.name);
       return 1;
     }
-    auto seconds = best({generated, level.byHand, interpreted}, streams);
+    auto seconds = best({generated, checked, level.byHand, interpreted}, streams);
     auto rate = [&](size_t i) { return static_cast<double>(count) * 16 / seconds[i] * 1e-9; };
-    std::printf("%-12s %9.2f %9.2f %9.2f   %.2f\n", level.name, rate(0), rate(1), rate(2),
-                rate(0) / rate(1));
+    std::printf("%-12s %9.2f %9.2f %9.2f %9.2f   %-16.2f   %.3f\n", level.name, rate(0), rate(1),
+                rate(2), rate(3), rate(0) / rate(2), rate(1) / rate(0));
   }
   return 0;
 }

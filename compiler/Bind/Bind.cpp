@@ -32,9 +32,7 @@ Result<bool> checkAsked(const Job &job) {
   bool asked = false;
   for (const Condition &check : job.checks) {
     if (!asksForWeightCheck(check, job.source))
-      return fail(specError(
-          check.loc, fmt::format("this check cannot be armed; known is `check weight == {}.weight`",
-                                 job.source.name)));
+      return fail(cannotBeArmed(check, job.source));
     asked = true;
   }
   return asked;

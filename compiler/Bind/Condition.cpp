@@ -30,6 +30,23 @@ std::map<std::string, ObjectPtr> membersOf(const format::Inventory &inventory) {
   return members;
 }
 
+/// Of a pipeline, a condition can look at less than one might think.
+Error pipelineError(mlir::Location loc, std::string_view name, std::string_view field) {
+  if (field == "lag")
+    return specError(loc, fmt::format("`{}.lag` is known from the schedule, whatever the "
+                                      "checkpoint is: there is nothing to check",
+                                      name))
+        .hint(fmt::format("`recast pipe show` prints it, and `predict(.., s = {}.lag)` uses it.",
+                          name));
+  return specError(loc, fmt::format("`{0}.cut` stands alone, as in `check {0}.cut == drained` or "
+                                    "`check {0}.cut != drained`",
+                                    name));
+}
+
+bool isOfPipeline(std::string_view base, std::string_view field, const EndpointDecl &source) {
+  return base != source.name && (field == "lag" || field == "cut");
+}
+
 } // namespace
 
 Status expectHolds(const Condition &condition, const EndpointDecl &source,
@@ -37,6 +54,8 @@ Status expectHolds(const Condition &condition, const EndpointDecl &source,
   std::map<std::string, ObjectPtr> members = membersOf(inventory);
   Names names;
   names.member = [&](const std::string &base, const std::string &field) -> Result<ObjectPtr> {
+    if (isOfPipeline(base, field, source))
+      return fail(pipelineError(condition.loc, base, field));
     if (base != source.name)
       return fail(specError(condition.loc,
                             fmt::format("conditions look into the source, '{}'", source.name)));
@@ -70,6 +89,22 @@ bool asksForWeightCheck(const Condition &condition, const EndpointDecl &source) 
     return false;
   auto base = llvm::dyn_cast<ckpt::WordAttr>(stored.getBase());
   return base && base.getText() == source.name;
+}
+
+Error cannotBeArmed(const Condition &check, const EndpointDecl &source) {
+  Error out = specError(check.loc, fmt::format("this check cannot be armed; known are `check "
+                                               "weight == {}.weight` and, of a pipeline `p`, "
+                                               "`check p.cut == drained`",
+                                               source.name));
+  mlir::Attribute expression = check.expression;
+  // What it says of a pipeline, if anything, first of all what nothing can be said of.
+  for (const char *field : {"cut", "lag"})
+    expression.walk([&](ckpt::MemberAttr member) {
+      auto base = llvm::dyn_cast<ckpt::WordAttr>(member.getBase());
+      if (base && member.getField() == field && isOfPipeline(base.getText().str(), field, source))
+        out = pipelineError(check.loc, base.getText().str(), field);
+    });
+  return out;
 }
 
 } // namespace recast::compiler

@@ -15,4 +15,7 @@ Status expectHolds(const Condition &condition, const EndpointDecl &source,
 /// `weight == SOURCE.weight`: asks for the armed check of masters against weights.
 bool asksForWeightCheck(const Condition &condition, const EndpointDecl &source);
 
+/// Code::Usage: why a `check` that is none of those known is none, and what is.
+Error cannotBeArmed(const Condition &check, const EndpointDecl &source);
+
 } // namespace recast::compiler

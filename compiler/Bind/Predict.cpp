@@ -1,6 +1,8 @@
 #include "compiler/Bind/Predict.h"
 
+#include "compiler/Bind/Optimizers.h"
 #include "compiler/Bind/SourceText.h"
+#include "compiler/Schedule/WeightWords.h"
 
 #include <algorithm>
 #include <bit>
@@ -57,14 +59,6 @@ std::optional<double> numberOf(mlir::Attribute value) {
   return std::nullopt;
 }
 
-std::optional<double> numberOf(const plan::Object &value) {
-  if (value.kind == plan::Object::Kind::Float)
-    return value.real;
-  if (value.kind == plan::Object::Kind::Int)
-    return static_cast<double>(value.integer);
-  return std::nullopt;
-}
-
 class Predictor {
 public:
   Predictor(const PredictRule &rule, mlir::Location loc, const format::Inventory &source,
@@ -99,6 +93,9 @@ private:
   Result<double> hyper(const std::string &name, Range range) const;
   Result<double> inRange(const std::string &name, double value, Range range, bool isGiven) const;
   Result<std::pair<double, double>> betas() const;
+  Status checkOptimizer() const;
+  /// What the formula multiplies and divides by, in f64; `what` it is, for people.
+  Result<double> factor(const std::string &what, double value) const;
   Result<int64_t> steps() const;
   Result<Predicted> adam(double step);
 
@@ -242,6 +239,23 @@ Status Predictor::findGroup() {
   return {};
 }
 
+Status Predictor::checkOptimizer() const {
+  const auto optimizer =
+      *schedule::valueOf<schedule::Optimizer>(schedule::kOptimizerWords, rule_->name);
+  const bool hasSecondMoment = find_(tensor_.name, format::role::kExpAvgSq) >= 0;
+  auto what = contradiction(optimizer, group_, hasSecondMoment);
+  if (!what)
+    return {};
+  return bad(fmt::format("rule {} is not that of the run's optimizer: {}", rule_->name, *what),
+             "Say the rule of the optimizer that made these states.");
+}
+
+Result<double> Predictor::factor(const std::string &what, double value) const {
+  if (std::isfinite(value))
+    return value;
+  return bad(fmt::format("{} is {}, too large for f64", what, value));
+}
+
 Result<double> Predictor::inRange(const std::string &name, double value, Range range,
                                   bool isGiven) const {
   bool above = range.lowIn ? value >= range.low : value > range.low;
@@ -270,7 +284,7 @@ Result<double> Predictor::hyper(const std::string &name, Range range) const {
     return bad(group_ ? fmt::format("its parameter group has no {}", name)
                       : fmt::format("the source has no parameter group of it, and so no {}", name),
                std::move(hint));
-  auto number = numberOf(*value);
+  auto number = objectNumber(*value);
   if (!number)
     return bad(fmt::format("{} of its parameter group is no number", name), std::move(hint));
   return inRange(name, *number, range, false);
@@ -291,8 +305,8 @@ Result<std::pair<double, double>> Predictor::betas() const {
                         : "the source has no parameter group of it, and so no betas",
                  "Say them: `predict(.., betas = (0.9, 0.999))`.");
     if (value->isSequence() && value->items.size() == 2) {
-      first = numberOf(*value->items[0]);
-      second = numberOf(*value->items[1]);
+      first = objectNumber(*value->items[0]);
+      second = objectNumber(*value->items[1]);
     }
   }
   if (!first || !second)
@@ -336,15 +350,17 @@ Result<Predicted> Predictor::adam(double lr) {
     step = std::max<int64_t>(step, 1);
   Prediction out{rule_->direction, states_, {}};
   const auto ahead = static_cast<double>(ahead_), made = static_cast<double>(step);
+  RECAST_ASSIGN(double rate, factor("lr * s", lr * ahead));
   if (decay_) {
     RECAST_ASSIGN(double weightDecay, hyper("weight_decay", {}));
-    out.scalars.push_back(1 - lr * weightDecay * ahead);
+    RECAST_ASSIGN(double decay, factor("lr * weight_decay * s", lr * weightDecay * ahead));
+    out.scalars.push_back(1 - decay);
   }
   if (step == 0)
     return Predicted{std::nullopt, true};
   // As Python computes them: `1 - beta ** step`.
   out.scalars.insert(out.scalars.begin(),
-                     {lr * ahead, 1 - std::pow(beta1, made), 1 - std::pow(beta2, made), eps});
+                     {rate, 1 - std::pow(beta1, made), 1 - std::pow(beta2, made), eps});
   return Predicted{std::move(out), false};
 }
 
@@ -352,13 +368,15 @@ Result<Predicted> Predictor::run() {
   RECAST_TRY(readRule());
   RECAST_TRY(findStates());
   RECAST_TRY(findGroup());
+  RECAST_TRY(checkOptimizer());
   if (ahead_ == 0)
     return Predicted{};
   RECAST_ASSIGN(double lr, hyper("lr", {}));
   if (rule_->direction == ckpt::Direction::Adam)
     return adam(lr);
 
-  Prediction out{rule_->direction, states_, {lr * static_cast<double>(ahead_)}};
+  RECAST_ASSIGN(double rate, factor("lr * s", lr * static_cast<double>(ahead_)));
+  Prediction out{rule_->direction, states_, {rate}};
   double momentum = 0;
   if (factor_ == "geometric" || rule_->direction == ckpt::Direction::Momentum) {
     RECAST_ASSIGN(momentum, hyper("momentum", {0, 1}));
@@ -374,6 +392,14 @@ Result<Predicted> Predictor::run() {
 }
 
 } // namespace
+
+std::optional<double> objectNumber(const plan::Object &value) {
+  if (value.kind == plan::Object::Kind::Float)
+    return value.real;
+  if (value.kind == plan::Object::Kind::Int)
+    return static_cast<double>(value.integer);
+  return std::nullopt;
+}
 
 Result<Predicted> predicted(const PredictRule &rule, mlir::Location loc,
                             const format::Inventory &source, uint32_t weights,

@@ -1,6 +1,7 @@
 #include "compiler/Bind/Stages.h"
 
 #include "compiler/Bind/Glob.h"
+#include "compiler/Bind/Optimizers.h"
 #include "compiler/Bind/SourceText.h"
 #include "compiler/Schedule/Assign.h"
 #include "compiler/Schedule/Tied.h"
@@ -267,6 +268,7 @@ Result<std::map<std::string, Stages>> bindStages(mlir::ModuleOp module, const Jo
     if (!op)
       return fail(specError(loc, fmt::format("`{}` is no declared pipeline", name)));
     RECAST_ASSIGN(Stages stages, assignStages(op, ends));
+    RECAST_TRY(checkOptimizer(stages.pipeline, op.getLoc(), ends.source));
     out.emplace(name, std::move(stages));
     return {};
   };
@@ -277,6 +279,7 @@ Result<std::map<std::string, Stages>> bindStages(mlir::ModuleOp module, const Jo
   for (const RoleRule &rule : job.rules)
     if (rule.predict)
       RECAST_TRY(add(rule.predict->lagOf(), rule.loc));
+  RECAST_TRY(checkRules(job, out));
   return out;
 }
 

@@ -11,6 +11,16 @@ namespace recast::lang {
 namespace {
 bool isFloat8(DType type) { return bitWidth(type) == 8 && info(type).isFloat; }
 
+/// The first member of this name among what a value is computed from, or null.
+const Expr *memberIn(const Expr &expr, std::string_view name) {
+  if (expr.kind == Expr::Kind::Member && expr.text == name)
+    return &expr;
+  for (const ExprPtr &operand : expr.operands)
+    if (const Expr *found = memberIn(*operand, name))
+      return found;
+  return nullptr;
+}
+
 /// What casts can make: IEEE-like floats, and integers (which only ever become wider).
 bool isCastTarget(DType type) {
   switch (type) {
@@ -158,6 +168,14 @@ void Checker::checkPredictValue(const Arg &arg, Location at) {
     if (base->kind != Expr::Kind::Name || arg.value->text != "lag")
       return report(at, "`s` is a number of updates, or the lag of a pipeline: `s = p.lag`");
     return checkPipelineName(base->text, at);
+  }
+  if (arg.name == "s" && arg.value && arg.value->kind == Expr::Kind::Binary) {
+    if (!expressible(arg.value, at, false))
+      return;
+    if (const Expr *lag = memberIn(*arg.value, "lag"))
+      return report(lag->loc.line ? lag->loc : at,
+                    "the lag of a pipeline stands alone, as in `s = p.lag`: it differs between "
+                    "stages, so nothing can be computed with it");
   }
   ExprPtr value = constant(arg.value, at);
   if (!value)

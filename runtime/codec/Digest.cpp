@@ -1,5 +1,7 @@
 #include "runtime/codec/Digest.h"
 
+#include "runtime/base/Clones.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -48,13 +50,6 @@ static_assert(keysAreGood());
 uint64_t blockKey(uint64_t block, size_t lane) {
   return mix((uint64_t{1} << 32) + 2 * block + lane) | 1;
 }
-
-// The compiler may assume SSE2 only; wider multiplications are chosen when the program starts.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer)
-#define RECAST_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define RECAST_CLONES
-#endif
 
 /// Sums of key times word over `count` words of one block from word `first` on.
 RECAST_CLONES void sumWords(const std::byte *data, size_t first, size_t count, uint64_t *sums) {

@@ -29,7 +29,8 @@ device::cpu::KernelFinder::Found kernelFor(const recipe::Recipe &recipe,
 } // namespace
 
 OutputSlice::OutputSlice(const recipe::Recipe &recipe, device::cpu::KernelFinder *kernels)
-    : recipe_(&recipe), copy_(recipe::isCopy(recipe)), width_(byteWidth(recipe.outputType(0))) {
+    : recipe_(&recipe), finite_(recipe), copy_(recipe::isCopy(recipe)),
+      width_(byteWidth(recipe.outputType(0))) {
   if (copy_) {
     // Bytes move: the type is one for its width.
     for (DType type : {DType::U8, DType::U16, DType::U32, DType::U64})
@@ -47,8 +48,8 @@ OutputSlice::OutputSlice(const recipe::Recipe &recipe, device::cpu::KernelFinder
 
 std::string_view OutputSlice::kernelName() const { return kernelName_; }
 
-void OutputSlice::run(std::span<const std::byte *const> inputs, std::byte *out,
-                      int64_t count) const {
+void OutputSlice::compute(std::span<const std::byte *const> inputs, std::byte *out,
+                          int64_t count) const {
   if (!kernel_.run) {
     recipe::interpret(*recipe_, inputs, {&out, 1}, count);
     return;
@@ -60,10 +61,63 @@ void OutputSlice::run(std::span<const std::byte *const> inputs, std::byte *out,
   kernel_.run(in, results, count);
 }
 
+/// What is looked at again is still in the cache.
+std::optional<OutputSlice::Lost> OutputSlice::run(std::span<const std::byte *const> inputs,
+                                                  std::byte *out, int64_t count) const {
+  if (!finite_.isNeeded()) {
+    compute(inputs, out, count);
+    return std::nullopt;
+  }
+  constexpr int64_t kBlock = 8192;
+  std::vector<const std::byte *> at(inputs.size());
+  auto moveTo = [&](int64_t element) {
+    for (size_t i = 0; i < at.size(); ++i)
+      at[i] = inputs[i] +
+              (recipe_->isScalarInput(i) ? 0 : element * int64_t{byteWidth(recipe_->inputType(i))});
+  };
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    const int64_t size = std::min(kBlock, count - begin);
+    std::byte *results = out + begin * width_;
+    moveTo(begin);
+    compute(at, results, size);
+    for (int64_t i = finite_.suspect(results, 0, size); i < size;
+         i = finite_.suspect(results, i + 1, size)) {
+      moveTo(begin + i);
+      if (auto value = finite_.lost(at))
+        return Lost{begin + i, *value};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<OutputSlice::Lost> OutputSlice::runBox(std::span<const std::byte *const> inputs,
+                                                     const BoxAccess &access,
+                                                     std::byte *out) const {
+  computeBox(inputs, access, out);
+  if (!finite_.isNeeded())
+    return std::nullopt;
+  int64_t count = 1;
+  for (int64_t extent : access.extents)
+    count *= extent;
+  std::vector<const std::byte *> at(inputs.size());
+  for (int64_t i = finite_.suspect(out, 0, count); i < count;
+       i = finite_.suspect(out, i + 1, count)) {
+    for (size_t k = 0; k < at.size(); ++k) {
+      at[k] = inputs[k];
+      for (size_t d = 0; d < access.extents.size(); ++d)
+        at[k] += i / access.output[d] % access.extents[d] * access.inputs[k][d] *
+                 byteWidth(recipe_->inputType(k));
+    }
+    if (auto value = finite_.lost(at))
+      return Lost{i, *value};
+  }
+  return std::nullopt;
+}
+
 /// Two dims at a time: the one in which the output is contiguous, and the one in which the first
 /// input is, or else any; the others are walked.
-void OutputSlice::runBox(std::span<const std::byte *const> inputs, const BoxAccess &access,
-                         std::byte *out) const {
+void OutputSlice::computeBox(std::span<const std::byte *const> inputs, const BoxAccess &access,
+                             std::byte *out) const {
   const size_t rank = access.extents.size();
   size_t column = rank, row = rank;
   for (size_t d = 0; d < rank; ++d)
@@ -135,7 +189,7 @@ void OutputSlice::runRows(std::span<const std::byte *const> inputs,
         for (int64_t c = 0; c < count; ++c)
           std::memcpy(to + static_cast<size_t>(c) * width, from + c * strides[2 * i + 1], width);
       }
-      run(gathered, out + r * strides[2 * inputs.size()] + begin * width_, count);
+      compute(gathered, out + r * strides[2 * inputs.size()] + begin * width_, count);
     }
 }
 

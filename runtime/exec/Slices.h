@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/device/cpu/KernelFinder.h"
+#include "runtime/exec/Finite.h"
 #include "runtime/exec/Program.h"
 
 #include <optional>
@@ -24,18 +25,30 @@ public:
   unsigned width() const { return width_; } ///< Bytes of one result.
   /// Empty for copies.
   std::string_view kernelName() const;
-  void run(std::span<const std::byte *const> inputs, std::byte *out, int64_t count) const;
+  /// A value that overflowed: where in the output, and what became of it.
+  struct Lost {
+    int64_t at = 0;
+    std::string value;
+  };
+  /// The first element whose value is not finite although what it is computed from is (see
+  /// FiniteCheck).
+  std::optional<Lost> run(std::span<const std::byte *const> inputs, std::byte *out,
+                          int64_t count) const;
   /// The same for a box whose inputs and output may have their elements in different orders.
-  void runBox(std::span<const std::byte *const> inputs, const BoxAccess &access,
-              std::byte *out) const;
+  std::optional<Lost> runBox(std::span<const std::byte *const> inputs, const BoxAccess &access,
+                             std::byte *out) const;
   /// Name of the kernel that moves the elements of a copy to another order; empty otherwise.
   std::string_view turningName() const { return turningName_; }
 
 private:
+  void compute(std::span<const std::byte *const> inputs, std::byte *out, int64_t count) const;
+  void computeBox(std::span<const std::byte *const> inputs, const BoxAccess &access,
+                  std::byte *out) const;
   void runRows(std::span<const std::byte *const> inputs, std::span<const int64_t> strides,
                std::byte *out, int64_t rows, int64_t columns) const;
 
   const recipe::Recipe *recipe_;
+  FiniteCheck finite_;
   device::cpu::Kernel kernel_;
   std::string kernelName_, turningName_;
   bool copy_ = false;

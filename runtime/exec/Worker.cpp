@@ -192,6 +192,19 @@ tl::unexpected<Error> Worker::differs(const Task &task, int64_t at, const std::s
                         "copy counts and leave the other out."));
 }
 
+tl::unexpected<Error> Worker::notFinite(const Task &task, int64_t at, const std::string &value,
+                                        const std::pair<std::string, ByteRange> &place) const {
+  return fail(Error(Code::BadInput,
+                    fmt::format("what is computed of element {} is {}, although all that it is "
+                                "computed from is finite",
+                                at, value))
+                  .tensor(job_.program.names[task.name])
+                  .file(place.first)
+                  .bytes(place.second.begin, place.second.end)
+                  .hint("Look at the numbers of `predict`: lr, s and the others, in the job or, "
+                        "where it gives none, in the parameter group (`recast inspect`)."));
+}
+
 Status Worker::writeOutputs(size_t ordinal) {
   size_t cursor = 0; // In the result slot.
   const auto &spans = tile_.spans();
@@ -214,7 +227,9 @@ Status Worker::writeOutputs(size_t ordinal) {
         cursor = 0;
       }
       gather(s, output.inputs);
-      slice.run(gathered_, resultSlot() + cursor, spans[s].count);
+      if (auto lost = slice.run(gathered_, resultSlot() + cursor, spans[s].count))
+        return notFinite(task, task.first + spans[s].first + lost->at, lost->value,
+                         placeOf(task.inputs[output.inputs[0]], spans[s].first + lost->at));
       data = resultSlot() + cursor;
       cursor += size;
     }

@@ -72,6 +72,11 @@ private:
                                 const std::pair<std::string, ByteRange> &a,
                                 const std::pair<std::string, ByteRange> &b) const;
 
+  /// The error of an output: element `at` of the tensor is lost; `place` is that of what it is
+  /// computed from first.
+  tl::unexpected<Error> notFinite(const Task &task, int64_t at, const std::string &value,
+                                  const std::pair<std::string, ByteRange> &place) const;
+
   /// Reads from a source, no faster than allowed. The error says file and bytes, not the tensor.
   Status read(uint32_t file, uint64_t offset, std::byte *data, size_t size);
   Result<io::File *> source(uint32_t file);

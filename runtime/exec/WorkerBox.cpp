@@ -40,6 +40,14 @@ std::vector<int64_t> coordinates(const SubBox &tile, const std::vector<int64_t> 
   return out;
 }
 
+/// How far an element lies from the first, by the strides that `stride` takes of the dims.
+int64_t along(const Task &task, const std::vector<int64_t> &element, auto stride) {
+  int64_t sum = 0;
+  for (size_t d = 0; d < element.size(); ++d)
+    sum += element[d] * stride(task.dims[d]);
+  return sum;
+}
+
 } // namespace
 
 size_t Worker::boxTileElements(const Task &task) const {
@@ -134,19 +142,16 @@ Status Worker::checkBox(const Task &task, const SubBox &tile, const TaskCheck &c
     if (at < 0)
       continue;
     const std::vector<int64_t> element = coordinates(tile, order, begin + at);
-    auto along = [&](auto stride) {
-      int64_t sum = 0;
-      for (size_t d = 0; d < element.size(); ++d)
-        sum += element[d] * stride(task.dims[d]);
-      return sum;
-    };
     auto difference = slice.describe(gathered_, at);
     auto place = [&](uint16_t input) {
       const uint16_t operand = check.inputs[input];
-      int64_t offset = along([&](const TaskDim &dim) { return dim.strides[operand]; });
+      int64_t offset =
+          along(task, element, [&](const TaskDim &dim) { return dim.strides[operand]; });
       return placeOf(task.inputs[operand], offset);
     };
-    return differs(task, task.first + along([](const TaskDim &dim) { return dim.logicalStride; }),
+    return differs(task,
+                   task.first +
+                       along(task, element, [](const TaskDim &dim) { return dim.logicalStride; }),
                    difference.text, place(difference.inputA), place(difference.inputB));
   }
   return {};
@@ -169,12 +174,23 @@ Status Worker::writeBox(const Task &task, const SubBox &tile, size_t ordinal, bo
     turned |= !task.inputs[output.inputs[i]].isConstant() &&
               !samePlaces(tile, access.inputs[i], access.output);
   const std::byte *data = resultSlot();
+  std::optional<OutputSlice::Lost> lost;
   if (turned)
-    slice.runBox(gathered_, access, resultSlot());
+    lost = slice.runBox(gathered_, access, resultSlot());
   else if (slice.isCopy())
     data = gathered_[0];
   else
-    slice.run(gathered_, resultSlot(), tile.count());
+    lost = slice.run(gathered_, resultSlot(), tile.count());
+  if (lost) {
+    const std::vector<int64_t> element = coordinates(tile, access.output, lost->at);
+    const uint16_t input = output.inputs[0];
+    return notFinite(
+        task,
+        task.first + along(task, element, [](const TaskDim &dim) { return dim.logicalStride; }),
+        lost->value, placeOf(task.inputs[input], along(task, element, [&](const TaskDim &dim) {
+                               return dim.strides[input];
+                             })));
+  }
 
   const int64_t start = operandStart(task, tile, operand);
   layout::Segments segments(operandDims(task, tile, operand));

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -178,12 +179,88 @@ def test_variants_of_momentum(trained, workdir):
         # What lies in the role of the gradient does not matter to the arithmetic: the masters do.
         "momentum_buffer, weight, s = 3, rule = sgdm, variant = code":
             lambda w, v, lr: (w.double() - (lr * 3) * (u * v.double() + kept * w.double())).float(),
-        "momentum_buffer, s = 3, rule = sgd, lr = 0.5": lambda w, v, lr: momentum(w, v, 0.5 * 3),
     }.items()):
         (workdir / str(i)).mkdir()
         convert(workdir / str(i), job(run, workdir / str(i) / "uni", f"predict(master, {rules})"))
         for name, atom in load_atoms(workdir / str(i) / "uni").items():
             assert_same_bits(atom["ahead"], expect(atom["fp32"], atom["momentum_buffer"], rates[name]), f"{rules} {name}")
+
+
+def with_groups(native, copy, **changes):
+    """The run with other values in its parameter groups."""
+    shutil.copytree(native, copy)
+    for file in copy.rglob("*optim_states.pt"):
+        states = torch.load(file, weights_only=False)
+        for group in states["optimizer_state_dict"]["base_optimizer_state"]["param_groups"]:
+            group.update(changes)
+        torch.save(states, file)
+    return copy
+
+
+@pytest.mark.parametrize("trained", ["sgdm"], indirect=True)
+def test_plain_sgd(trained, workdir):
+    """The arithmetic of a run without momentum: what is in the role of its gradient does not matter to it."""
+    _, run = trained
+    plain = with_groups(run, workdir / "run", momentum=0)
+    convert(workdir, job(plain, workdir / "uni", "predict(master, momentum_buffer, s = 3, rule = sgd, lr = 0.5)"))
+    for name, atom in load_atoms(workdir / "uni").items():
+        assert_same_bits(atom["ahead"], momentum(atom["fp32"], atom["momentum_buffer"], 0.5 * 3), name)
+    (workdir / "job.ucl").write_text(job(run, workdir / "no", "predict(master, momentum_buffer, s = 3, rule = sgd)"))
+    done = recast("check", workdir / "job.ucl", check=False)
+    assert done.code == 2 and "its parameter group says momentum = 0.9, as that of SGDM does" in done.err, done.err
+
+
+def test_the_rule_is_that_of_the_run(trained, workdir):
+    optimizer, run = trained
+    states = "momentum_buffer" if optimizer == "sgdm" else MOMENTS
+
+    def check(source, rules):
+        (workdir / "job.ucl").write_text(job(source, workdir / "uni", rules))
+        return recast("check", workdir / "job.ucl", check=False)
+
+    if optimizer == "sgdm":
+        # Nothing of it can be taken for a pair of moments, but something for one that has no role of its own.
+        done = check(run, "predict(master, momentum_buffer, weight, s = 3, rule = adamw, betas = (0.9, 0.99), eps = 1)")
+        assert done.code == 2 and "its parameter group has momentum and no betas" in done.err, done.err
+        return
+    for rule in ("sgd", "sgdm"):
+        done = check(run, f"predict(master, exp_avg, s = 3, rule = {rule}, lr = 1)")
+        assert done.code == 2 and f"rule {rule} is not that of the run's optimizer: it has second moments" in done.err
+    other = "adamw" if optimizer == "adam" else "adam"
+    # Adam and AdamW are one where nothing decays.
+    assert (check(run, f"predict(master, {states}, s = 3, rule = {other})").code == 0) == (optimizer == "adam")
+    decays = with_groups(run, workdir / "decays", weight_decay=0.1)
+    done = check(decays, f"predict(master, {states}, s = 3, rule = {other})")
+    assert done.code == 2 and "decoupled_weight_decay = " in done.err, done.err
+    assert check(decays, f"predict(master, {states}, s = 3, rule = {optimizer})").code == 0
+
+
+@pytest.mark.parametrize("options", [[], ["--no-kernels"]])
+@pytest.mark.parametrize("chain", ["", " | cast(bf16)", " | cast(f8e4m3fn, overflow = saturate)"])
+def test_weights_that_overflow_are_an_error_of_the_run(chain, options, workdir):
+    native = DATA / "z2_fp32_dp3" / "native"
+    done = convert(workdir, job(native, workdir / "uni", f"predict(master, {MOMENTS}, s = 1, rule = adamw, lr = 1e308){chain}"),
+                   *options, check=False)
+    assert done.code == 3, done.out + done.err
+    assert "inf, although all that it is computed from is finite" in done.err, done.err
+    for part in ("tensor:", "file:", "bytes:", "Look at the numbers of `predict`"):
+        assert part in done.err, done.err
+    assert not (workdir / "uni").exists()
+
+
+def test_numbers_of_a_group_that_no_optimizer_takes(workdir):
+    native = DATA / "odd_z1_fp32_dp1_legacy" / "native"
+    for i, (changes, words) in enumerate([
+            ({"lr": float("inf")}, "lr of its parameter group is inf; it is at least 0"),
+            ({"lr": float("nan")}, "lr of its parameter group is nan"),
+            ({"eps": float("nan")}, "eps of its parameter group is nan"),
+            ({"betas": (0.9, 1.5)}, "betas of its parameter group is 1.5"),
+            ({"weight_decay": -1.0}, "weight_decay of its parameter group is -1"),
+            ({"lr": 1e308}, "lr * s is inf")]):
+        run = with_groups(native, workdir / str(i), **changes)
+        (workdir / "job.ucl").write_text(job(run, workdir / "uni", ADAM + ", decay = true)"))
+        done = recast("check", workdir / "job.ucl", check=False)
+        assert done.code == 2 and words in done.err, done.err
 
 
 def test_before_the_first_update_the_formula_predicts_nothing(workdir):
@@ -195,7 +272,7 @@ def test_before_the_first_update_the_formula_predicts_nothing(workdir):
             assert_same_bits(atom["ahead"], atom["fp32"], name)
     (workdir / "code").mkdir()
     convert(workdir / "code", job(native, workdir / "code" / "uni",
-                                  f"predict(master, {MOMENTS}, s = 3, rule = adam, variant = code, step = 0)"))
+                                  f"predict(master, {MOMENTS}, s = 3, rule = adamw, variant = code, step = 0)"))
     hyper = {name: hyper for names, hyper in native_groups(native) for name in names}
     for name, atom in load_atoms(workdir / "code" / "uni").items():
         if "ahead" in atom:
@@ -246,7 +323,11 @@ REFUSED = [
     ("predict(master, exp_avg, buffer, s = 3, rule = adamw)", "there is no buffer of it"),
     ("predict(master, exp_avg, exp_avg_sqq, s = 3, rule = adamw)", "has the role 'exp_avg_sqq'"),
     ("predict(step, exp_avg, exp_avg_sq, s = 3, rule = adamw)", "step is a value without dimensions"),
-    (f"predict(master, {MOMENTS}, s = 3, rule = sgdm, variant = code)", "its parameter group has no momentum"),
+    (f"predict(master, {MOMENTS}, s = 3, rule = sgdm, variant = code)", "rule sgdm is not that of the run's optimizer"),
+    ("predict(master, exp_avg, s = 0, rule = sgdm)", "it has second moments (exp_avg_sq), as Adam and AdamW do"),
+    (f"predict(master, {MOMENTS}, s = 3, rule = adam)", "says decoupled_weight_decay = True with a weight_decay, as that of AdamW"),
+    (f"{ADAM}, lr = 1e308)", "lr * s is inf, too large for f64"),
+    (f"{ADAM}, decay = true, lr = 1e200, weight_decay = 1e200)", "lr * weight_decay * s is inf, too large for f64"),
 ]
 
 
@@ -274,15 +355,9 @@ def test_hyper_parameters_that_a_source_does_not_have(workdir):
     assert "predict(.., lr = ..)" in done.err
 
 
-def test_a_group_that_no_rule_knows(tmp_path_factory, workdir):
+def test_a_group_that_no_rule_knows(workdir):
     """The flags of a group are looked at: the real file, changed by torch."""
-    import shutil
-    shutil.copytree(DATA / "odd_z1_fp32_dp1_legacy" / "native", workdir / "run")
-    (file,) = (workdir / "run").rglob("*optim_states.pt")
-    states = torch.load(file, weights_only=False)
-    for group in states["optimizer_state_dict"]["base_optimizer_state"]["param_groups"]:
-        group["amsgrad"] = True
-    torch.save(states, file)
-    (workdir / "job.ucl").write_text(job(workdir / "run", workdir / "uni", ADAM + ")"))
+    run = with_groups(DATA / "odd_z1_fp32_dp1_legacy" / "native", workdir / "run", amsgrad=True)
+    (workdir / "job.ucl").write_text(job(run, workdir / "uni", ADAM + ")"))
     done = recast("check", workdir / "job.ucl", check=False)
     assert done.code == 2 and "amsgrad = True" in done.err, done.out + done.err

@@ -193,13 +193,45 @@ def test_each_stage_is_predicted_as_far_as_its_pipeline_looks(workdir, kind, lag
             assert digest == expected[lag][name], (rank, name)
 
 
-@pytest.mark.parametrize("s,expected", [("p.cut", "or the lag of a pipeline"), ("q.lag", "there is no pipeline `q`"),
+@pytest.mark.parametrize("statement,expected", [
+    ("check p.lag == 1", "`p.lag` is known from the schedule, whatever the checkpoint is: there is nothing to check"),
+    ("check p.cut == drained and p.lag == 1", "`p.lag` is known from the schedule"),
+    ("expect p.lag == 1", "`p.lag` is known from the schedule"),
+    ("check p.cut == full", "`p.cut` stands alone, as in `check p.cut == drained`"),
+    ("expect p.cut == drained", "`p.cut` stands alone, as in `check p.cut == drained`"),
+    ("check weight == 1", "known are `check weight == run.weight` and, of a pipeline `p`, `check p.cut == drained`"),
+])
+def test_what_conditions_know_of_a_pipeline(workdir, statement, expected):
+    done = recast("check", job(workdir, statements=statement), cwd=workdir, check=False)
+    assert done.code == 2 and expected in done.err, done.err
+
+
+@pytest.mark.parametrize("s,expected", [("p.cut", "or the lag of a pipeline"), ("p.lag * 2", "stands alone, as in `s = p.lag`"),
+                                        ("q.lag", "there is no pipeline `q`"),
                                         ("run.lag", "there is no pipeline `run`")])
 def test_a_lag_is_that_of_a_pipeline(workdir, s, expected):
     path = job(workdir, pipeline=LAG, kind="pipedream",
                statements=f"ahead : predict(master, exp_avg, exp_avg_sq, s = {s}, rule = adamw)")
     done = recast("check", path, cwd=workdir, check=False)
     assert done.code == 2 and expected in done.err
+
+
+@pytest.mark.parametrize("weights,rule,expected", [
+    ("sgdm", None, "pipeline `p` predicts by sgdm, which is not the optimizer of the run: its parameter group has betas"),
+    ("sgd", None, "predicts by sgd, which is not the optimizer of the run"),
+    ("adam", None, "says decoupled_weight_decay = True with a weight_decay, as that of AdamW does"),
+    ("adamw", "adam", "`predict`: its rule is adam, and pipeline `p` predicts by adamw"),
+    ("adamw", "adamw", None), ("adamw", None, None), (None, "adamw", None),
+])
+@pytest.mark.parametrize("s", ["p.lag", "1"])
+def test_one_run_has_one_optimizer(workdir, weights, rule, expected, s):
+    pipeline = LAG if weights is None else LAG.replace("schedule = {kind}",
+                                                       f"schedule = {{kind}}  weights = predict({weights}, s = derived)")
+    kind = "pipeoptim_paper"
+    statements = f"ahead : predict(master, exp_avg, exp_avg_sq, s = {s}, rule = {rule})" if rule else ""
+    done = recast("check", job(workdir, pipeline=pipeline, kind=kind, statements=statements), cwd=workdir, check=False)
+    assert done.code == (2 if expected else 0), done.out + done.err
+    assert not expected or expected in done.err, done.err
 
 
 def test_without_stages_a_lag_is_one_number_or_none(workdir):

@@ -183,6 +183,9 @@ TEST(Check, Operations) {
             "job.ucl:5:48: `rule` is sgd or sgdm or adam or adamw here; did you mean `sgd`?");
   EXPECT_EQ(about("weight: predict(master, exp_avg, rule = sgd)"),
             "job.ucl:5:9: `predict` does not say `s = ..`: how many updates ahead");
+  EXPECT_EQ(about("weight: predict(master, exp_avg, s = 1 + p.lag * 2, rule = sgd)"),
+            "job.ucl:5:44: the lag of a pipeline stands alone, as in `s = p.lag`: it differs "
+            "between stages, so nothing can be computed with it");
   EXPECT_EQ(about("weight: predict(master, s = 1, exp_avg, rule = sgd)"),
             "job.ucl:5:32: the roles of `predict` stand before its named arguments");
   EXPECT_EQ(about("weight: predict(master, exp_avg, s = 1, rule = sgd, betas = (1, x))"),
