@@ -147,6 +147,25 @@ def test_refused(workdir, change, message):
     assert done.code in (1, 2) and message in done.err, done.err
 
 
+def test_order_on_request(workdir):
+    """One plan in three orders: other tensors first, the same bytes read, the same digests."""
+    recast("plan", job(workdir), "-o", workdir / "p.rplan")
+    runs = {order: ready(recast("run", workdir / "p.rplan", "--order", order, "--events", "-", "--threads", "1").out)
+            for order in ("deadlines", "names", "files")}
+    in_time, names = (lambda run: work_order(run) == sorted(work_order(run)),
+                      lambda run: [t["tensor"] for t in run] == sorted(t["tensor"] for t in run))
+    assert {order: (in_time(run), names(run)) for order, run in runs.items()} == {
+        "deadlines": (True, False), "names": (False, True), "files": (False, False)}
+    for run in runs.values():
+        assert sorted((t["target"], t["role"], t["tensor"], t["digest"]) for t in run) == sorted(
+            (t["target"], t["role"], t["tensor"], t["digest"]) for t in runs["deadlines"])
+    done = recast("run", workdir / "p.rplan", "--order", "sizes", check=False)
+    assert done.code == 2 and "deadlines,files,names" in done.err, done.err
+    # A conversion hands the order on.
+    converted = ready(recast("convert", job(workdir), "--order", "names", "--events", "-", "--threads", "1").out)
+    assert names(converted)
+
+
 def test_bandwidth_is_left_to_others(workdir):
     recast("plan", job(workdir), "-o", workdir / "p.rplan")
     fast = json.loads(recast("run", workdir / "p.rplan", "--json").out)
