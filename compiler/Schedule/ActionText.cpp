@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <fmt/format.h>
+#include <limits>
 
 namespace recast::schedule {
 namespace {
@@ -58,6 +59,10 @@ Result<Action> parseAction(std::string_view whole) {
   if ((action.microbatch >= 0) != hasMicrobatch(action.kind))
     return refuse(whole, fmt::format("{} {} a microbatch", word,
                                      action.microbatch >= 0 ? "has not" : "needs"));
+  // How many there are is a number, too.
+  constexpr int32_t kOver = std::numeric_limits<int32_t>::max();
+  if (action.stage == kOver || action.microbatch == kOver)
+    return refuse(whole, fmt::format("stages and microbatches are below {}", kOver));
   if (hasValue(action.kind)) {
     if (!text.starts_with('@'))
       return refuse(whole, fmt::format("{} needs a number after '@'", word));

@@ -104,6 +104,8 @@ std::vector<Finding> check(const Schedule &schedule, const Limits &limits) {
     checkProgress(schedule, checked.channelDepth, findings);
   if (proceeds)
     checkMemory(schedule, checked, findings);
+  if (!findings.hasErrors())
+    checkKind(schedule, findings);
   return findings.take();
 }
 

@@ -26,6 +26,7 @@
 //     deadlock            so do sends and receives; a receive waits for its send
 //     channel-depth       so do sends that wait for room: Limits::channelDepth
 //     memory-limit        more activations than Limits::activations
+//   5 kind                lists that go by the name of a kind have its order
 #pragma once
 
 #include "compiler/Schedule/Simulate.h"

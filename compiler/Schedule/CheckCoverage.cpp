@@ -211,7 +211,7 @@ void checkPairs(const Schedule &schedule, int32_t rank, Findings &findings) {
 
 void checkPlaces(const Schedule &schedule, Findings &findings) {
   if (schedule.ranks < 1 || schedule.microbatches < 1 || schedule.rankOf.empty() ||
-      schedule.actions.size() != static_cast<size_t>(schedule.ranks) || schedule.updateEvery < 0) {
+      schedule.actions.size() != static_cast<size_t>(schedule.ranks)) {
     findings.add("shape", fmt::format("{} lists for {} ranks, {} stages and {} microbatches",
                                       schedule.actions.size(), schedule.ranks,
                                       schedule.rankOf.size(), schedule.microbatches));
@@ -221,6 +221,8 @@ void checkPlaces(const Schedule &schedule, Findings &findings) {
     if (schedule.rankOf[s] < 0 || schedule.rankOf[s] >= schedule.ranks)
       findings.add("shape", fmt::format("stage {} is on rank {}; there are {}, from 0", s,
                                         schedule.rankOf[s], schedule.ranks));
+  if (auto updates = checkUpdateEvery(schedule.updateEvery, schedule.microbatches); !updates)
+    findings.add("shape", updates.error().message());
   if (auto sized = checkSize(schedule); !sized)
     findings.add("missing-action", sized.error().message());
   if (findings.hasErrors())

@@ -2,6 +2,8 @@
 #include "compiler/Schedule/ActionText.h"
 #include "compiler/Schedule/Findings.h"
 #include "compiler/Schedule/Lag.h"
+#include "compiler/Schedule/StageWeights.h"
+#include "compiler/Schedule/WeightWords.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -27,68 +29,32 @@ public:
         mismatch_(static_cast<size_t>(schedule.microbatches), 0) {
     // What rules aim at is only known where they are of one stage per rank.
     const WeightPolicy &weights = schedule.weights;
-    bool isConstant = weights.rule == WeightRule::Predict && weights.lagRule != LagRule::Derived &&
-                      weights.lagRule != LagRule::XPipe;
-    if (isConstant)
+    if (weights.rule != WeightRule::Predict)
+      return;
+    backwards_.resize(static_cast<size_t>(schedule.microbatches));
+    if (weights.lagRule != LagRule::Derived && weights.lagRule != LagRule::XPipe)
       lag_ =
           constantLag(weights.lagRule, schedule.ranks, schedule.rankOf[static_cast<size_t>(stage)],
                       std::max(schedule.updateEvery, 1), weights.lag);
   }
 
-  /// Of every action before any is read: until when stashed versions are kept.
-  void prepare(const Action &action, Place place) {
-    if (action.kind == Kind::OptimizerStep)
-      lastRestore_.push_back(0);
-    else if (action.kind == Kind::Restore)
-      restores_.emplace_back(action.value, place.index);
-  }
-  void prepared() {
-    lastRestore_.push_back(0);
-    isStashed_.assign(lastRestore_.size(), false);
-    for (auto [version, index] : restores_)
-      if (exists(version))
-        lastRestore_[static_cast<size_t>(version)] = index;
-    restores_.clear();
-  }
+  /// Every action before any is read.
+  void count(const Action &action, Place place) { weights_.count(action, place.index); }
 
   void read(const Action &action, Place place) {
-    switch (action.kind) {
-    case Kind::OptimizerStep:
-      if (active_ != latest_ || ahead_ != 0)
-        bad(place, fmt::format("updates version {} while {} is active; RESTORE@{} belongs before",
-                               latest_, activeText(), latest_));
-      active_ = ++latest_;
-      ahead_ = 0;
-      break;
-    case Kind::Stash:
-      if (action.value != latest_)
-        bad(place, fmt::format("keeps version {}, but the latest is {}", action.value, latest_));
-      else
-        stash(place);
-      break;
-    case Kind::Predict:
+    if (isCompute(action.kind))
+      return pass(action, place);
+    if (action.kind == Kind::OptimizerStep && !weights_.seesLatest())
+      bad(place, fmt::format("updates version {} while {} is active; RESTORE@{} belongs before",
+                             weights_.latest(), weights_.seenText(), weights_.latest()));
+    if (action.kind == Kind::Predict) {
       predicted_ = action.microbatch;
-      active_ = latest_;
-      ahead_ = action.value;
       predictedAt_ = place;
-      break;
-    case Kind::Restore:
-      if (action.value != latest_ &&
-          !(exists(action.value) && isStashed_[static_cast<size_t>(action.value)]))
-        bad(place, fmt::format("names a version that is neither the latest, {}, nor was stashed",
-                               latest_));
-      active_ = action.value;
-      ahead_ = 0;
-      break;
-    case Kind::Forward:
-    case Kind::Backward:
-    case Kind::BackwardInput:
-    case Kind::BackwardWeight:
-      pass(action, place);
-      break;
-    default:
-      break;
     }
+    if (auto wrong = weights_.apply(action, place.index))
+      bad(place, *wrong);
+    else if (action.kind == Kind::Stash)
+      keep(place);
   }
 
   void finish(int32_t rank) {
@@ -107,24 +73,14 @@ private:
                   std::move(places));
   }
 
-  std::string activeText() const {
-    return ahead_ == 0 ? fmt::format("version {}", active_)
-                       : fmt::format("version {} predicted {} ahead", active_, ahead_);
-  }
-
-  bool exists(int32_t version) const {
-    return version >= 0 && static_cast<size_t>(version) < lastRestore_.size();
-  }
-
-  void stash(Place place) {
-    isStashed_[static_cast<size_t>(latest_)] = true;
+  /// Of two buffers, one is the latest version or becomes it.
+  void keep(Place place) {
     if (schedule_.weights.rule != WeightRule::DoubleBuffer)
       return;
     // What no RESTORE follows holds nothing from now on.
-    std::erase_if(kept_, [&](int32_t version) {
-      return lastRestore_[static_cast<size_t>(version)] < place.index;
-    });
-    kept_.push_back(latest_);
+    std::erase_if(kept_,
+                  [&](int32_t version) { return !weights_.isNeededAfter(version, place.index); });
+    kept_.push_back(weights_.latest());
     // With the version that the OPT to come makes.
     if (kept_.size() > 1)
       bad(place, fmt::format("makes more than two versions: {} are kept beside the latest",
@@ -132,29 +88,26 @@ private:
   }
 
   void pass(const Action &action, Place place) {
-    if (ahead_ != 0 && action.microbatch != predicted_)
+    if (weights_.ahead() != 0 && action.microbatch != predicted_)
       bad(place,
           fmt::format("sees weights predicted for microbatch {}, by {}", predicted_,
                       placeText(schedule_, predictedAt_)),
           {predictedAt_});
-    Sight sight{active_, ahead_, place.index};
+    const WeightPolicy &weights = schedule_.weights;
+    // Predictions are made from the latest, and what is not predicted sees it as it is.
+    bool needsLatest = weights.rule == WeightRule::Latest || weights.rule == WeightRule::Predict;
+    if (needsLatest && weights_.version() != weights_.latest())
+      bad(place, fmt::format("sees version {}; the rule is {}, and the latest is {}",
+                             weights_.version(), name(weights.rule), weights_.latest()));
+    Sight sight{weights_.version(), weights_.ahead(), place.index};
     Sight &forward = forwards_[static_cast<size_t>(action.microbatch)];
     bool isForward = action.kind == Kind::Forward;
     if (isForward)
       forward = sight;
-    const WeightPolicy &weights = schedule_.weights;
-    if (weights.rule == WeightRule::Predict) {
-      bool isConstant = weights.lagRule != LagRule::Derived && weights.lagRule != LagRule::XPipe;
-      int32_t stated = isForward ? lag_.forward : lag_.backward;
-      if (isConstant && ahead_ != stated)
-        bad(place, fmt::format("sees {}; the rule says {} ahead", activeText(), stated));
-      // The weight part follows its input part in what it sees.
-      if (!isForward && action.kind != Kind::BackwardWeight)
-        mismatch_[static_cast<size_t>(action.microbatch)] = forward.aim() - sight.aim();
-      return;
-    }
-    if (ahead_ != 0)
-      bad(place, fmt::format("sees {}, but the schedule does not predict", activeText()));
+    if (weights.rule == WeightRule::Predict)
+      return predictedPass(action, place, sight);
+    if (sight.ahead != 0)
+      bad(place, fmt::format("sees {}, but the schedule does not predict", weights_.seenText()));
     bool isKept = weights.rule == WeightRule::Stash || weights.rule == WeightRule::DoubleBuffer;
     if (!isForward && isKept && sight.version != forward.version)
       bad(place,
@@ -167,6 +120,27 @@ private:
       if (int32_t wanted = std::max(action.microbatch / n - 1, 0); sight.version != wanted)
         bad(place,
             fmt::format("sees version {}; two buffers give it version {}", sight.version, wanted));
+  }
+
+  void predictedPass(const Action &action, Place place, const Sight &sight) {
+    auto b = static_cast<size_t>(action.microbatch);
+    bool isForward = action.kind == Kind::Forward;
+    if (lag_) {
+      int32_t stated = isForward ? lag_->forward : lag_->backward;
+      if (sight.ahead != stated)
+        bad(place, fmt::format("sees {}; the rule says {} ahead", weights_.seenText(), stated));
+    }
+    if (isForward)
+      return;
+    if (action.kind != Kind::BackwardWeight) {
+      backwards_[b] = sight;
+      mismatch_[b] = forwards_[b].aim() - sight.aim();
+    } else if (const Sight &input = backwards_[b]; input.aim() != sight.aim())
+      bad(place,
+          fmt::format("sees {}, but its input part at position {} saw version {}{}",
+                      weights_.seenText(), input.index, input.version,
+                      input.ahead == 0 ? "" : fmt::format(" predicted {} ahead", input.ahead)),
+          {{place.rank, input.index}});
   }
 
   void warn(int32_t rank, const std::vector<int32_t> &microbatches, std::string_view way) {
@@ -187,14 +161,12 @@ private:
   const Schedule &schedule_;
   Findings &findings_;
   const int32_t stage_;
-  std::vector<Sight> forwards_;     ///< By microbatch.
-  std::vector<int64_t> mismatch_;   ///< By microbatch: what F aims at less what B sees.
-  std::vector<size_t> lastRestore_; ///< By version: where in the list.
-  std::vector<bool> isStashed_;     ///< By version.
-  std::vector<int32_t> kept_;       ///< Of two buffers: versions stashed and to be restored.
-  std::vector<std::pair<int32_t, size_t>> restores_; ///< While preparing.
-  Lag lag_;
-  int32_t latest_ = 0, active_ = 0, ahead_ = 0, predicted_ = -1;
+  StageWeights weights_;
+  std::vector<Sight> forwards_, backwards_; ///< By microbatch; of B or I, where passes predict.
+  std::vector<int64_t> mismatch_;           ///< By microbatch: what F aims at less what B sees.
+  std::vector<int32_t> kept_; ///< Of two buffers: versions stashed and to be restored.
+  std::optional<Lag> lag_;    ///< Of rules that are one number per rank.
+  int32_t predicted_ = -1;
   Place predictedAt_;
 };
 
@@ -217,11 +189,8 @@ void checkVersions(const Schedule &schedule, Findings &findings) {
         visit(stages[static_cast<size_t>(list[i].stage)], list[i], Place{rank, i});
     }
   };
-  forEach([](StageVersions &stage, const Action &action, Place place) {
-    stage.prepare(action, place);
-  });
-  for (StageVersions &stage : stages)
-    stage.prepared();
+  forEach(
+      [](StageVersions &stage, const Action &action, Place place) { stage.count(action, place); });
   forEach(
       [](StageVersions &stage, const Action &action, Place place) { stage.read(action, place); });
   for (size_t s = 0; s < stages.size(); ++s)

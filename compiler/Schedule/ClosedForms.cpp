@@ -1,6 +1,7 @@
 #include "compiler/Schedule/ClosedForms.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace recast::schedule {
 namespace {
@@ -23,13 +24,19 @@ double groupOf(const Shape &shape) {
                          : shape.microbatches / std::max(1, shape.microbatches / shape.ranks);
 }
 
+bool isShape(const Shape &shape) {
+  return shape.ranks >= 1 && shape.chunks >= 1 && shape.microbatches >= 1;
+}
+
 } // namespace
 
 std::optional<ClosedForm> spanBubbleOf(std::string_view kind, const Shape &shape,
                                        const Costs &costs) {
   std::string name = canonical(kind);
+  if (!isShape(shape))
+    return std::nullopt;
   double f = costs.forward, i = costs.input, w = costs.weight, others = shape.ranks - 1;
-  int32_t p = shape.ranks, m = shape.microbatches;
+  int64_t p = shape.ranks, m = shape.microbatches;
   bool isEqual = f == i && i == w;
   std::optional<ClosedForm> out;
   if (name == "gpipe" || name == "1f1b")
@@ -44,7 +51,8 @@ std::optional<ClosedForm> spanBubbleOf(std::string_view kind, const Shape &shape
     out = under("f = i = w", isEqual, others * (f + 2 * i - w));
   bool isPlain = costs.backward == i + w && costs.comm == 0 && costs.overlap == 1 &&
                  std::ranges::all_of(costs.stageFactor, [](double x) { return x == 1; });
-  if (out && !isPlain)
+  if (out && (!isPlain || !std::isfinite(out->value) ||
+              !checkCosts(costs, static_cast<int32_t>(costs.stageFactor.size()))))
     out->holds = false;
   return out;
 }
@@ -52,6 +60,8 @@ std::optional<ClosedForm> spanBubbleOf(std::string_view kind, const Shape &shape
 std::optional<ClosedForm> peakActivationsOf(std::string_view kind, const Shape &shape,
                                             int32_t rank) {
   std::string name = canonical(kind);
+  if (!isShape(shape))
+    return std::nullopt;
   double p = shape.ranks, v = shape.chunks, m = shape.microbatches;
   if (name == "gpipe" || name == "looped-bfs")
     return always(m * v);

@@ -18,8 +18,8 @@ struct ClosedForm {
 
 /// The span bubble of a step (Simulation::spanBubble()) of a synchronous kind as generate() makes
 /// it, where a backward costs its parts, b = i + w, and neither comm, factors of stages nor shares
-/// of pairs change that: otherwise it does not hold. Costs are those of one stage (one chunk).
-/// Nothing for other kinds.
+/// of pairs change that: otherwise, and of costs that checkCosts() refuses, it does not hold. Costs
+/// are those of one stage (one chunk). Nothing for other kinds, and for numbers below 1.
 ///   gpipe, 1f1b               (p - 1)(f + i + w)
 ///   interleaved, looped-bfs   (p - 1)(f + i + w)       m >= p
 ///   zb-h1, interleaved-zb     (p - 1)(f + i - w)       m >= p and w <= f
@@ -29,7 +29,8 @@ std::optional<ClosedForm> spanBubbleOf(std::string_view kind, const Shape &shape
                                        const Costs &costs = {});
 
 /// Activations that rank r holds at most (RankTimes::peakActivations), each of one stage, freed by
-/// the backward or its weight part; g microbatches are a group. Nothing for other kinds.
+/// the backward or its weight part; g microbatches are a group. Nothing for other kinds, and for
+/// numbers below 1.
 ///   gpipe, looped-bfs         m v
 ///   1f1b                      min(m, p - r)
 ///   interleaved               min(m v, (v - 1) g + 2 (p - 1 - r) + 1)

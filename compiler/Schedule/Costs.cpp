@@ -114,6 +114,7 @@ Result<Costs> costsOf(std::span<const std::pair<std::string, double>> values) {
     out.*found->value = value;
   }
   RECAST_TRY(completeBackward(out, given));
+  RECAST_TRY(checkCosts(out, 0)); // Sums may be more than a double holds.
   return out;
 }
 

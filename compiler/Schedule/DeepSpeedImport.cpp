@@ -3,6 +3,7 @@
 // its number.
 #include "compiler/Schedule/DeepSpeed.h"
 #include "compiler/Schedule/Explicit.h"
+#include "compiler/Schedule/Generate.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -315,6 +316,11 @@ Result<Schedule> fromInstructions(const InstructionStreams &streams) {
     RECAST_ASSIGN(out, blocking(streams, std::move(out)));
   }
   RECAST_TRY(checkSize(out));
+  // The class that such lists are of where they are written again.
+  if (streams.schedule == "TrainSchedule")
+    if (auto train = generate("1f1b", {out.ranks, 1, out.microbatches});
+        train && train->actions == out.actions)
+      out.kind = train->kind;
   return out;
 }
 

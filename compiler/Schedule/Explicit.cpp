@@ -1,6 +1,7 @@
 #include "compiler/Schedule/Explicit.h"
 
 #include "compiler/Schedule/ActionText.h"
+#include "compiler/Schedule/Generate.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -26,6 +27,29 @@ Status checkPlace(const Schedule &schedule, int32_t rank, const Action &action) 
     return badInput(fmt::format("'{}' is of microbatch {}; there are {}, from 0", str(action),
                                 action.microbatch, schedule.microbatches));
   return {};
+}
+
+Status checkUpdateEvery(int32_t every, int32_t microbatches) {
+  if (every >= 0 && every <= microbatches)
+    return {};
+  return usage(fmt::format("an update after every {} microbatches of {}", every, microbatches));
+}
+
+Status checkChunks(const Schedule &schedule, int32_t stated) {
+  if (int32_t chunks = chunksOf(schedule); stated != chunks)
+    return usage(fmt::format("{} chunks, but `rank_of` gives a rank {} stage{} at most", stated,
+                             chunks, chunks == 1 ? "" : "s"));
+  return {};
+}
+
+Result<std::string> listsNamed(std::string_view kind) {
+  if (kind == "explicit")
+    return std::string(kind);
+  auto known = kindNamed(kind);
+  if (!known)
+    return fail(
+        std::move(known).error().hint("Lists of one's own have no kind, or are 'explicit'."));
+  return known;
 }
 
 Status checkSize(const Schedule &schedule) {

@@ -33,6 +33,7 @@ void checkVersions(const Schedule &schedule, Findings &findings);
 /// `channelDepth` as in Limits. False where the lists cannot proceed.
 bool checkProgress(const Schedule &schedule, std::optional<int32_t> channelDepth,
                    Findings &findings);
+void checkKind(const Schedule &schedule, Findings &findings);
 void checkMemory(const Schedule &schedule, const Limits &limits, Findings &findings);
 
 } // namespace recast::schedule

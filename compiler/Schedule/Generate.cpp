@@ -1,7 +1,9 @@
 #include "compiler/Schedule/Generate.h"
 
+#include "compiler/Schedule/Explicit.h"
 #include "compiler/Schedule/Generators.h"
 #include "runtime/base/NearestName.h"
+#include "runtime/base/Printable.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -53,9 +55,7 @@ Status checkGroup(const Kind &kind, const Shape &shape) {
 }
 
 Status checkUpdates(const Kind &kind, const Shape &shape) {
-  if (shape.updateEvery < 0 || shape.updateEvery > shape.microbatches)
-    return usage(fmt::format("{}: an update after every {} microbatches of {}", kind.name,
-                             shape.updateEvery, shape.microbatches));
+  RECAST_TRY(checkUpdateEvery(shape.updateEvery, shape.microbatches));
   if (kind.isAsynchronous)
     return {};
   if (shape.updateEvery != 0 && shape.updateEvery != shape.microbatches)
@@ -88,6 +88,17 @@ bool hasGroups(std::string_view kind) {
   return known && known->hasGroups;
 }
 
+Result<std::string> kindNamed(std::string_view kind) {
+  if (const Kind *known = find(kind))
+    return std::string(known->name);
+  std::vector<std::string> names = kinds();
+  std::string nearest = nearestName(kind, names);
+  return fail(
+      Error(Code::Usage, fmt::format("there is no kind of schedule '{}'", printable(kind, 60)))
+          .hint(nearest.empty() ? fmt::format("Known: {}.", fmt::join(names, ", "))
+                                : fmt::format("Did you mean '{}'?", nearest)));
+}
+
 Result<Schedule> generate(std::string_view kind, const Shape &shape) {
   if (shape.ranks < 1 || shape.chunks < 1 || shape.microbatches < 1 || shape.group < 0)
     return usage("ranks, chunks and microbatches of a schedule are at least 1");
@@ -96,18 +107,13 @@ Result<Schedule> generate(std::string_view kind, const Shape &shape) {
         "{} ranks x {} chunks x {} microbatches are too many actions: up to three of each, and {} "
         "are the most",
         shape.ranks, shape.chunks, shape.microbatches, kMaxActions));
-  if (const Kind *known = find(kind)) {
-    RECAST_TRY(checkGroup(*known, shape));
-    RECAST_TRY(checkUpdates(*known, shape));
-    RECAST_ASSIGN(Schedule out, known->generate(shape));
-    out.kind = known->name;
-    return out;
-  }
-  std::vector<std::string> names = kinds();
-  std::string nearest = nearestName(kind, names);
-  return fail(Error(Code::Usage, fmt::format("there is no kind of schedule '{}'", kind))
-                  .hint(nearest.empty() ? fmt::format("Known: {}.", fmt::join(names, ", "))
-                                        : fmt::format("Did you mean '{}'?", nearest)));
+  RECAST_TRY(kindNamed(kind));
+  const Kind &known = *find(kind);
+  RECAST_TRY(checkGroup(known, shape));
+  RECAST_TRY(checkUpdates(known, shape));
+  RECAST_ASSIGN(Schedule out, known.generate(shape));
+  out.kind = known.name;
+  return out;
 }
 
 } // namespace recast::schedule

@@ -32,6 +32,9 @@ int32_t usualChunks(std::string_view kind);
 /// Whether Shape::group means something to the kind.
 bool hasGroups(std::string_view kind);
 
+/// The kind's name with '-' for '_'. Code::Usage, with what was meant, where there is none.
+Result<std::string> kindNamed(std::string_view kind);
+
 /// The lists of a kind; '_' in its name means '-'. Code::Usage, with the condition, where the kind
 /// does not exist for a shape.
 /// Sources: GPipe (arXiv 1811.06965); 1F1B with flush (PipeDream-Flush, arXiv 2006.09503);

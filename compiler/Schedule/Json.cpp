@@ -41,6 +41,13 @@ Status readWeights(const JsonValue &value, WeightPolicy &out) {
   return {};
 }
 
+/// The error as one of the value.
+Status located(const JsonValue &value, const Status &status) {
+  if (status)
+    return {};
+  return value.refuse(status.error().message());
+}
+
 Status readList(const JsonValue &cells, int32_t rank, Schedule &out) {
   RECAST_ASSIGN(size_t count, cells.size());
   std::vector<Action> &list = out.actions[static_cast<size_t>(rank)];
@@ -52,22 +59,9 @@ Status readList(const JsonValue &cells, int32_t rank, Schedule &out) {
     if (auto parsed = parseCell(text, list); !parsed)
       return cell.refuse(parsed.error().message());
     for (; before < list.size(); ++before)
-      if (auto placed = checkPlace(out, rank, list[before]); !placed)
-        return cell.refuse(placed.error().message());
+      RECAST_TRY(located(cell, checkPlace(out, rank, list[before])));
   }
   return {};
-}
-
-Result<std::string> readKind(const JsonValue &value) {
-  RECAST_ASSIGN(std::string_view text, value.text());
-  std::string kind(text);
-  std::replace(kind.begin(), kind.end(), '_', '-');
-  bool fits = !kind.empty() && kind.size() <= 64 && std::ranges::all_of(kind, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-  if (!fits)
-    return value.refuse("the name of a kind is at most 64 small letters, digits and '-'");
-  return kind;
 }
 
 } // namespace
@@ -115,7 +109,12 @@ Result<Schedule> fromJson(const JsonValue &root) {
   Schedule out;
   if (root.has("kind")) {
     RECAST_ASSIGN(JsonValue kind, root.member("kind"));
-    RECAST_ASSIGN(out.kind, readKind(kind));
+    RECAST_ASSIGN(std::string_view text, kind.text());
+    auto named = listsNamed(text);
+    if (!named)
+      return fail(
+          std::move(kind.refuse(named.error().message()).value()).hint(named.error().hintText()));
+    out.kind = *named;
   }
   RECAST_ASSIGN(JsonValue actions, root.member("actions"));
   RECAST_ASSIGN(size_t lists, actions.size());
@@ -133,13 +132,12 @@ Result<Schedule> fromJson(const JsonValue &root) {
   if (root.has("chunks")) {
     RECAST_ASSIGN(JsonValue chunks, root.member("chunks"));
     RECAST_ASSIGN(int32_t stated, chunks.integer(1, kMost));
-    if (stated != out.chunks)
-      return chunks.refuse(
-          fmt::format("{}, but rank_of gives a rank {} stages at most", stated, out.chunks));
+    RECAST_TRY(located(chunks, checkChunks(out, stated)));
   }
   if (root.has("update_every")) {
     RECAST_ASSIGN(JsonValue every, root.member("update_every"));
-    RECAST_ASSIGN(out.updateEvery, every.integer(0, out.microbatches));
+    RECAST_ASSIGN(out.updateEvery, every.integer(0, kMost));
+    RECAST_TRY(located(every, checkUpdateEvery(out.updateEvery, out.microbatches)));
   }
   if (root.has("weights")) {
     RECAST_ASSIGN(JsonValue weights, root.member("weights"));
@@ -148,8 +146,7 @@ Result<Schedule> fromJson(const JsonValue &root) {
   out.actions.resize(lists);
   for (int32_t r = 0; r < out.ranks; ++r)
     RECAST_TRY(readList(actions.at(static_cast<size_t>(r)), r, out));
-  if (auto size = checkSize(out); !size)
-    return actions.refuse(size.error().message());
+  RECAST_TRY(located(actions, checkSize(out)));
   return out;
 }
 

@@ -81,6 +81,30 @@ Status checkCounts(const JsonValue &all, const Shape &shape) {
   return {};
 }
 
+/// Options of Megatron-LM's command line. One chunk needs none of the others.
+std::vector<std::string> argumentsOf(const Shape &shape) {
+  std::vector<std::string> out{"--pipeline-model-parallel-size", std::to_string(shape.ranks)};
+  if (shape.chunks > 1)
+    out.insert(out.end(),
+               {"--num-virtual-stages-per-pipeline-rank", std::to_string(shape.chunks),
+                "--microbatch-group-size-per-virtual-pipeline-stage", std::to_string(shape.group)});
+  return out;
+}
+
+Status checkArguments(const JsonValue &all, const Shape &shape) {
+  RECAST_ASSIGN(size_t count, all.size());
+  std::vector<std::string> found;
+  for (size_t i = 0; i < count; ++i) {
+    JsonValue value = all.at(i);
+    RECAST_ASSIGN(std::string_view text, value.text());
+    found.emplace_back(text);
+  }
+  std::vector<std::string> expected = argumentsOf(shape);
+  if (found == expected)
+    return {};
+  return all.refuse(fmt::format("not those of the numbers, {}", fmt::join(expected, " ")));
+}
+
 } // namespace
 
 Result<std::string> toMegatronJson(const Schedule &given) {
@@ -103,12 +127,9 @@ Result<std::string> toMegatronJson(const Schedule &given) {
     shape.group = std::min(shape.ranks, shape.microbatches); // Without effect.
   std::string out = fmt::format(
       "{{\n  \"ranks\": {},\n  \"chunks\": {},\n  \"microbatches\": {},\n  \"group\": {},\n"
-      "  \"arguments\": [\"--pipeline-model-parallel-size\", \"{}\"",
-      shape.ranks, shape.chunks, shape.microbatches, shape.group, shape.ranks);
-  if (shape.chunks > 1)
-    out += fmt::format(", \"--num-virtual-stages-per-pipeline-rank\", \"{}\", "
-                       "\"--microbatch-group-size-per-virtual-pipeline-stage\", \"{}\"",
-                       shape.chunks, shape.group);
+      "  \"arguments\": [\"{}\"",
+      shape.ranks, shape.chunks, shape.microbatches, shape.group,
+      fmt::join(argumentsOf(shape), "\", \""));
   out += "],\n  \"schedule_table\": [";
   std::string_view separator;
   for (auto [microbatch, chunk] : table) {
@@ -149,6 +170,10 @@ Result<Schedule> fromMegatronJson(const JsonValue &root) {
   if (root.has("rank_counts")) {
     RECAST_ASSIGN(JsonValue counts, root.member("rank_counts"));
     RECAST_TRY(checkCounts(counts, shape));
+  }
+  if (root.has("arguments")) {
+    RECAST_ASSIGN(JsonValue arguments, root.member("arguments"));
+    RECAST_TRY(checkArguments(arguments, shape));
   }
   RECAST_ASSIGN(Schedule out, megatronLists(shape));
   RECAST_TRY(checkTable(root, out));

@@ -16,9 +16,9 @@ namespace recast::schedule {
 /// Code::Usage unless the lists are those that Megatron runs: 1f1b, or interleaved with some group.
 Result<std::string> toMegatronJson(const Schedule &schedule);
 
-/// The lists that Megatron runs. Code::BadInput where the table (or the counts, which may be left
-/// out) are not those of ranks, chunks, microbatches and group; Code::Usage where Megatron refuses
-/// these.
+/// The lists that Megatron runs. Code::BadInput where the table (or counts and arguments, which may
+/// be left out) are not those of ranks, chunks, microbatches and group; Code::Usage where Megatron
+/// refuses these.
 Result<Schedule> fromMegatronJson(const JsonValue &root);
 
 } // namespace recast::schedule

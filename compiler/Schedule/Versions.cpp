@@ -1,6 +1,7 @@
 #include "compiler/Schedule/Versions.h"
 
 #include "compiler/Schedule/Lag.h"
+#include "compiler/Schedule/StageWeights.h"
 #include "compiler/Schedule/Stuck.h"
 
 #include <algorithm>
@@ -33,34 +34,32 @@ public:
       if (out.predicts)
         passes->ahead.assign(slots, 0);
     }
-    states_.resize(schedule.rankOf.size());
+    stages_.resize(schedule.rankOf.size());
     hasWeightActions_ = hasWeightActions;
   }
 
   Status run() {
     for (int32_t rank = 0; rank < schedule_.ranks; ++rank)
       RECAST_TRY(readList(rank));
-    for (size_t s = 0; s < states_.size(); ++s)
-      out_.updates[s] = states_[s].latest;
+    for (size_t s = 0; s < stages_.size(); ++s)
+      out_.updates[s] = stages_[s].weights.latest();
     return {};
   }
 
 private:
   /// One stage as its list goes on.
-  struct State {
-    int32_t latest = 0, version = 0, ahead = 0;
+  struct Stage {
+    StageWeights weights;
     std::vector<int32_t> pending; ///< Microbatches whose gradients wait for an update.
-    /// By version: the position after that of its last RESTORE, 0: none; whether it was stashed.
-    std::vector<size_t> lastRestore;
-    std::vector<bool> stashed;
   };
 
-  State &of(const Action &action) { return states_[static_cast<size_t>(action.stage)]; }
+  Stage &of(const Action &action) { return stages_[static_cast<size_t>(action.stage)]; }
 
   Status readList(int32_t rank) {
     const std::vector<Action> &list = schedule_.actions[static_cast<size_t>(rank)];
     if (hasWeightActions_)
-      findRestores(list);
+      for (size_t i = 0; i < list.size(); ++i)
+        of(list[i]).weights.count(list[i], i);
     held_ = std::ranges::count(schedule_.rankOf, rank);
     WeightCopies copies{held_, 0};
     for (size_t i = 0; i < list.size(); ++i) {
@@ -72,108 +71,59 @@ private:
     return {};
   }
 
-  void findRestores(const std::vector<Action> &list) {
-    for (const Action &action : list)
-      if (action.kind == ActionKind::OptimizerStep)
-        ++of(action).latest;
-    for (const Action &action : list)
-      if (State &state = of(action); state.lastRestore.empty()) {
-        state.lastRestore.assign(static_cast<size_t>(state.latest) + 1, 0);
-        state.stashed.assign(static_cast<size_t>(state.latest) + 1, false);
-        state.latest = 0;
-      }
-    for (size_t i = 0; i < list.size(); ++i)
-      if (list[i].kind == ActionKind::Restore)
-        if (State &state = of(list[i]); isVersion(state, list[i].value))
-          state.lastRestore[static_cast<size_t>(list[i].value)] = i + 1;
-  }
-
-  static bool isVersion(const State &state, int32_t version) {
-    return version >= 0 && static_cast<size_t>(version) < state.lastRestore.size();
-  }
-
   Status step(const Action &action, Place place) {
-    State &state = of(action);
+    Stage &stage = of(action);
     switch (action.kind) {
     case ActionKind::Forward:
-      return pass(action, place, state, out_.forward_);
+      return pass(action, place, stage.weights, out_.forward_);
     case ActionKind::Backward:
-      state.pending.push_back(action.microbatch);
-      return pass(action, place, state, out_.backward_);
+      stage.pending.push_back(action.microbatch);
+      return pass(action, place, stage.weights, out_.backward_);
     case ActionKind::BackwardInput:
-      return pass(action, place, state, out_.backward_);
+      return pass(action, place, stage.weights, out_.backward_);
     case ActionKind::BackwardWeight:
-      state.pending.push_back(action.microbatch);
+      stage.pending.push_back(action.microbatch);
       return {};
     case ActionKind::OptimizerStep:
-      update(state, action.stage, place.index);
-      return {};
     case ActionKind::Stash:
-      if (action.value != state.latest)
-        return badInput(fmt::format("{} keeps version {}, but the latest there is {}",
-                                    placeText(schedule_, place), action.value, state.latest));
-      state.stashed[static_cast<size_t>(action.value)] = true;
-      return {};
     case ActionKind::Predict:
-      activate(state, state.latest, action.value, place.index);
-      return {};
     case ActionKind::Restore:
-      if (action.value != state.latest &&
-          !(isVersion(state, action.value) && state.stashed[static_cast<size_t>(action.value)]))
-        return badInput(fmt::format("{} needs version {}, which is neither the latest there, {}, "
-                                    "nor stashed",
-                                    placeText(schedule_, place), action.value, state.latest));
-      activate(state, action.value, 0, place.index);
-      return {};
+      return change(action, place, stage);
     default:
       return {};
     }
   }
 
-  Status pass(const Action &action, Place place, const State &state, Versions::Passes &passes) {
+  Status pass(const Action &action, Place place, const StageWeights &weights,
+              Versions::Passes &passes) {
     size_t slot = out_.slot({action.stage, action.microbatch});
     if (passes.latest[slot] != kNone)
       return badInput(
           fmt::format("{} has run before: an action runs once", placeText(schedule_, place)));
-    passes.latest[slot] = state.latest;
+    passes.latest[slot] = weights.latest();
     if (hasWeightActions_)
-      passes.version[slot] = state.version;
+      passes.version[slot] = weights.version();
     if (out_.predicts)
-      passes.ahead[slot] = state.ahead;
+      passes.ahead[slot] = weights.ahead();
     return {};
   }
 
-  void update(State &state, int32_t stage, size_t index) {
-    bool follows = state.ahead == 0 && state.version == state.latest;
-    // The version that is left stays where it was stashed and is needed again.
-    if (hasWeightActions_ && isKept(state, state.latest, index))
-      ++held_;
-    ++state.latest;
-    if (follows)
-      state.version = state.latest;
-    for (int32_t microbatch : state.pending)
-      out_.applied_[out_.slot({stage, microbatch})] = state.latest;
-    state.pending.clear();
-  }
-
-  static bool isKept(const State &state, int32_t version, size_t index) {
-    auto v = static_cast<size_t>(version);
-    return state.stashed[v] && state.lastRestore[v] > index + 1;
-  }
-
-  void activate(State &state, int32_t version, int32_t ahead, size_t index) {
-    bool wasOld = state.ahead == 0 && state.version != state.latest;
-    bool isSame = ahead == 0 && wasOld && version == state.version;
-    if (wasOld && !isSame && !isKept(state, state.version, index))
-      --held_;
-    held_ += (ahead > 0) - (state.ahead > 0);
-    state.version = version;
-    state.ahead = ahead;
+  Status change(const Action &action, Place place, Stage &stage) {
+    int32_t before = stage.weights.copies();
+    if (auto wrong = stage.weights.apply(action, place.index))
+      return badInput(fmt::format("{} {}", placeText(schedule_, place), *wrong));
+    held_ += stage.weights.copies() - before;
+    if (action.kind != ActionKind::OptimizerStep)
+      return {};
+    for (int32_t microbatch : stage.pending)
+      out_.applied_[out_.slot({action.stage, microbatch})] = stage.weights.latest();
+    stage.pending.clear();
+    return {};
   }
 
   const Schedule &schedule_;
   Versions &out_;
-  std::vector<State> states_; ///< By stage.
+  std::vector<Stage> stages_;
   bool hasWeightActions_ = false;
   int64_t held_ = 0; ///< Copies of the rank that is being read.
 };

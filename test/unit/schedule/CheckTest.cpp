@@ -259,7 +259,8 @@ TEST(Check, FindsWeightsThatCannotBe) {
   EXPECT_TRUE(
       check(withRule("0F0 0F1 0B0 0STASH@0 0OPT 0RESTORE@0 0B1 0RESTORE@1 0OPT", stash)).empty());
   finds(withRule("0F0 0F1 0B0 0OPT 0RESTORE@0 0B1 0RESTORE@1 0OPT", stash), "version",
-        "'0RESTORE@0' (rank 0, position 4) names a version that is neither the latest, 1, nor was "
+        "'0RESTORE@0' (rank 0, position 4) needs version 0, which is neither the latest there, 1, "
+        "nor "
         "stashed");
   finds(withRule("0F0 0F1 0B0 0STASH@0 0OPT 0B1 0OPT", stash), "version",
         "'0B1' (rank 0, position 5) sees version 1, but its forward at position 1 saw version 0");
@@ -271,6 +272,72 @@ TEST(Check, FindsWeightsThatCannotBe) {
       3u);
   finds(withRule("0F0 0PREDICT1@1 0F1 0RESTORE@0 0B0 0OPT 0B1 0OPT", WeightRule::Latest), "version",
         "does not predict");
+}
+
+// No copy that is kept is seen where the rule is the latest version.
+TEST(Check, LatestIsTheLatest) {
+  WeightRule latest = WeightRule::Latest;
+  EXPECT_TRUE(check(withRule("0F0 0F1 0B0 0OPT 0B1 0OPT", latest)).empty());
+  finds(withRule("0F0 0B0 0STASH@0 0OPT 0RESTORE@0 0F1 0RESTORE@1 0B1 0OPT", latest), "version",
+        "'0F1' (rank 0, position 5) sees version 0; the rule is latest, and the latest is 1");
+  finds(withRule("0F0 0F1 0B0 0STASH@0 0OPT 0RESTORE@0 0B1 0RESTORE@1 0OPT", latest), "version",
+        "'0B1' (rank 0, position 6) sees version 0; the rule is latest");
+  finds(withRule("0F0 0F1 0I0 0W0 0STASH@0 0OPT 0I1 0RESTORE@0 0W1 0RESTORE@1 0OPT", latest),
+        "version", "'0W1' (rank 0, position 8) sees version 0; the rule is latest");
+  // What is not predicted sees it, too.
+  auto predicting = check(
+      withRule("0F0 0B0 0STASH@0 0OPT 0RESTORE@0 0F1 0B1 0RESTORE@1 0OPT", WeightRule::Predict));
+  ASSERT_EQ(predicting.size(), 2u) << texts(predicting);
+  EXPECT_NE(predicting[1].message.find("'0B1' (rank 0, position 6) sees version 0; the rule is "
+                                       "predict, and the latest is 1"),
+            std::string::npos)
+      << texts(predicting);
+  // Without updates there is one version.
+  EXPECT_TRUE(check(fromTexts({"0RESTORE@0 0F0 0B0"})).empty());
+}
+
+TEST(Check, WeightPartsSeeWhatTheirInputPartsSaw) {
+  WeightRule predict = WeightRule::Predict;
+  EXPECT_TRUE(
+      check(withRule("0F0 0PREDICT1@1 0F1 0RESTORE@0 0I0 0W0 0OPT 0I1 0W1 0OPT", predict)).empty());
+  finds(
+      withRule("0F0 0F1 0I0 0I1 0W0 0OPT 0W1 0OPT", predict), "version",
+      "'0W1' (rank 0, position 6) sees version 1, but its input part at position 3 saw version 0");
+  finds(withRule("0F0 0I0 0PREDICT0@1 0W0 0RESTORE@0 0OPT", predict), "version",
+        "'0W0' (rank 0, position 3) sees version 0 predicted 1 ahead, but its input part at "
+        "position 1 saw version 0");
+  finds(withRule("0PREDICT0@1 0F0 0PREDICT0@1 0I0 0RESTORE@0 0W0 0OPT", predict), "version",
+        "'0W0' (rank 0, position 5) sees version 0, but its input part at position 3 saw version 0 "
+        "predicted 1 ahead");
+}
+
+TEST(Check, ListsThatNameAKindHaveItsOrder) {
+  for (const std::string &kind : kinds())
+    for (int32_t m : {3, 4, 6, 12})
+      for (int32_t group : {0, 4, 5, 12}) {
+        auto schedule = generate(kind, {4, usualChunks(kind), m, hasGroups(kind) ? group : 0});
+        if (!schedule)
+          continue;
+        EXPECT_TRUE(isProved(check(*schedule))) << kind << ' ' << m << ' ' << group;
+        if (auto lowered = addComms(*schedule))
+          EXPECT_TRUE(isProved(check(*lowered))) << kind << ' ' << m << ' ' << group;
+      }
+  auto named = [](std::string_view kind, Schedule schedule) {
+    schedule.kind = kind;
+    return schedule;
+  };
+  finds(named("gpipe", *generate("1f1b", {2, 1, 4})), "kind",
+        "these are not the lists of gpipe, which has '0F2' where rank 0 has '0B0' (rank 0, "
+        "position 2)");
+  finds(named("zb-v", *generate("1f1b", {2, 1, 4})), "kind", "zb-v has 2 chunks per rank, not 1");
+  finds(named("1f1c", *generate("1f1b", {2, 1, 4})), "kind", "there is no kind of schedule '1f1c'");
+  Schedule turned = *generate("gpipe", {2, 1, 2});
+  std::swap(turned.actions[0], turned.actions[1]);
+  std::swap(turned.rankOf[0], turned.rankOf[1]);
+  finds(turned, "kind", "its stages are on other ranks");
+  Schedule rare = *generate("gpipe", {2, 1, 2});
+  rare.updateEvery = 3;
+  finds(rare, "shape", "an update after every 3 microbatches of 2");
 }
 
 TEST(Check, SaysWherePredictionsMissTheirBackwards) {

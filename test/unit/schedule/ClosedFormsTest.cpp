@@ -5,6 +5,7 @@
 #include <array>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <limits>
 
 namespace recast::schedule {
 namespace {
@@ -112,6 +113,22 @@ TEST(ClosedForms, DoNotClaimWhatTheyDoNotKnow) {
 TEST(ClosedForms, OneChunkInterleavedIsNot1F1B) {
   EXPECT_EQ(peakActivationsOf("interleaved", shapeOf(4, 1, 8), 0)->value, 7);
   EXPECT_EQ(peakActivationsOf("1f1b", shapeOf(4, 1, 8), 0)->value, 4);
+}
+
+TEST(ClosedForms, ClaimNothingOfWhatIsNoCostOrNoShape) {
+  Shape shape{4, 1, 8};
+  EXPECT_TRUE(spanBubbleOf("1f1b", shape)->holds);
+  for (double bad : {-1.0, std::numeric_limits<double>::infinity(),
+                     std::numeric_limits<double>::quiet_NaN(), 1e308}) {
+    Costs costs;
+    costs.forward = bad;
+    EXPECT_FALSE(spanBubbleOf("1f1b", shape, costs)->holds) << bad;
+  }
+  for (Shape none : {Shape{0, 1, 8}, Shape{4, 0, 8}, Shape{4, 2, 0}, Shape{-1, 1, 1}}) {
+    EXPECT_FALSE(spanBubbleOf("interleaved", none));
+    EXPECT_FALSE(peakActivationsOf("interleaved", none, 0));
+  }
+  EXPECT_FALSE(spanBubbleOf("zb-v", {INT32_MAX, 2, INT32_MAX})->holds);
 }
 
 } // namespace

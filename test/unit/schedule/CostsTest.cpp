@@ -51,6 +51,7 @@ TEST(Costs, RefuseWhatIsNoCost) {
   refused("comm=nan", "finite and not negative");
   refused("f=1e999", "not a number that a double holds");
   refused("f=1,f=1", "given twice");
+  refused("i=1e308,w=1e308", "the cost b is inf; costs are finite and not negative");
   refused("q=1", "Costs are f, b, i, w, comm");
   refused(" f=1", "there is no cost ' f'");
   refused("b=1,w=2", "the part w of a backward costs more than the whole");

@@ -115,6 +115,9 @@ TEST(ScheduleCsv, RefusesWhatPyTorchReadsAsSomethingElse) {
 }
 
 TEST(ScheduleCsv, RefusesWhatIsNoSchedule) {
+  refused("0F0,0F2147483647\r\n",
+          "line 1, cell 2: '0F2147483647' is no action: stages and microbatches are below",
+          {4, 16});
   refused("0F0,0B0\r\n1F0,1B0,0F1\r\n",
           "line 2, cell 3: stage 0 is on rank 1 here and on rank 0 in line 1, cell 1", {17, 20});
   refused("0F0,0OPT\r\n", "line 1, cell 2: PyTorch has no '0OPT'", {4, 8});

@@ -93,18 +93,20 @@ TEST(ScheduleJson, RefusesByPath) {
   refused(with("\"ranks\": 2", "\"ranks\": 2, \"ranks\": 2"), "key 'ranks' twice");
   refused(with("recast.schedule", "recast"), "format: 'recast' is none of recast.schedule");
   refused(with("\"version\": 1", "\"version\": 2"), "version: 2 is not between 1 and 1");
-  refused(with("\"1f1b\"", "\"1f1b\\n\""), "kind: the name of a kind");
+  refused(with("\"1f1b\"", "\"1f1b\\n\""), "kind: there is no kind of schedule '1f1b\\x0a'");
+  refused(with("\"1f1b\"", "\"1f1c\""), "kind: there is no kind of schedule '1f1c'");
   refused(with("\"ranks\": 2", "\"ranks\": 3"), "actions: 2 lists for 3 ranks");
   refused(with("\"ranks\": 2", "\"ranks\": \"2\""), "ranks: a whole number is expected");
   refused(with("\"ranks\": 2", "\"ranks\": 2.0"), "'2.0' is not a whole number");
   refused(with("\"ranks\": 2", "\"ranks\": 18446744073709551615"),
           "ranks: 18446744073709551615 is not between 1 and 2147483647");
-  refused(with("\"chunks\": 1", "\"chunks\": 2"), "chunks: 2, but rank_of gives a rank 1 stages");
+  refused(with("\"chunks\": 1", "\"chunks\": 2"),
+          "chunks: 2 chunks, but `rank_of` gives a rank 1 stage at most");
   refused(with("[0, 1]", "[0, 2]"), "rank_of[1]: 2 is not between 0 and 1");
   refused(with("[0, 1]", "[0, -1]"), "rank_of[1]: -1 is not between 0 and 1");
   refused(with("[0, 1]", "[]"), "rank_of: a schedule has at least one stage");
   refused(with("\"update_every\": 0", "\"update_every\": 3"),
-          "update_every: 3 is not between 0 and 2");
+          "update_every: an update after every 3 microbatches of 2");
   refused(with("\"latest\"", "\"newest\""), "weights.rule: 'newest' is none of latest, stash");
   refused(with("\"derived\"", "-1"), "weights.lag: -1 is not between 0 and");
   refused(with("\"lag\"", "\"lags\""), "weights: there is no key 'lags'");

@@ -83,6 +83,11 @@ TEST(MegatronTables, RefuseDamagedOnes) {
   refused("[16,false,10,6]", "[16,true,10,6]", "rank_counts[0]: Megatron has [16, false, 10, 6]");
   refused("[16,false,10,6]", "[16,false,10]", "rank_counts[0]: passes, all in warm-up");
   refused("\"ranks\":4", "\"ranks\":2147483647", "schedule_table: more than 33554432 passes");
+  refused("\"group\":4,", "\"group\":4,\"arguments\":[\"--pipeline-model-parallel-size\",\"8\"],",
+          "arguments: not those of the numbers, --pipeline-model-parallel-size 4 "
+          "--num-virtual-stages-per-pipeline-rank 2 "
+          "--microbatch-group-size-per-virtual-pipeline-stage 4");
+  refused("\"group\":4,", "\"group\":4,\"arguments\":[4],", "arguments[0]: ");
 }
 
 } // namespace
