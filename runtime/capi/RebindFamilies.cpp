@@ -26,7 +26,7 @@ Status Rebinder::rebindScalar(plan::Family &family, uint32_t member, size_t inpu
   if (!family.shape.empty())
     return {}; // Whole tensors of one value are made of constants.
   const std::string &name = old_.strings[family.memberNames[member]];
-  if (sameTensors_ && holdsScalars() && renames())
+  if (sameTensors_ && holdsScalars_ && renames_)
     return fail(Error(Code::Usage, "it is a value without dimensions, which the source may hold "
                                    "under another name than the plan does")
                     .tensor(name)
@@ -55,7 +55,7 @@ Status Rebinder::rebindScalar(plan::Family &family, uint32_t member, size_t inpu
                                        found->role))
             .tensor(name)
             .hint(kAgain));
-  if (!found && sameTensors_ && (otherRole || !holdsScalars()))
+  if (!found && sameTensors_ && (otherRole || !holdsScalars_))
     return {};
   if (!found)
     return tensorDiffers(name, "a value without dimensions is missing");
@@ -112,6 +112,9 @@ Status Rebinder::rebindInput(plan::Family &family, uint32_t member, size_t input
 }
 
 Status Rebinder::rebindFamilies() {
+  holdsScalars_ = std::any_of(source_.tensors.begin(), source_.tensors.end(),
+                              [](const format::Tensor &tensor) { return bool(tensor.scalar); });
+  renames_ = holdsScalars_ && findRenames();
   for (plan::Family &family : plan_.families) {
     if (family.inputs.empty() || family.memberInputs.empty())
       return usage("the plan makes tensors of no source; compile the job again");
@@ -132,13 +135,7 @@ bool Rebinder::isDropped(const std::string &role, const plan::Family &family) co
   });
 }
 
-bool Rebinder::holdsScalars() const {
-  return std::any_of(source_.tensors.begin(), source_.tensors.end(),
-                     [](const format::Tensor &tensor) { return tensor.scalar.has_value(); });
-}
-
-/// Whether the members have other names than the tensors that they read: the source has a view.
-bool Rebinder::renames() const {
+bool Rebinder::findRenames() const {
   for (const plan::Family &family : old_.families)
     for (size_t row = 0; row < family.memberInputs.size(); ++row) {
       const plan::MemberInput &input = family.memberInputs[row];

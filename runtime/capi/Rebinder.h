@@ -72,8 +72,7 @@ private:
   std::set<std::string> rolesFrom(const plan::Family &family, uint32_t member, size_t input) const;
   bool isLeftOut(const std::string &what, const std::string &why) const;
   bool isDropped(const std::string &role, const plan::Family &family) const;
-  bool holdsScalars() const;
-  bool renames() const;
+  bool findRenames() const;
 
   const plan::Plan &old_;
   const RebindRequest &request_;
@@ -81,6 +80,9 @@ private:
   plan::Plan plan_;
   std::map<std::string, std::vector<const format::Tensor *>> byName_;
   std::set<const format::Tensor *> used_;
+  /// Members have other names than the tensors that they read: the source has a view.
+  bool renames_ = false;
+  bool holdsScalars_ = false; ///< Values without dimensions, read with the metadata.
   /// The plan says what it was made from, and it is the same: only values can have changed.
   bool sameTensors_ = false;
 };
