@@ -3,14 +3,14 @@
 #include "compiler/Bind/SourceText.h"
 
 #include <fmt/format.h>
-#include <map>
+#include <unordered_map>
 
 namespace recast::compiler {
 
 Result<std::vector<int32_t>> armChecks(const Job &job, const format::Inventory &source,
                                        const Resolution &resolution, bool asked) {
   std::vector<int32_t> armed(source.tensors.size(), -1);
-  std::map<std::string, uint32_t> weights;
+  std::unordered_map<std::string_view, uint32_t> weights;
   for (uint32_t i = 0; i < source.tensors.size(); ++i)
     if (source.tensors[i].role == format::role::kWeight)
       weights[source.tensors[i].name] = i;

@@ -1,37 +1,30 @@
 #include "compiler/Bind/Families.h"
 
+#include "llvm/ADT/Hashing.h"
+
 #include <algorithm>
 #include <bit>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <map>
 #include <tuple>
+#include <unordered_map>
 
 namespace recast::compiler {
 namespace {
 
-/// Everything two members must share, as text.
-std::string keyOf(const FamilyDraft &draft) {
-  std::string key =
-      fmt::format("{}|{}:{}", fmt::join(draft.shape, "x"), draft.checked, draft.weight);
+/// Whether the members of two drafts make one family.
+bool isSameFamily(const FamilyDraft &a, const FamilyDraft &b) {
+  return std::tie(a.shape, a.checked, a.weight, a.inputs, a.outputs) ==
+         std::tie(b.shape, b.checked, b.weight, b.inputs, b.outputs);
+}
+
+/// Of some of what isSameFamily compares.
+size_t hashOf(const FamilyDraft &draft) {
+  llvm::hash_code hash = llvm::hash_combine(llvm::hash_combine_range(draft.shape), draft.checked,
+                                            draft.weight, draft.outputs.size());
   for (const DraftInput &input : draft.inputs)
-    key += fmt::format("|{}:{}:{}", input.role, name(input.dtype), input.layout);
-  for (const DraftOutput &output : draft.outputs) {
-    key += fmt::format("|{}>{} {}", output.input, output.target, output.layout.str());
-    if (output.prediction)
-      key += fmt::format("@{}:{}:{}", ir::ckpt::stringifyDirection(output.prediction->direction),
-                         fmt::join(output.prediction->states, ","),
-                         fmt::join(output.prediction->scalars, ","));
-    for (const ChainStep &step : output.chain) {
-      if (const auto *cast = std::get_if<CastStep>(&step))
-        key += fmt::format(",{}:{}", name(cast->type), static_cast<int>(cast->overflow));
-      else if (const auto *select = std::get_if<SelectStep>(&step))
-        key += fmt::format(",{}={}", select->axis, select->coordinate);
-      else
-        key += ",average";
-    }
-  }
-  return key;
+    hash = llvm::hash_combine(hash, input.role, static_cast<int>(input.dtype), input.layout);
+  return hash;
 }
 
 void addTargetColumns(std::vector<int64_t> &row, const Destination &to, const std::string &role,
@@ -139,16 +132,17 @@ std::vector<FamilyDraft> draftFamilies(const format::Inventory &source,
                                        const Resolution &resolution,
                                        const std::vector<int32_t> &armed, Strings &strings) {
   std::vector<FamilyDraft> drafts;
-  std::map<std::string, size_t> draftOf;
+  std::unordered_multimap<size_t, size_t> byHash;
   std::map<std::string, int> namesUsed;
   auto familyOf = [&](FamilyDraft &draft) -> FamilyDraft & {
-    auto [entry, isNew] = draftOf.try_emplace(keyOf(draft), drafts.size());
-    if (isNew) {
-      const std::string &role = draft.inputs.front().role;
-      draft.name = fmt::format("{}_{}", role, namesUsed[role]++);
-      drafts.push_back(draft);
-    }
-    return drafts[entry->second];
+    size_t hash = hashOf(draft);
+    for (auto [at, end] = byHash.equal_range(hash); at != end; ++at)
+      if (isSameFamily(drafts[at->second], draft))
+        return drafts[at->second];
+    byHash.emplace(hash, drafts.size());
+    const std::string &role = draft.inputs.front().role;
+    draft.name = fmt::format("{}_{}", role, namesUsed[role]++);
+    return drafts.emplace_back(std::move(draft));
   };
   const std::vector<uint32_t> owners = ownersOf(resolution, armed);
   for (uint32_t i = 0; i < source.tensors.size(); ++i) {

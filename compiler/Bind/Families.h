@@ -11,11 +11,13 @@ struct DraftInput {
   DType dtype = DType::F32;
   uint32_t layout = 0;   ///< Index into Inventory::layouts; kNone for values known now (whole).
   bool isScalar = false; ///< One value for all elements, of no dimensions.
+  bool operator==(const DraftInput &) const = default;
 };
 /// A prediction by the inputs of its family.
 struct DraftPrediction {
   ir::ckpt::Direction direction;
   std::vector<uint32_t> states, scalars;
+  bool operator==(const DraftPrediction &) const = default;
 };
 struct DraftOutput {
   uint32_t input = 0;
@@ -23,6 +25,7 @@ struct DraftOutput {
   std::optional<DraftPrediction> prediction;
   std::vector<ChainStep> chain;
   layout::Layout layout; ///< In the target's tensor.
+  bool operator==(const DraftOutput &) const = default;
 };
 
 /// A family before it is IR. `rows` has the columns of `ckpt.family`.

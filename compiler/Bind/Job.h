@@ -47,12 +47,16 @@ struct EndpointDecl {
 struct CastStep {
   DType type = DType::F32;
   recipe::Overflow overflow = recipe::Overflow::Ieee;
+  bool operator==(const CastStep &) const = default;
 };
 struct SelectStep { ///< The version of one coordinate.
   std::string axis;
   int64_t coordinate = 0;
+  bool operator==(const SelectStep &) const = default;
 };
-struct AverageStep {}; ///< The mean of all versions.
+struct AverageStep { ///< The mean of all versions.
+  bool operator==(const AverageStep &) const = default;
+};
 using ChainStep = std::variant<CastStep, SelectStep, AverageStep>;
 
 /// What a chain makes of `type`.

@@ -3,12 +3,15 @@
 #include "compiler/Bind/Glob.h"
 #include "compiler/Bind/Packed.h"
 #include "compiler/Bind/SourceText.h"
+#include "compiler/Bind/Strings.h"
 #include "runtime/base/NearestName.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <map>
 #include <set>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace recast::compiler {
 namespace {
@@ -33,7 +36,9 @@ public:
     for (uint32_t i = 0; i < source_.tensors.size(); ++i) {
       const format::Tensor &tensor = source_.tensors[i];
       byRole_[tensor.role].push_back(i);
-      tensorOf_[{tensor.name, tensor.role}] = i;
+      CellKey key = keyOf(tensor.name, tensor.role);
+      keys_.push_back(key);
+      tensorOf_[key] = i;
     }
   }
 
@@ -50,7 +55,7 @@ public:
   }
 
 private:
-  using CellKey = std::pair<std::string, std::string>; // (name, role in the target)
+  using CellKey = uint64_t; ///< Numbers of a name and of a role in the target.
 
   Status fillTarget(uint32_t target);
   Status applyRule(uint32_t target, const RoleRule &rule);
@@ -65,6 +70,13 @@ private:
   Result<std::optional<Prediction>> predict(uint32_t target, uint32_t tensor, const RoleRule &rule);
   void noteLeftOut(uint32_t target);
 
+  CellKey keyOf(const std::string &name, const std::string &role) {
+    return uint64_t{names_.id(name)} << 32 | roles_.id(role);
+  }
+  CellKey keyOf(uint32_t tensor, const std::string &role) {
+    return (keys_[tensor] >> 32) << 32 | roles_.id(role);
+  }
+
   Selector selector(const Selection &selection) const {
     return ends_.selector(selection.globs, selection.paths);
   }
@@ -74,12 +86,14 @@ private:
   const Shares &shares_;
   const format::Inventory &source_;
   std::map<std::string, std::vector<uint32_t>> byRole_;
-  std::map<CellKey, uint32_t> tensorOf_;
+  Strings names_, roles_;
+  std::vector<CellKey> keys_; ///< Of the source's tensors, each in its own role.
+  std::unordered_map<CellKey, uint32_t> tensorOf_;
   Resolution result_;
   int64_t withoutUpdate_ = 0; ///< Predictions of weights that the optimizer has not touched yet.
 
   // Of the target being filled.
-  std::set<CellKey> filled_, dropped_;
+  std::unordered_set<CellKey> filled_, dropped_;
   std::map<std::string, int64_t> droppedPerRole_;
 };
 
@@ -186,7 +200,7 @@ Result<std::optional<Prediction>> Resolver::predict(uint32_t target, uint32_t te
   RECAST_ASSIGN(Predicted predicted,
                 compiler::predicted(written, rule.loc, source_, tensor,
                                     [&](const std::string &name, const std::string &role) {
-                                      auto found = tensorOf_.find({name, role});
+                                      auto found = tensorOf_.find(keyOf(name, role));
                                       return found == tensorOf_.end() ? int64_t{-1} : found->second;
                                     }));
   withoutUpdate_ += predicted.noUpdateYet;
@@ -198,7 +212,7 @@ Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role
   const format::Tensor &tensor = source_.tensors[index];
   const EndpointDecl &endpoint = job_.targets[target];
   const format::TargetTraits &traits = *format::targetTraits(endpoint.format);
-  if (!filled_.insert({tensor.name, role}).second)
+  if (!filled_.insert(keyOf(index, role)).second)
     return fail(specError(rule.loc, fmt::format("{} of '{}' is given twice for '{}'", role,
                                                 tensor.name, endpoint.name)));
   if (!traits.roles.empty() && !contains(traits.roles, role)) {
@@ -254,12 +268,12 @@ Status Resolver::applyElse(uint32_t target, const RoleRule &rule) {
   Selector selector = this->selector(rule.selection);
   for (uint32_t index = 0; index < source_.tensors.size(); ++index) {
     const format::Tensor &tensor = source_.tensors[index];
-    CellKey key{tensor.name, tensor.role};
+    CellKey key = keys_[index];
     if (filled_.count(key) || dropped_.count(key) || !selector.means(index))
       continue;
     if (rule.from.empty()) {
       RECAST_TRY(assign(target, index, tensor.role, rule));
-    } else if (auto from = tensorOf_.find({tensor.name, rule.from}); from != tensorOf_.end()) {
+    } else if (auto from = tensorOf_.find(keyOf(index, rule.from)); from != tensorOf_.end()) {
       RECAST_TRY(assign(target, from->second, tensor.role, rule));
     }
   }
@@ -270,7 +284,7 @@ Status Resolver::applyDrop(uint32_t target, const DropRule &drop) {
   Selector selector = this->selector(drop.selection);
   for (uint32_t index = 0; index < source_.tensors.size(); ++index) {
     const format::Tensor &tensor = source_.tensors[index];
-    CellKey key{tensor.name, tensor.role};
+    CellKey key = keys_[index];
     bool isMeant = drop.selection.isElse ? !filled_.count(key) && !dropped_.count(key)
                                          : contains(drop.selection.roles, tensor.role);
     if (!isMeant || !selector.means(index))
@@ -287,11 +301,9 @@ Status Resolver::applyDrop(uint32_t target, const DropRule &drop) {
 
 Status Resolver::reportUnmentioned(uint32_t target) {
   std::map<std::string, std::vector<std::string>> missing;
-  for (const format::Tensor &tensor : source_.tensors) {
-    CellKey key{tensor.name, tensor.role};
-    if (!filled_.count(key) && !dropped_.count(key))
-      missing[tensor.role].push_back(tensor.name);
-  }
+  for (uint32_t i = 0; i < source_.tensors.size(); ++i)
+    if (!filled_.count(keys_[i]) && !dropped_.count(keys_[i]))
+      missing[source_.tensors[i].role].push_back(source_.tensors[i].name);
   if (missing.empty())
     return {};
   const auto &[role, names] = *missing.begin();
@@ -310,14 +322,14 @@ void Resolver::noteLeftOut(uint32_t target) {
         {fmt::format("{} of {} tensors", role, count), fmt::format("dropped for '{}'", name)});
   // A filled cell whose own tensor of the source feeds nothing: it was computed from another role.
   std::map<std::string, int64_t> replaced;
-  for (const format::Tensor &tensor : source_.tensors) {
-    uint32_t index = tensorOf_.at({tensor.name, tensor.role});
+  for (uint32_t i = 0; i < source_.tensors.size(); ++i) {
+    const format::Tensor &tensor = source_.tensors[i];
+    uint32_t index = tensorOf_.at(keys_[i]);
     const Use &use = result_.uses[index];
     bool feeds = std::any_of(use.cells.begin(), use.cells.end(), [&](const Cell &cell) {
       return cell.target == target && cell.role == tensor.role;
     });
-    if (filled_.count({tensor.name, tensor.role}) && shares_.owns(target, index) && !feeds &&
-        !use.keptVerbatim)
+    if (filled_.count(keys_[i]) && shares_.owns(target, index) && !feeds && !use.keptVerbatim)
       ++replaced[tensor.role];
   }
   for (const auto &[role, count] : replaced)

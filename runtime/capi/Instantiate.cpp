@@ -337,8 +337,9 @@ Result<Instance> Instantiator::run() {
     auto [writer, image] = start[target];
     if (image == plan::kNone)
       return bytes;
-    for (format::Literal &literal : writers[writer]->literals(image))
-      bytes.push_back({literal.offset, std::move(literal.bytes)});
+    format::Literals literals = writers[writer]->literals(image);
+    for (const format::Literal &literal : *literals)
+      bytes.push_back({literal.offset, literal.bytes});
     return bytes;
   };
   std::vector<std::vector<format::TargetTensor>> tensors;

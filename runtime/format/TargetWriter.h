@@ -53,6 +53,10 @@ struct Literal {
   std::string bytes;
 };
 
+/// Of one file, sorted by offset. Files that are alike but for the bytes of their tensors share
+/// them: 10^5 parameters of a few shapes have a few.
+using Literals = std::shared_ptr<const std::vector<Literal>>;
+
 /// Bytes of tensor `tensor` (index into WriteRequest::tensors) go to [offset, offset + bytes).
 struct TensorSlot {
   uint64_t offset = 0, bytes = 0;
@@ -109,8 +113,8 @@ public:
   const CommitPlan &commit() const { return commit_; }
   /// Sentences for the user: what loaders of this format will ignore.
   const std::vector<std::string> &notes() const { return notes_; }
-  /// Literal bytes of images()[file], sorted by offset.
-  virtual std::vector<Literal> literals(size_t file) const = 0;
+  /// Literal bytes of images()[file]; never null.
+  virtual Literals literals(size_t file) const = 0;
 
 protected:
   std::vector<FileImage> images_;

@@ -3,9 +3,9 @@
 
 #include "runtime/base/Status.h"
 
-#include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 namespace recast::format {
 
@@ -21,7 +21,7 @@ public:
   Status add(std::string_view name, std::string_view what);
 
 private:
-  std::map<std::string, std::string, std::less<>> byFolded_;
+  std::unordered_map<std::string, std::string> byFolded_;
 };
 
 } // namespace recast::format

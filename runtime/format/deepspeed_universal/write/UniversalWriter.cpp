@@ -8,7 +8,10 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <optional>
 #include <set>
+#include <tuple>
+#include <unordered_map>
 
 namespace recast::format {
 namespace {
@@ -46,13 +49,7 @@ public:
     return {};
   }
 
-  std::vector<Literal> literals(size_t file) const override {
-    if (file < atoms_.size()) {
-      auto image = atomImage(request_.tensors[atoms_[file]], atoms_[file]);
-      return image ? std::move(image->literals) : std::vector<Literal>();
-    }
-    return file == atoms_.size() ? optimizerState_ : std::vector<Literal>();
-  }
+  Literals literals(size_t file) const override { return literals_[file]; }
 
 private:
   Status readOptions() {
@@ -94,12 +91,11 @@ private:
       if (!seen.insert({tensor.name, stateName(tensor.role)}).second)
         return fail(about(tensor, fmt::format("two tensors would be written to its {}.pt",
                                               printable(stateName(tensor.role)))));
-      auto image = atomImage(tensor, i);
-      if (!image)
-        return fail(Error(image.error()).tensor(printable(tensor.name)));
+      auto atom = atomOf(tensor);
+      if (!atom)
+        return fail(Error(atom.error()).tensor(printable(tensor.name)));
       addImage(fmt::format("{}/zero/{}/{}.pt", folder_, tensor.name, stateName(tensor.role)),
-               *image);
-      atoms_.push_back(i);
+               **atom, i);
     }
     if (std::none_of(request_.tensors.begin(), request_.tensors.end(),
                      [](const TargetTensor &t) { return t.role == "master"; }))
@@ -129,7 +125,28 @@ private:
     return {};
   }
 
-  Result<torch::ArchiveImage> atomImage(const TargetTensor &tensor, uint32_t index) const {
+  /// An archive without its literals, which files share.
+  struct Archive {
+    torch::ArchiveImage image;
+    Literals literals;
+    explicit Archive(torch::ArchiveImage made)
+        : image(std::move(made)),
+          literals(std::make_shared<std::vector<Literal>>(std::move(image.literals))) {}
+  };
+
+  /// The file of a tensor says its type and shape, or its one value, and nothing else of it.
+  Result<const Archive *> atomOf(const TargetTensor &tensor) {
+    auto [entry, isNew] = archives_.try_emplace(
+        {tensor.dtype, tensor.isScalar ? std::optional(tensor.scalarBits) : std::nullopt,
+         tensor.shape});
+    if (isNew) {
+      RECAST_ASSIGN(torch::ArchiveImage image, atomImage(tensor));
+      entry->second.emplace(std::move(image));
+    }
+    return &*entry->second;
+  }
+
+  Result<torch::ArchiveImage> atomImage(const TargetTensor &tensor) const {
     if (tensor.isScalar) {
       RECAST_ASSIGN(ObjectPtr step, stepObject(tensor));
       return torch::torchFile(*step, {}, emit_);
@@ -144,21 +161,28 @@ private:
     ObjectPtr atom = plan::tensor(std::move(ref));
     if (!flat_)
       atom = plan::dict({plan::entry("param", std::move(atom))});
-    return torch::torchFile(*atom, {{std::string(kTensorKey), index}}, emit_);
+    return torch::torchFile(*atom, {{std::string(kTensorKey), 0}}, emit_);
   }
 
-  void addImage(std::string path, const torch::ArchiveImage &archive) {
+  void addImage(std::string path, const Archive &archive, uint32_t tensor) {
     FileImage image;
     image.path = std::move(path);
-    image.size = archive.size;
-    image.tensors = archive.tensors;
-    image.patches = archive.patches;
+    image.size = archive.image.size;
+    image.tensors = archive.image.tensors;
+    for (TensorSlot &slot : image.tensors)
+      slot.tensor = tensor;
+    image.patches = archive.image.patches;
+    addImage(std::move(image), archive.literals);
+  }
+
+  void addImage(FileImage image, Literals literals) {
     images_.push_back(std::move(image));
+    literals_.push_back(std::move(literals));
   }
 
   /// The loader wants one step per group. Null: the group's optimizer has none.
   Result<std::vector<ObjectPtr>> groupSteps() const {
-    std::map<std::string_view, const TargetTensor *> steps;
+    std::unordered_map<std::string_view, const TargetTensor *> steps;
     for (const TargetTensor &tensor : request_.tensors)
       if (tensor.role == "step")
         steps[tensor.name] = &tensor;
@@ -199,8 +223,7 @@ private:
     auto archive = torch::torchFile(*state.root, {}, emit_);
     if (!archive)
       return fail(Error(archive.error()).file(folder_ + "/zero/optimizer_state.pt"));
-    addImage(folder_ + "/zero/optimizer_state.pt", *archive);
-    optimizerState_ = std::move(archive->literals);
+    addImage(folder_ + "/zero/optimizer_state.pt", Archive(std::move(*archive)), 0);
     notes_.insert(notes_.end(), state.notes.begin(), state.notes.end());
     return {};
   }
@@ -208,6 +231,7 @@ private:
   /// ZeRO-1 and 2 look for mp_rank_MM_model_states.pt, ZeRO-3 for zero_pp_rank_0_mp_rank_MM_...:
   /// whichever the source has, the other name is linked to it.
   Status addKeptFiles() {
+    auto nothing = std::make_shared<std::vector<Literal>>();
     FolderNames names;
     std::set<std::string> files;
     for (uint32_t i = 0; i < request_.keptFiles.size(); ++i) {
@@ -223,7 +247,7 @@ private:
       image.path = folder_ + "/" + name;
       image.size = kept.size;
       image.verbatim.push_back({0, i});
-      images_.push_back(std::move(image));
+      addImage(std::move(image), nothing);
     }
     bool hasStates = false;
     for (const std::string &name : files) {
@@ -272,8 +296,10 @@ private:
   std::string folder_; ///< "TAG_universal".
   bool flat_ = false;
   torch::EmitOptions emit_;
-  std::vector<uint32_t> atoms_; ///< Tensor of image i; optimizer_state.pt comes after the last.
-  std::vector<Literal> optimizerState_;
+  /// By type, value if it is known now, and shape.
+  std::map<std::tuple<DType, std::optional<uint64_t>, std::vector<int64_t>>, std::optional<Archive>>
+      archives_;
+  std::vector<Literals> literals_; ///< Of each image.
 };
 
 } // namespace

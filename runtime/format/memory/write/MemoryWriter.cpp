@@ -33,7 +33,7 @@ public:
         std::string value(bytes, '\0');
         for (size_t b = 0; b < bytes; ++b)
           value[b] = static_cast<char>(tensor.scalarBits >> (8 * b));
-        literals_.push_back({image.size, std::move(value)});
+        literals_->push_back({image.size, std::move(value)});
         image.values.push_back(slot);
       } else {
         image.tensors.push_back(slot);
@@ -44,7 +44,7 @@ public:
     return {};
   }
 
-  std::vector<Literal> literals(size_t) const override { return literals_; }
+  Literals literals(size_t) const override { return literals_; }
 
 private:
   static Error about(const TargetTensor &tensor, std::string message) {
@@ -69,11 +69,11 @@ private:
     uint64_t gap = (kMemoryAlignment - image.size % kMemoryAlignment) % kMemoryAlignment;
     if (gap == 0)
       return;
-    literals_.push_back({image.size, std::string(gap, '\0')});
+    literals_->push_back({image.size, std::string(gap, '\0')});
     image.size += gap;
   }
 
-  std::vector<Literal> literals_;
+  std::shared_ptr<std::vector<Literal>> literals_ = std::make_shared<std::vector<Literal>>();
 };
 
 } // namespace

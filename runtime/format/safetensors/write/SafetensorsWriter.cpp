@@ -54,7 +54,9 @@ public:
     return {};
   }
 
-  std::vector<Literal> literals(size_t file) const override { return {{0, heads_[file]}}; }
+  Literals literals(size_t file) const override {
+    return std::make_shared<std::vector<Literal>>(1, Literal{0, heads_[file]});
+  }
 
 private:
   Result<uint64_t> shardLimit() const {

@@ -3,6 +3,7 @@
 
 #include "runtime/format/torch/read/PickleTree.h"
 
+#include <array>
 #include <deque>
 #include <optional>
 
@@ -10,7 +11,9 @@ namespace recast::format::torch {
 
 class PickleMachine {
 public:
-  PickleMachine(std::string_view bytes, PickleBudget &budget) : bytes_(bytes), budget_(budget) {}
+  PickleMachine(std::string_view bytes, PickleBudget &budget) : bytes_(bytes), budget_(budget) {
+    bytesSeen_.fill(kNoNode);
+  }
   /// Runs to the end of the pickle; `length` tells where that is.
   Result<Pickle> run();
   size_t length() const { return at_; }
@@ -76,6 +79,8 @@ private:
   std::vector<size_t> marks_;
   std::vector<NodeId> memo_;
   NodeId none_ = kNoNode, true_ = kNoNode, false_ = kNoNode;
+  /// Integers of one byte, shared: some files hold one per parameter and rank.
+  std::array<NodeId, 256> bytesSeen_;
   std::map<std::pair<std::string_view, std::string_view>, NodeId> globals_;
   Pickle out_;
 };

@@ -35,9 +35,17 @@ Status PickleMachine::step(uint8_t opcode) {
     node(stack_.back()).integer = static_cast<int32_t>(static_cast<uint32_t>(value));
     return {};
   }
-  case 'K':
+  case 'K': {
+    RECAST_ASSIGN(uint64_t value, number(1));
+    NodeId &seen = bytesSeen_[value];
+    if (seen == kNoNode) {
+      RECAST_ASSIGN(seen, make(Kind::Int));
+      node(seen).integer = static_cast<int64_t>(value);
+    }
+    return push(seen);
+  }
   case 'M': {
-    RECAST_ASSIGN(uint64_t value, number(opcode == 'K' ? 1 : 2));
+    RECAST_ASSIGN(uint64_t value, number(2));
     RECAST_TRY(pushNew(Kind::Int));
     node(stack_.back()).integer = static_cast<int64_t>(value);
     return {};

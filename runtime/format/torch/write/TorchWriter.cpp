@@ -36,7 +36,7 @@ public:
     return addShards(cutShards(tensors, bytes));
   }
 
-  std::vector<Literal> literals(size_t file) const override { return literals_[file]; }
+  Literals literals(size_t file) const override { return literals_[file]; }
 
 private:
   std::string option(const std::string &name) const {
@@ -161,7 +161,7 @@ private:
     image.size = text.size();
     commit_.renames.push_back(image.path);
     images_.push_back(std::move(image));
-    literals_.push_back({{0, std::move(text)}});
+    literals_.push_back(std::make_shared<std::vector<Literal>>(1, Literal{0, std::move(text)}));
     return {};
   }
 
@@ -175,7 +175,7 @@ private:
     image.tensors = std::move(archive->tensors);
     image.patches = std::move(archive->patches);
     images_.push_back(std::move(image));
-    literals_.push_back(std::move(archive->literals));
+    literals_.push_back(std::make_shared<std::vector<Literal>>(std::move(archive->literals)));
     commit_.renames.push_back(path);
     return {};
   }
@@ -183,7 +183,7 @@ private:
   const WriteRequest request_;
   torch::EmitOptions options_;
   std::map<std::string, std::vector<std::string>> aliasesOf_;
-  std::vector<std::vector<Literal>> literals_; ///< Of each image.
+  std::vector<Literals> literals_; ///< Of each image.
 };
 
 } // namespace

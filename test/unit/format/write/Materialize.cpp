@@ -89,7 +89,8 @@ Materialized materialize(const TargetWriter &writer, const BytesOf &tensor, cons
     const FileImage &image = writer.images()[i];
     ImageBuilder builder(image, out.complaint);
     uint64_t last = 0;
-    for (const Literal &literal : writer.literals(i)) {
+    Literals literals = writer.literals(i);
+    for (const Literal &literal : *literals) {
       if (literal.offset < last || literal.bytes.empty())
         complain(image.path + ": literals are empty or out of order");
       last = literal.offset;

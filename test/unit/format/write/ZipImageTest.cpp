@@ -23,7 +23,9 @@ public:
     images_.push_back({"file", archive_.size, archive_.tensors, archive_.patches, {}});
     commit_.renames = {"file"};
   }
-  std::vector<Literal> literals(size_t) const override { return archive_.literals; }
+  Literals literals(size_t) const override {
+    return std::make_shared<std::vector<Literal>>(archive_.literals);
+  }
 
 private:
   ArchiveImage archive_;
