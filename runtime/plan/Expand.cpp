@@ -2,6 +2,7 @@
 #include "runtime/base/Checked.h"
 #include "runtime/layout/PackedBytes.h"
 #include "runtime/plan/CellRuns.h"
+#include "runtime/plan/FlatIntervals.h"
 
 #include <fmt/format.h>
 
@@ -16,7 +17,10 @@ struct Side {
   bool measured = false;
   std::vector<std::vector<int64_t>> shapes; ///< Of all parts of the layout.
   uint32_t part = 0;                        ///< Of the current member.
+  layout::FlatPosition position;            ///< Where `grouped`.
+  std::optional<FlatIntervals> flat;        ///< Of an input.
   std::vector<layout::Fragment> fragments;
+  bool hasFragments = false; ///< Else only `intervals` are those of the current member.
   bool isSimple = false;
   std::vector<Interval> intervals; ///< Where `isSimple`.
 };
@@ -33,7 +37,8 @@ void asTheMember(std::vector<layout::Fragment> &fragments) {
 class FamilyExpander::Impl {
 public:
   Impl(const Plan &plan, uint32_t index)
-      : plan_(plan), family_(plan.families[index]), index_(index) {
+      : plan_(plan), family_(plan.families[index]), index_(index),
+        count_(elementCount(family_.shape).value_or(0)) {
     for (const Input &input : family_.inputs)
       addSide(plan.layouts[input.layout], layout::Holders::First);
     for (const Output &output : family_.outputs)
@@ -51,14 +56,14 @@ public:
     outputRows_ = std::span(family_.memberOutputs)
                       .subspan(member * family_.outputs.size(), family_.outputs.size());
     run_.member = member;
-    if (elementCount(family_.shape).value_or(0) == 0)
+    if (count_ == 0)
       return {};
     RECAST_TRY(measure());
     PlaceVisitor emit = [&](int64_t logical, int64_t count, std::span<const RunPlace> places) {
       return emitRun(logical, count, places, {}, visit);
     };
     if (active_.empty()) // Only values known now: checks of scalars.
-      return emit(0, *elementCount(family_.shape), {});
+      return emit(0, count_, {});
     bool simple = true;
     for (size_t side : active_)
       simple &= sides_[side].isSimple;
@@ -75,6 +80,9 @@ public:
     }
     if (!cellsValid_) {
       std::vector<layout::Operand> operands;
+      for (size_t side : active_)
+        if (!sides_[side].hasFragments)
+          RECAST_TRY(findFragments(sides_[side]));
       for (size_t side : active_)
         operands.push_back({sides_[side].fragments, sides_[side].holders});
       RECAST_ASSIGN(cells_, layout::overlay(operands));
@@ -94,6 +102,8 @@ private:
     side.layout = &layout;
     side.holders = holders;
     side.grouped = layout::groupStep(layout) != nullptr;
+    if (holders == layout::Holders::First)
+      side.flat = FlatIntervals::of(layout);
     side.shapes = partShapes(layout, family_.shape);
     sides_.push_back(std::move(side));
   }
@@ -112,13 +122,16 @@ private:
       if (side.measured && !side.grouped && side.part == part)
         continue;
       side.part = part;
-      layout::FlatPosition position;
+      side.hasFragments = false;
+      side.position = {};
       if (side.grouped)
-        position = {rows_[i].start, rows_[i].groupTotal};
-      RECAST_ASSIGN(side.fragments,
-                    layout::fragmentsOfPart(*side.layout, side.shapes, part, position));
-      asTheMember(side.fragments);
-      side.isSimple = asIntervals({side.fragments, side.holders}, side.intervals);
+        side.position = {rows_[i].start, rows_[i].groupTotal};
+      side.isSimple =
+          side.flat && part == 0 && side.flat->at(side.position, count_, side.intervals);
+      if (!side.isSimple) {
+        RECAST_TRY(findFragments(side));
+        side.isSimple = asIntervals({side.fragments, side.holders}, side.intervals);
+      }
       side.measured = true;
       cellsValid_ = false;
     }
@@ -126,6 +139,14 @@ private:
       active_ = std::move(active);
       cellsValid_ = false;
     }
+    return {};
+  }
+
+  static Status findFragments(Side &side) {
+    RECAST_ASSIGN(side.fragments,
+                  layout::fragmentsOfPart(*side.layout, side.shapes, side.part, side.position));
+    asTheMember(side.fragments);
+    side.hasFragments = true;
     return {};
   }
 
@@ -216,6 +237,7 @@ private:
   const Plan &plan_;
   const Family &family_;
   uint32_t index_;
+  int64_t count_;              ///< Elements of a member.
   std::vector<Side> sides_;    ///< Inputs, then outputs.
   std::vector<size_t> active_; ///< Sides that are not scalars for the current member.
   std::vector<std::vector<Interval>> operands_;

@@ -75,22 +75,24 @@ private:
   }
 
   Status addAtoms() {
-    FolderNames folders, roles;
+    FolderNames folders, roleFiles;
     RECAST_TRY(folders.add(kOptimizerState, "parameter name"));
-    std::set<std::pair<std::string_view, std::string_view>> seen;
+    std::unordered_map<std::string_view, std::vector<std::string_view>> seen; ///< States by name.
+    std::set<std::string_view> roles;
     for (uint32_t i = 0; i < request_.tensors.size(); ++i) {
       const TargetTensor &tensor = request_.tensors[i];
-      if (auto named = folders.add(tensor.name, "parameter name"); !named)
-        return fail(Error(named.error()).tensor(printable(tensor.name)));
-      if (tensor.name == kOptimizerState)
-        return fail(about(tensor, "a parameter of this name would take the place of "
-                                  "zero/optimizer_state.pt"));
+      std::vector<std::string_view> &states = seen[tensor.name];
+      if (states.empty())
+        RECAST_TRY(addFolder(tensor, folders));
       RECAST_TRY(checkRole(tensor));
-      RECAST_TRY(checkFolderName(tensor.role, "role"));
-      RECAST_TRY(roles.add(fmt::format("{}.pt", stateName(tensor.role)), "role file"));
-      if (!seen.insert({tensor.name, stateName(tensor.role)}).second)
+      if (roles.insert(tensor.role).second) {
+        RECAST_TRY(checkFolderName(tensor.role, "role"));
+        RECAST_TRY(roleFiles.add(fmt::format("{}.pt", stateName(tensor.role)), "role file"));
+      }
+      if (std::ranges::find(states, stateName(tensor.role)) != states.end())
         return fail(about(tensor, fmt::format("two tensors would be written to its {}.pt",
                                               printable(stateName(tensor.role)))));
+      states.push_back(stateName(tensor.role));
       auto atom = atomOf(tensor);
       if (!atom)
         return fail(Error(atom.error()).tensor(printable(tensor.name)));
@@ -104,6 +106,15 @@ private:
                                 "source gives none")
               .hint("Keep role 'master': the loader fills the optimizer from it and derives "
                     "the model's weights."));
+    return {};
+  }
+
+  static Status addFolder(const TargetTensor &tensor, FolderNames &folders) {
+    if (auto named = folders.add(tensor.name, "parameter name"); !named)
+      return fail(Error(named.error()).tensor(printable(tensor.name)));
+    if (tensor.name == kOptimizerState)
+      return fail(about(tensor, "a parameter of this name would take the place of "
+                                "zero/optimizer_state.pt"));
     return {};
   }
 
@@ -271,21 +282,18 @@ private:
   }
 
   void addNotes() {
-    std::set<std::string_view> masters, moments, variances;
+    constexpr std::string_view kAdam[] = {"master", "exp_avg", "exp_avg_sq"};
+    std::unordered_map<std::string_view, size_t> adam; ///< How many of these a parameter has.
     bool hasUnits = false;
     for (const TargetTensor &tensor : request_.tensors) {
-      if (tensor.role == "master")
-        masters.insert(tensor.name);
-      else if (tensor.role == "exp_avg")
-        moments.insert(tensor.name);
-      else if (tensor.role == "exp_avg_sq")
-        variances.insert(tensor.name);
+      if (std::ranges::find(kAdam, tensor.role) != std::end(kAdam))
+        ++adam[tensor.name];
       hasUnits = hasUnits || isUnitRole(tensor.role);
     }
     if (hasUnits)
       notes_.push_back("the universal loader leaves frozen parameters and buffers at their initial "
                        "values; their values are in the folder all the same");
-    if (masters != moments || masters != variances)
+    if (std::ranges::any_of(adam, [&](const auto &of) { return of.second != std::size(kAdam); }))
       notes_.push_back("not every parameter has exp_avg and exp_avg_sq: ZeRO-3's universal loader "
                        "needs both, ZeRO-1 and 2 take what is there");
     if (flat_)
