@@ -1,0 +1,124 @@
+// How long a job takes from metadata to a proved plan, and what the plan costs afterwards:
+// processor time of one core, by phase.
+//
+//   bench_plan JOB.ucl [rounds]     least of the rounds (default 3)
+#include "runtime/capi/Instantiate.h"
+#include "runtime/capi/Rebind.h"
+#include "runtime/format/Inventory.h"
+#include "runtime/plan/Expand.h"
+#include "tools/recast/Driver.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <map>
+#include <set>
+#include <string>
+
+using namespace recast;
+
+namespace {
+
+/// Processor seconds since the last call: other work on the machine does not count.
+double lap() {
+  static std::clock_t last = std::clock();
+  std::clock_t now = std::clock();
+  double out = static_cast<double>(now - last) / CLOCKS_PER_SEC;
+  last = now;
+  return out;
+}
+
+/// The least time of each phase, in the order in which they were first met.
+class Phases {
+public:
+  void note(const std::string &name, double seconds) {
+    auto [entry, isNew] = least_.try_emplace(name, seconds);
+    if (isNew)
+      order_.push_back(name);
+    entry->second = std::min(entry->second, seconds);
+  }
+  void print() const {
+    for (const std::string &name : order_)
+      std::printf("  %-32s %9.4f s\n", name.c_str(), least_.at(name));
+  }
+  double at(const std::string &name) const { return least_.at(name); }
+
+private:
+  std::map<std::string, double> least_;
+  std::vector<std::string> order_;
+};
+
+struct Counts {
+  uint64_t pieces = 0, tensors = 0;
+};
+
+Result<Counts> countPieces(const plan::Plan &plan) {
+  Counts out;
+  RECAST_TRY(plan::expandPlan(plan, [&](const plan::Run &) -> Status {
+    ++out.pieces;
+    return {};
+  }));
+  for (const plan::Family &family : plan.families)
+    out.tensors += family.memberCount();
+  return out;
+}
+
+Status measure(const std::string &job, Phases &phases, bool isLast) {
+  RECAST_ASSIGN(lang::Spec spec, tools::loadSpec(job, {}));
+  lap();
+  RECAST_ASSIGN(compiler::Compiled compiled, tools::compileSpec(spec));
+  phases.note("read, bind, prove, plan", lap());
+  const plan::Plan &plan = compiled.plan;
+  format::ReadOptions options;
+  options.format = plan.sources[0].format;
+  lap();
+  RECAST_TRY(format::readSoundInventory(plan.sources[0].path, options));
+  phases.note("of it: read the metadata", lap());
+  std::string artifact = plan::writeArtifact(plan);
+  phases.note("write the artifact", lap());
+  RECAST_TRY(plan::readArtifact(artifact));
+  phases.note("load the artifact", lap());
+  std::set<uint32_t> ranks;
+  for (const plan::TargetEndpoint &target : plan.targets)
+    if (target.rank != plan::kNone)
+      ranks.insert(target.rank);
+  RECAST_TRY(capi::instantiate(plan, ranks.empty() ? std::nullopt : std::optional(*ranks.begin())));
+  phases.note(ranks.empty() ? "instantiate" : "instantiate one rank", lap());
+  capi::RebindRequest request;
+  request.source = plan.sources[0].path;
+  if (auto rebound = capi::rebind(plan, request))
+    phases.note("rebind, metadata included", lap());
+  if (!isLast)
+    return {};
+  RECAST_ASSIGN(Counts counts, countPieces(plan));
+  std::printf(
+      "%s: %zu files, %llu members, %llu pieces, %zu targets; artifact %.2f MiB, %.1f bytes "
+      "per piece\n",
+      job.c_str(), plan.files.size(), static_cast<unsigned long long>(counts.tensors),
+      static_cast<unsigned long long>(counts.pieces), plan.targets.size(),
+      static_cast<double>(artifact.size()) / (1 << 20),
+      static_cast<double>(artifact.size()) / static_cast<double>(counts.pieces));
+  phases.print();
+  double planning = phases.at("read, bind, prove, plan") - phases.at("of it: read the metadata");
+  std::printf("  %-32s %9.4f s, %.2f us per piece\n", "bind, prove, plan alone", planning,
+              1e6 * planning / static_cast<double>(counts.pieces));
+  return {};
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: bench_plan JOB.ucl [rounds]\n");
+    return 2;
+  }
+  int rounds = argc > 2 ? std::atoi(argv[2]) : 3;
+  Phases phases;
+  for (int round = 0; round < rounds; ++round)
+    if (Status status = measure(argv[1], phases, round + 1 == rounds); !status) {
+      std::fprintf(stderr, "error: %s\n", status.error().str().c_str());
+      return status.error().exitCode();
+    }
+  return 0;
+}
