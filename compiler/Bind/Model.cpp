@@ -285,11 +285,23 @@ layout::AxisMap BoundModel::axesOf(uint32_t decl) const {
 
 std::vector<char> BoundModel::named(llvm::ArrayRef<ckpt::PathAttr> paths) const {
   std::vector<char> out(decls.size(), 0);
-  for (ckpt::PathAttr path : paths)
+  for (ckpt::PathAttr path : paths) {
     if (auto found = match(path, mlir::UnknownLoc::get(path.getContext())))
       for (const std::vector<uint32_t> &pack : found->packs)
         for (uint32_t decl : pack)
           out[decl] = 1;
+    // `layer[l]`, a group: only groups have an index.
+    llvm::ArrayRef<ckpt::SegmentAttr> segments = path.getSegments();
+    if (!segments.back().getName() || !segments.back().getIndex())
+      continue;
+    for (size_t decl = 0; decl < decls.size(); ++decl) {
+      const std::vector<std::string> &groups = decls[decl].groups;
+      bool isIn = groups.size() >= segments.size();
+      for (size_t i = 0; isIn && i < segments.size(); ++i)
+        isIn = segments[i].getName() && segments[i].getName().getValue() == groups[i];
+      out[decl] |= isIn;
+    }
+  }
   return out;
 }
 

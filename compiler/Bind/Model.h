@@ -49,7 +49,7 @@ struct BoundModel {
   Result<PathMatch> match(ir::ckpt::PathAttr path, mlir::Location loc) const;
   /// The axes of a declaration, each dimension a product: the map of a tensor stored as it is.
   layout::AxisMap axesOf(uint32_t decl) const;
-  /// Per declaration, whether one of the paths names it.
+  /// Per declaration, whether one of the paths names it, or a group that it is in.
   std::vector<char> named(llvm::ArrayRef<ir::ckpt::PathAttr> paths) const;
 };
 

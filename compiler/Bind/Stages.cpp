@@ -93,6 +93,7 @@ public:
                         .tensor(subjects_[s].shown)
                         .hint("Name it in `assign { .. }`."));
     }
+    RECAST_TRY(checkEmpty());
     std::vector<std::vector<int32_t>> out;
     for (const format::Tensor &tensor : ends_.source.tensors) {
       const std::set<int32_t> &of = owners.at(tensor.name);
@@ -104,6 +105,16 @@ public:
 private:
   Error bad(std::string_view what) {
     return specError(op_.getLoc(), fmt::format("pipeline `{}` {}", name_, what));
+  }
+
+  /// A stage that holds nothing is a rule that was forgotten, or one stage too many.
+  Status checkEmpty() {
+    for (int32_t stage = 0; stage < stages_; ++stage)
+      if (std::find(owner_.begin(), owner_.end(), stage) == owner_.end())
+        return fail(
+            bad(fmt::format("leaves stage {} of {} without a tensor", stage, stages_))
+                .hint("Give it some in `assign { .. }`, or take fewer stages (ranks x chunks)."));
+    return {};
   }
 
   Status give(size_t subject, int32_t stage) {
@@ -120,6 +131,12 @@ private:
       paths.push_back(path);
     if (!paths.empty() && !ends_.model)
       return fail(bad("assigns paths of a model, and the source is `as same`: use names"));
+    for (ckpt::PathAttr path : paths) {
+      std::vector<char> named = ends_.model->named(path);
+      if (std::find(named.begin(), named.end(), 1) == named.end())
+        return fail(bad(fmt::format("assigns `{}`, of which the model '{}' has no tensor",
+                                    pathText(path), ends_.model->name)));
+    }
     std::vector<char> decls = paths.empty() ? std::vector<char>() : ends_.model->named(paths);
     std::set<std::string> absent;
     for (auto glob : rule.getNames().getAsRange<mlir::StringAttr>())

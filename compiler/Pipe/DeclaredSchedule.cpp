@@ -98,8 +98,10 @@ Result<schedule::Schedule> explicitLists(pipe::ScheduleOp op, int32_t update) {
   out.ranks = static_cast<int32_t>(op.getNumber("ranks", 0));
   out.microbatches = static_cast<int32_t>(op.getNumber("microbatches", 0));
   out.updateEvery = update;
-  if (StringRef kind = wordOf(op.getArg("schedule")); !kind.empty())
-    out.kind = kind.str();
+  if (Attribute kind = op.getArg("schedule")) {
+    RECAST_ASSIGN(out.kind, schedule::listsNamed(view(wordOf(kind))));
+  }
+  RECAST_TRY(schedule::checkUpdateEvery(update, out.microbatches));
   for (Attribute rank : elements(op.getArg("rank_of")))
     out.rankOf.push_back(static_cast<int32_t>(cast<IntegerAttr>(rank).getInt()));
   RECAST_TRY(readActions(elements(op.getArg("actions")), out));
@@ -109,6 +111,7 @@ Result<schedule::Schedule> explicitLists(pipe::ScheduleOp op, int32_t update) {
     if (rank >= out.ranks)
       return usage(fmt::format("`rank_of` names rank {} of {}", rank, out.ranks));
   out.chunks = schedule::chunksOf(out);
+  RECAST_TRY(schedule::checkChunks(out, static_cast<int32_t>(op.getNumber("chunks", out.chunks))));
   if (Attribute weights = op.getArg("weights")) {
     RECAST_ASSIGN(out.weights, readWeights(weights));
   }
@@ -161,10 +164,11 @@ Result<DeclaredSchedule> readSchedule(pipe::ScheduleOp op) {
 
 Result<schedule::Schedule> readLists(pipe::ListsOp op) {
   schedule::Schedule out;
-  out.kind = op.getKind().str();
+  RECAST_ASSIGN(out.kind, schedule::listsNamed(view(op.getKind())));
   out.ranks = static_cast<int32_t>(op.getActions().size());
   out.microbatches = static_cast<int32_t>(op.getMicrobatches());
   out.updateEvery = static_cast<int32_t>(op.getUpdate().value_or(0));
+  RECAST_TRY(schedule::checkUpdateEvery(out.updateEvery, out.microbatches));
   out.rankOf.assign(op.getRankOf().begin(), op.getRankOf().end());
   out.chunks = schedule::chunksOf(out);
   if (op.getWeights()) {

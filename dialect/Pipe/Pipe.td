@@ -55,10 +55,13 @@ def Pipe_ScheduleOp : Pipe_Op<"schedule"> {
     `args` are the attributes that the language has, in its order and with its values: `ranks`,
     `chunks`, `microbatches`, `group`: numbers; `schedule`: a kind; `update`: `flush` or `every(n)`;
     `weights`: `latest`, `stash`, `double_buffer` or `predict(optimizer, s = ..)`; `cost`: times by
-    name; `ties`: `synced` where the training program keeps tied weights equal at every update; or, of lists that were written out, `actions` (a text per rank) and `rank_of` (by stage).
+    name; `ties`: `synced` where the training program keeps tied weights equal at every update; or,
+    of lists that were written out, `actions` (a text per rank) and `rank_of` (by stage): `schedule`
+    and `chunks` then agree with them.
 
     **Constraints:** names are known and stand once; numbers are at least 1; `ranks` and
-    `microbatches` are there, and `schedule` or `actions`; `actions` and `rank_of` come together.
+    `microbatches` are there, and `schedule` or `actions`; `actions` and `rank_of` come together,
+    without `group`.
 
     ```mlir
     pipe.schedule @p args [#ckpt.arg<"ranks", 4 : i64>, #ckpt.arg<"microbatches", 8 : i64>,

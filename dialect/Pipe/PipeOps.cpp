@@ -108,6 +108,8 @@ LogicalResult ScheduleOp::verify() {
     return emitOpError("does not say `schedule`");
   if (seen.contains("actions") != seen.contains("rank_of"))
     return emitOpError("says `actions` and `rank_of` together");
+  if (seen.contains("actions") && seen.contains("group"))
+    return emitOpError("says `group`, of which lists are generated, and has `actions`");
   return success();
 }
 

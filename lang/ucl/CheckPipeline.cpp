@@ -58,6 +58,9 @@ void Checker::checkPipeline(const Pipeline &pipeline) {
   if (isExplicit != seen.contains("rank_of"))
     report(pipeline.loc, "`actions` and `rank_of` belong together: what each rank does, and which "
                          "rank has each stage");
+  if (isExplicit && seen.contains("group"))
+    report(pipeline.loc,
+           "`group` is for kinds of schedules, and `actions` are the lists themselves");
   for (const AssignRule &rule : pipeline.assign)
     checkAssign(rule);
 }

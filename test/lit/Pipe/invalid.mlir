@@ -36,6 +36,10 @@ pipe.schedule @p args [#ckpt.arg<"ties", #ckpt.word<"loose">>]
 // expected-error @below {{says `actions` and `rank_of` together}}
 pipe.schedule @p args [#ckpt.arg<"ranks", 1 : i64>, #ckpt.arg<"microbatches", 1 : i64>, #ckpt.arg<"actions", "0F0 0B0">]
 // -----
+// expected-error @below {{says `group`, of which lists are generated, and has `actions`}}
+pipe.schedule @p args [#ckpt.arg<"ranks", 1 : i64>, #ckpt.arg<"microbatches", 1 : i64>, #ckpt.arg<"group", 1 : i64>,
+    #ckpt.arg<"actions", "0F0 0B0">, #ckpt.arg<"rank_of", [0]>]
+// -----
 // expected-error @below {{assigns no tensor}}
 pipe.schedule @p args [] assign [#pipe.assign<[] at [] to #ckpt.word<"first">>]
 // -----

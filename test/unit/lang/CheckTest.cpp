@@ -284,6 +284,17 @@ TEST(Check, TheRest) {
             "job.ucl:5:7: there is no function `rel_rmse` in this version");
 }
 
+TEST(Check, ListsHaveNoGroup) {
+  auto about = [](std::string_view attributes) {
+    return first(
+        findings("pipeline p { ranks = 1 microbatches = 1 " + std::string(attributes) + " }"));
+  };
+  EXPECT_EQ(about("group = 1 rank_of = 0 actions = \"0F0 0B0\""),
+            "job.ucl:1:1: `group` is for kinds of schedules, and `actions` are the lists "
+            "themselves");
+  EXPECT_EQ(about("rank_of = 0 actions = \"0F0 0B0\""), "fine");
+}
+
 TEST(Check, ManyFindingsAreCut) {
   std::string statements;
   for (int i = 0; i < 100000; ++i)
