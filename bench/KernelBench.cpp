@@ -1,8 +1,4 @@
-// The generated kernels beside hand-written C++ for the same cast, memcpy of as many bytes, and the
-// interpreter: one process, one thread, rounds interleaved, the best of each. Compare the columns
-// of a line; absolute figures belong to the machine.
-//
-//   bench_kernels [elements]      default: 64 Mi elements (DRAM); then 32 Ki (cache)
+// The generated kernels beside hand-written C++ for the same casts and boxes; see kHelp.
 #include "runtime/device/cpu/Kernels.h"
 #include "runtime/recipe/Recipe.h"
 
@@ -13,6 +9,9 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <string_view>
+#include <thread>
+#include <vector>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -20,6 +19,24 @@
 using namespace recast;
 
 namespace {
+
+constexpr char kHelp[] =
+    R"(bench_kernels [ELEMENTS]
+
+Generated kernels beside hand-written C++ for the same casts, in one process, rounds interleaved, the best
+of each; GB/s read and written. Compare the columns of a line; absolute figures belong to the machine.
+
+  generated    what the executor runs
+  hand         C++ with the same read and write streams, -O3, the same instruction set
+  memcpy       of as many bytes
+  unfused      two kernels instead of one: a copy into memory, then the cast; GB/s of the bytes that
+               the fused one moves, so the ratio is what fusing wins
+  interpret    the recipe interpreter, which needs no kernel
+
+64 Mi elements (DRAM) with one thread and with two (halves of the arrays), then 32 Ki elements (cache), then
+boxes: columns of a wider matrix and transposes. With ELEMENTS: casts of so many, one thread and two.
+)";
+
 #if defined(__x86_64__)
 #define RECAST_HAND(level) __attribute__((target("arch=" level), noinline))
 #else
@@ -180,9 +197,35 @@ std::vector<double> best(const std::vector<Run> &runs, const void *in, void *out
   return seconds;
 }
 
-void measure(int64_t count) {
+std::string text(double value, int digits) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
+  return buffer;
+}
+
+/// The same work by several threads, each on its part of the elements, of `from` and `to` bytes.
+Run parallel(Run run, int64_t from, int64_t to, int threads) {
+  if (!run || threads == 1)
+    return run;
+  return [=](const void *in, void *out, int64_t count) {
+    std::vector<std::thread> workers;
+    for (int t = 0; t < threads; ++t) {
+      // Parts begin at whole cache lines.
+      const int64_t first = count * t / threads & ~int64_t{63};
+      const int64_t end = t + 1 == threads ? count : count * (t + 1) / threads & ~int64_t{63};
+      workers.emplace_back(run, static_cast<const std::byte *>(in) + first * from,
+                           static_cast<std::byte *>(out) + first * to, end - first);
+    }
+    for (std::thread &worker : workers)
+      worker.join();
+  };
+}
+
+void measure(int64_t count, int threads) {
   const size_t bytes = static_cast<size_t>(count) * 8;
-  std::unique_ptr<std::byte[]> in(new std::byte[bytes]), out(new std::byte[bytes]);
+  std::unique_ptr<std::byte[]> in(new std::byte[bytes]), out(new std::byte[bytes]),
+      between(new std::byte[bytes]);
+  std::memset(between.get(), 1, bytes);
   // Values about 1 with a denormal of the small types now and then.
   for (int64_t i = 0; i < count * 2; ++i) {
     uint32_t x = 0x3f800000u + static_cast<uint32_t>(i) * 2654435761u % 0x00800000u;
@@ -192,9 +235,10 @@ void measure(int64_t count) {
   }
   std::memset(out.get(), 1, bytes);
 
-  std::printf("%lld elements; GB/s read and written\n", static_cast<long long>(count));
-  std::printf("%-30s %9s %9s %9s %9s   %s\n", "kernel", "generated", "hand", "memcpy", "interpret",
-              "generated / hand");
+  std::printf("%lld elements, %d thread%s; GB/s read and written\n", static_cast<long long>(count),
+              threads, threads == 1 ? "" : "s");
+  std::printf("%-30s %9s %9s %9s %9s %9s   %s\n", "kernel", "generated", "hand", "memcpy",
+              "unfused", "interpret", "generated / hand, unfused");
   for (const Line &line : lines()) {
     setenv("RECAST_CPU", line.level, 1);
     auto rule = recipe::overflowAllowed(line.to, recipe::Overflow::Ieee)
@@ -204,26 +248,34 @@ void measure(int64_t count) {
     const device::cpu::Kernel kernel = device::cpu::builtinKernel(recipe.hash(), recipe.str());
     if (!kernel.run)
       continue;
-    const double moved = byteWidth(line.from) + byteWidth(line.to);
+    const int64_t from = byteWidth(line.from), to = byteWidth(line.to), moved = from + to;
     Run generated = [&](const void *source, void *target, int64_t n) {
       kernel.run(&source, &target, n);
     };
     Run copied = [&](const void *source, void *target, int64_t n) {
-      std::memcpy(target, source, static_cast<size_t>(static_cast<double>(n) * moved / 2));
+      std::memcpy(target, source, static_cast<size_t>(n * moved / 2));
+    };
+    // Every thread has its own part of the memory between, at the place of its source.
+    Run unfused = [&](const void *source, void *target, int64_t n) {
+      const void *copy = between.get() + (static_cast<const std::byte *>(source) - in.get());
+      std::memcpy(const_cast<void *>(copy), source, static_cast<size_t>(n * from));
+      kernel.run(&copy, &target, n);
     };
     Run interpreted = [&](const void *source, void *target, int64_t n) {
       const std::byte *inputs[] = {static_cast<const std::byte *>(source)};
       std::byte *outputs[] = {static_cast<std::byte *>(target)};
       recipe::interpret(recipe, inputs, outputs, n);
     };
+    auto each = [&](const Run &run) { return parallel(run, from, to, threads); };
     auto seconds =
-        best({generated, line.handWritten, copied, interpreted}, in.get(), out.get(), count);
-    auto rate = [&](size_t i) { return static_cast<double>(count) * moved / seconds[i] * 1e-9; };
-    std::printf("%-30s %9.1f ", std::string(kernel.name).c_str(), rate(0));
-    if (line.handWritten)
-      std::printf("%9.1f %9.1f %9.1f   %.2f\n", rate(1), rate(2), rate(3), rate(0) / rate(1));
-    else
-      std::printf("%9s %9.1f %9.1f\n", "-", rate(2), rate(3));
+        best({each(generated), each(line.handWritten),
+              parallel(copied, moved / 2, moved / 2, threads), each(unfused), each(interpreted)},
+             in.get(), out.get(), count);
+    auto rate = [&](size_t i) { return static_cast<double>(count * moved) / seconds[i] * 1e-9; };
+    const bool byHand = static_cast<bool>(line.handWritten);
+    std::printf("%-30s %9.1f %9s %9.1f %9.1f %9.1f   %4s %.2f\n", std::string(kernel.name).c_str(),
+                rate(0), byHand ? text(rate(1), 1).c_str() : "-", rate(2), rate(3), rate(4),
+                byHand ? text(rate(0) / rate(1), 2).c_str() : "-", rate(0) / rate(3));
   }
 }
 #if defined(__x86_64__)
@@ -289,12 +341,14 @@ void measureBoxes(int64_t side) {
 int main(int argc, char **argv) {
   int64_t count = argc > 1 ? std::strtoll(argv[1], nullptr, 10) : int64_t{64} << 20;
   if (count <= 0) {
-    std::fprintf(stderr, "usage: bench_kernels [elements]\n");
-    return 2;
+    const bool asked = std::string_view(argv[1]) == "--help";
+    std::fputs(kHelp, asked ? stdout : stderr);
+    return asked ? 0 : 2;
   }
-  measure(count);
+  for (int threads : {1, 2})
+    measure(count, threads);
   if (argc <= 1) {
-    measure(32 << 10);
+    measure(32 << 10, 1);
 #if defined(__x86_64__)
     measureBoxes(512);
     measureBoxes(4096);
