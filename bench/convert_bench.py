@@ -1,24 +1,27 @@
-"""Whole conversions, side by side in one run: Recast, `cp -r` of the output tree, and the
-framework's own converters. Prints ratios, writes no file of its own; docs/performance.md keeps what was measured.
+"""Whole conversions of a checkpoint that DeepSpeed writes, side by side in one run: Recast, `cp -r`, a mover written by
+hand (bench_mover), and the frameworks' own converters.
 
-Page cache warm, output deleted between runs, unflushed unless said; each variant runs next to a `cp`
-and its ratio is taken against that one, medians over the rounds.
+A row is one comparison: seconds, ratio and, where there is one, the goal that the ratio is to meet. Page cache warm, outputs deleted
+between runs, unflushed unless said; contestants take turns, the order reversed each round; ratios are medians over the
+rounds. `cp` keeps hard links, as Recast makes some. Recast's time is that of the whole command `recast convert`: start of the compiler, planning and proofs
+included ("before"); the mover's begins when it has its list of pieces and every header ready. "limit" says what was measured: cores
+in use, their share of system time, bytes read and written beside what memcpy does on as many threads, the flush.
+
+Writes a work folder and no other file; docs/performance.md keeps what was measured.
 """
 import argparse
 import json
-import os
 import pathlib
+import resource
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-BIN = pathlib.Path(os.environ.get("RECAST_BIN", HERE.parent / "build" / "bin"))
-CPU = {**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+from measure import (BIN, CORES, ENVIRONMENT, HERE, Watch, alternate, median, memcpy_rate, ratio, remove, run, tree_size)
+
+SLACK_MIB = 16  # What a process may have beside what --memory allows.
 
 
 def free_port():
@@ -30,131 +33,231 @@ def free_port():
 def make_checkpoint(folder, stage, ranks, hidden, layers):
     subprocess.run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "--master-port",
                     str(free_port()), str(HERE / "make_checkpoint.py"), "--stage", str(stage), "--hidden", str(hidden),
-                    "--layers", str(layers), "--save", str(folder)], check=True, capture_output=True, env=CPU)
+                    "--layers", str(layers), "--save", str(folder)], check=True, capture_output=True, env=ENVIRONMENT)
 
 
-def timed(command):
-    """(seconds, peak MiB of the largest process, output) of one command."""
-    os.sync()  # What earlier runs left dirty is not billed to this one.
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        start = time.time()
-        process = subprocess.Popen(command, stdout=out, stderr=err, env=CPU)
-        _, status, usage = os.wait4(process.pid, 0)
-        elapsed = time.time() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0), err.seek(0)
-        if process.returncode != 0:
-            sys.exit(f"{' '.join(map(str, command))}\n{out.read()}\n{err.read()}")
-        return elapsed, usage.ru_maxrss / 1024, out.read()
-
-
-def tree_size(folder):
-    return sum(f.stat().st_size for f in pathlib.Path(folder).rglob("*") if f.is_file())
+BOTH = """source run = deepspeed("{source}") as same
+target uni = deepspeed_universal("{out}") as same
+target hub = safetensors("{out}-hub") as same
+convert run -> uni, hub {{
+  for uni {{ else: keep  objects {{ else: keep }} }}
+  for hub {{ weight: master | cast(bf16)  frozen: keep | cast(bf16)  buffer: keep
+            drop master, exp_avg, exp_avg_sq, step  objects {{ else: drop }} }}
+}}
+"""
 
 
 class Bench:
-    def __init__(self, folder, rounds):
-        self.folder, self.rounds = folder, rounds
-        self.rows = []
+    def __init__(self, source, folder, rounds, memcpy):
+        self.source, self.folder, self.rounds, self.memcpy = source, folder, rounds, memcpy
+        self.out = folder / "out"
 
-    def clean(self, *names):
-        for name in names:
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+    # ---- contestants
+
+    def recast(self, *arguments, job=None):
+        """A function that runs one conversion: (what it took, its report)."""
+        what = [job] if job else [self.source, "-o", self.out]
+
+        def action():
+            remove(self.out, f"{self.out}-hub")
+            took = run([BIN / "recast", "convert", *what, "--json", *arguments])
+            return took, json.loads(took.output)
+        return action
 
     def cp(self, tree, flush=False):
-        self.clean("cp")
-        command = f"cp -r {tree} {self.folder / 'cp'}" + (f" && sync -f {self.folder / 'cp'}" if flush else "")
-        seconds, _, _ = timed(["sh", "-c", command])
-        self.clean("cp")
-        return seconds
+        copy = self.folder / "cp"
 
-    def recast(self, source, arguments):
-        self.clean("out")
-        seconds, _, out = timed([BIN / "recast", "convert", source, "-o", self.folder / "out", "--json", *arguments])
-        return seconds, json.loads(out)
+        def action():
+            remove(copy)
+            took = run(["sh", "-c", f"cp -r --preserve=links {tree} {copy}" + (f" && sync -f {copy}" if flush else "")])
+            remove(copy)
+            return took
+        return action
 
-    def compare(self, label, source, arguments, flush=False):
-        arguments = arguments + ([] if flush else ["--no-sync"])
-        _, report = self.recast(source, arguments)  # Warms the cache, makes the tree that cp copies.
+    def mover(self, plan, *arguments):
+        out = self.folder / "mover"
+
+        def action():
+            remove(out)
+            report = json.loads(run([BIN / "bench_mover", plan, out, "--threads", CORES, *arguments]).output)
+            remove(out)
+            return report
+        return action
+
+    def tree(self, *arguments):
+        """What a conversion writes, kept for `cp`; the run also warms the cache."""
+        self.recast("--no-sync", *arguments)()
         tree = self.folder / "tree"
-        self.clean("tree")
-        (self.folder / "out").rename(tree)
-        ratios, times = [], []
-        for number in range(self.rounds):
-            # Who runs second finds warmer memory: the order is reversed each round.
-            if number % 2 == 0:
-                reference = self.cp(tree, flush)
-            seconds, report = self.recast(source, arguments)
-            self.clean("out")
-            if number % 2 == 1:
-                reference = self.cp(tree, flush)
-            ratios.append(seconds / reference)
-            times.append(seconds)
-        self.row(label, statistics.median(times), statistics.median(ratios), tree_size(tree),
-                 f"read/unique {report['read_over_unique']:.2f}, peak {report['peak_resident_bytes'] / 2**20:.0f} MiB, "
-                 f"kernels: {', '.join(report['kernels']) or 'none needed'}")
-        self.clean("tree", "out")
+        remove(tree)
+        self.out.rename(tree)
+        return tree
 
-    def digests(self, label, source, arguments):
-        """The same conversion with and without digests of tensors, in turn."""
-        ratios, times = [], []
-        self.recast(source, arguments + ["--no-sync"])
-        for number in range(self.rounds):
-            seconds = {}
-            for extra in ([], ["--no-digests"])[::1 if number % 2 else -1]:
-                seconds[len(extra)], _ = self.recast(source, arguments + ["--no-sync"] + extra)
-            ratios.append(seconds[0] / seconds[1])
-            times.append(seconds[0])
-        self.clean("out")
-        print(f"  {label:<44} {statistics.median(times):7.2f} s   {statistics.median(ratios):6.2f} x the same without digests",
-              flush=True)
+    # ---- rows
 
-    def framework(self, label, command, output, tree_of):
-        """A framework's converter, once, against `cp -r` of what it wrote."""
-        self.clean(output)
-        seconds, peak, _ = timed(command)
-        tree = self.folder / tree_of
-        reference = statistics.median(self.cp(tree) for _ in range(3))
-        self.row(label, seconds, seconds / reference, tree_size(tree), f"peak {peak:.0f} MiB")
-        self.clean(output)
+    def row(self, label, seconds, value, to, goal=None, remark=""):
+        meets = "" if goal is None else f"  goal {goal}: {'met' if self.meets(value, goal) else 'MISSED'}"
+        print(f"  {label:<34} {seconds:7.2f} s  {value:6.2f} x {to}{meets}" + (f"\n{'':37}{remark}" if remark else ""), flush=True)
 
-    def row(self, label, seconds, ratio, size, remark):
-        self.rows.append((label, seconds, ratio))
-        print(f"  {label:<44} {seconds:7.2f} s   {ratio:6.2f} x cp   {size / seconds / 1e9:5.2f} GB/s   {remark}", flush=True)
+    @staticmethod
+    def meets(value, goal):
+        sign, number = goal.split()
+        return value <= float(number) if sign == "<=" else value >= float(number)
+
+    def limit(self, results):
+        """What the median run of Recast used."""
+        took, report = sorted(results, key=lambda r: r[0].seconds)[len(results) // 2]
+        moved = (report["bytes_read"] + report["bytes_written"]) / 1e9
+        inside = report["seconds"] - report["flush_seconds"]
+        text = (f"before {took.seconds - report['seconds']:.2f} s, executing {inside:.2f} s, flush {report['flush_seconds']:.2f} s; "
+                f"limit: {took.cores():.1f} of {CORES} cores, {took.system / took.processor():.0%} of it system; "
+                f"{moved / inside:.1f} GB/s read + written ({moved / inside / self.memcpy:.0%} of memcpy)")
+        if report["flush_seconds"] > took.seconds / 2:
+            text += f"; the device: {report['bytes_written'] / 1e9 / took.seconds:.2f} GB/s"
+        return text
+
+    def universal(self):
+        to = ["--to", "deepspeed-universal"]
+        tree = self.tree(*to)
+        job, plan = self.folder / "job.ucl", self.folder / "job.rplan"
+        job.unlink(missing_ok=True), plan.unlink(missing_ok=True)
+        run([BIN / "recast", "init", self.source, *to, "--out-dir", self.out, "-o", job])
+        run([BIN / "recast", "plan", job, "-o", plan, "-q"])
+        self.same_as_mover(tree, plan)
+        for flush, goal in ((False, "<= 1.35"), (True, "<= 1.1")):
+            sync = [] if flush else ["--no-sync"]
+            kind = ", flushed" if flush else ""
+            hand = ["--digests", "--sync"] if flush else ["--digests"]
+            results = alternate(self.rounds, {"cp": self.cp(tree, flush), "recast": self.recast(*to, *sync),
+                                              "mover": self.mover(plan, *hand), "bare": self.recast(*to, *sync, "--no-digests"),
+                                              "bare mover": self.mover(plan, *hand[1:])})
+            seconds = {name: [r[0].seconds for r in results[name]] for name in ("recast", "bare")}
+            cp = [r.seconds for r in results["cp"]]
+            for name, sums in (("recast", ""), ("bare", ", no digests")):
+                self.row(f"-> universal{kind}{sums}", median(seconds[name]), ratio(seconds[name], cp), "cp -r of the output", goal,
+                         self.limit(results[name]))
+            inside = {name: [r[1]["seconds"] for r in results[name]] for name in ("recast", "bare")}
+            for name, other, sums in (("recast", "mover", ""), ("bare", "bare mover", ", no digests")):
+                hand = [r["seconds"] for r in results[other]]
+                cpu = median([r["user_seconds"] + r["system_seconds"] for r in results[other]])
+                self.row(f"-> universal{kind}{sums}", median(seconds[name]), ratio(seconds[name], hand), "the mover by hand",
+                         None if flush else "<= 1.05", f"mover {median(hand):.2f} s; recast's executing alone {ratio(inside[name], hand):.2f} x; processor "
+                         f"time {median([r[0].processor() for r in results[name]]):.2f} s, of the mover {cpu:.2f} s")
+            self.row(f"-> universal{kind}, digests", median(seconds["recast"]), ratio(seconds["recast"], seconds["bare"]),
+                     "the same without", "<= 1.05" if flush else "<= 1.20")
+        remove(tree, self.out)
+
+    def compare(self, label, flush, *to):
+        """One conversion against `cp` of what it writes."""
+        tree, sync = self.tree(*to), [] if flush else ["--no-sync"]
+        results = alternate(self.rounds, {"cp": self.cp(tree, flush), "recast": self.recast(*to, *sync)})
+        seconds = [r[0].seconds for r in results["recast"]]
+        self.row(label, median(seconds), ratio(seconds, [r.seconds for r in results["cp"]]), "cp -r of the output",
+                 remark=self.limit(results["recast"]))
+        remove(tree, self.out)
+
+    def same_as_mover(self, tree, plan):
+        """Both write the same bytes (Recast its manifest, too), and the mover's hashes are those of its files."""
+        mover = self.folder / "mover"
+        remove(mover)
+        run([BIN / "bench_mover", plan, mover, "--threads", CORES, "--digests", "--check"])
+        run(["diff", "-r", "--exclude=.recast", tree, mover])
+        remove(mover)
+
+    def weights(self):
+        for dtype in ("bf16", "f32"):
+            to = ["--to", "safetensors", "--dtype", dtype]
+            tree = self.tree(*to)
+            results = alternate(self.rounds, {"source": self.cp(self.source), "recast": self.recast(*to, "--no-sync"),
+                                              "cp": self.cp(tree), "interpreter": self.recast(*to, "--no-sync", "--no-kernels")})
+            seconds = [r[0].seconds for r in results["recast"]]
+            self.row(f"-> safetensors {dtype}", median(seconds), ratio(seconds, [r.seconds for r in results["source"]]),
+                     "cp -r of the source", "<= 0.6" if dtype == "bf16" else None, self.limit(results["recast"]))
+            self.row(f"-> safetensors {dtype}", median(seconds), ratio(seconds, [r.seconds for r in results["cp"]]),
+                     "cp -r of the output")
+            self.row(f"-> safetensors {dtype}, interpreter", median([r[0].seconds for r in results["interpreter"]]),
+                     ratio([r[0].seconds for r in results["interpreter"]], seconds), "the same with kernels")
+            remove(tree, self.out)
+
+    def both(self):
+        """Two targets from one read, against the first alone plus `cp` of what the second is."""
+        job = self.folder / "both.ucl"
+        job.write_text(BOTH.format(source=self.source, out=self.out))
+        hub = self.tree("--to", "safetensors", "--dtype", "bf16")
+        results = alternate(self.rounds, {"both": self.recast("--no-sync", job=job), "cp": self.cp(hub),
+                                          "first": self.recast("--to", "deepspeed-universal", "--no-sync")})
+        seconds = [r[0].seconds for r in results["both"]]
+        apart = [first[0].seconds + cp.seconds for first, cp in zip(results["first"], results["cp"])]
+        self.row("-> universal and safetensors", median(seconds), ratio(seconds, apart), "the first alone + cp of the second",
+                 "<= 1.1", self.limit(results["both"]))
+        read = {name: results[name][0][1]["bytes_read"] / 1e9 for name in ("both", "first")}
+        print(f"{'':37}read {read['both']:.2f} GB for both, {read['first']:.2f} GB for the first alone", flush=True)
+        remove(hub, self.out, f"{self.out}-hub")
+
+    def frameworks(self):
+        """Their converters once per number of workers, between runs of Recast."""
+        tag, upstream = (self.source / "latest").read_text(), self.folder / "upstream"
+        recast = self.recast("--to", "deepspeed-universal", "--no-sync")
+        mine, theirs = [recast()[0].seconds], {}
+        for workers in (1, 2, 4):
+            remove(upstream)
+            theirs[workers] = run([sys.executable, "-m", "deepspeed.checkpoint.ds_to_universal", "--input_folder", self.source / tag,
+                                   "--output_folder", upstream, "--num_extract_workers", workers, "--num_merge_workers", workers,
+                                   "--inject_missing_state"])
+            mine.append(recast()[0].seconds)
+        best = min(theirs, key=lambda w: theirs[w].seconds)
+        self.row(f"ds_to_universal, {best} workers", theirs[best].seconds, theirs[best].seconds / median(mine), "recast", ">= 18",
+                 ", ".join(f"{w} workers {t.seconds:.1f} s" for w, t in theirs.items()) + f"; peak {theirs[best].peak:.0f} MiB")
+        unsharded = ("import sys; from deepspeed.utils.zero_to_fp32 import convert_zero_checkpoint_to_fp32_state_dict as convert; "
+                     "convert(sys.argv[1], sys.argv[2], max_shard_size=None, safe_serialization=True)")
+        remove(upstream)
+        recast = self.recast("--to", "safetensors", "--dtype", "f32", "--no-sync")
+        mine = [recast()[0].seconds, recast()[0].seconds]
+        them = run([sys.executable, "-c", unsharded, self.source, upstream])
+        mine.append(recast()[0].seconds)
+        self.row("zero_to_fp32 (safetensors)", them.seconds, them.seconds / median(mine), "recast", ">= 15", f"peak {them.peak:.0f} MiB")
+        remove(upstream, self.out)
+
+    def promises(self):
+        """What is counted rather than timed: bytes, files that appear, memory under a hard limit."""
+        job, plan = self.folder / "job.ucl", self.folder / "job.rplan"
+        for label, to in (("-> universal", ["deepspeed-universal"]), ("-> safetensors bf16", ["safetensors", "--dtype", "bf16"])):
+            job.unlink(missing_ok=True), plan.unlink(missing_ok=True)
+            run([BIN / "recast", "init", self.source, "--to", *to, "--out-dir", self.out, "-o", job])
+            run([BIN / "recast", "plan", job, "-o", plan, "-q"])
+            remove(self.out)
+            limit = (64 + SLACK_MIB) << 20
+            with tempfile.TemporaryDirectory() as scratch, Watch(self.folder) as here, Watch(scratch) as there:
+                took = run(["env", f"TMPDIR={scratch}", BIN / "recast-run", plan, "--memory", "64MiB", "--no-sync", "--json"],
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
+            report = json.loads(took.output)
+            beyond = max(0, here.most - tree_size(self.out))
+            print(f"  {label:<34} read / unique {report['read_over_unique']:.2f}; peak {report['peak_resident_bytes'] / 2**20:.1f} MiB at "
+                  f"--memory 64MiB and RLIMIT_DATA {limit >> 20} MiB; appeared: {', '.join(sorted(here.names | there.names))}; "
+                  f"{beyond / 2**10:.0f} KiB beyond the output at most", flush=True)
+            remove(self.out)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=pathlib.Path, help="where to work (default: a temporary folder)")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=pathlib.Path, help="where to work; checkpoints in it are used again (default: a temporary folder)")
     parser.add_argument("--ranks", type=int, default=4)
     parser.add_argument("--hidden", type=int, default=1024)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--stages", type=int, nargs="+", default=[1, 3])
+    parser.add_argument("--parts", nargs="+", default=["promises", "universal", "weights", "both", "frameworks"])
     options = parser.parse_args()
     folder = options.folder or pathlib.Path(tempfile.mkdtemp(prefix="recast-bench-"))
     folder.mkdir(parents=True, exist_ok=True)
+    rates = {threads: memcpy_rate(threads) for threads in sorted({1, CORES})}
+    print("memcpy: " + ", ".join(f"{rate:.1f} GB/s read and written by {n} thread{'s' * (n > 1)}" for n, rate in rates.items()), flush=True)
     for stage in options.stages:
         source = folder / f"z{stage}"
         if not source.exists():
             make_checkpoint(source, stage, options.ranks, options.hidden, options.layers)
-        tag = (source / "latest").read_text()
         print(f"ZeRO-{stage}, {options.ranks} ranks, {tree_size(source) / 1e9:.2f} GB", flush=True)
-        bench = Bench(folder, options.rounds)
-        bench.compare("recast -> universal", source, ["--to", "deepspeed-universal"])
-        bench.digests("recast -> universal", source, ["--to", "deepspeed-universal"])
-        bench.compare("recast -> universal, flushed", source, ["--to", "deepspeed-universal"], flush=True)
-        bench.compare("recast -> universal, interpreter", source, ["--to", "deepspeed-universal", "--no-kernels"])
-        bench.compare("recast -> safetensors bf16", source, ["--to", "safetensors", "--dtype", "bf16"])
-        bench.compare("recast -> safetensors bf16, interpreter", source, ["--to", "safetensors", "--dtype", "bf16", "--no-kernels"])
-        bench.compare("recast -> safetensors f32", source, ["--to", "safetensors", "--dtype", "f32"])
-        bench.framework("ds_to_universal (2 workers)",
-                        [sys.executable, "-m", "deepspeed.checkpoint.ds_to_universal", "--input_folder", source / tag,
-                         "--output_folder", folder / "upstream", "--num_extract_workers", "2", "--num_merge_workers", "2",
-                         "--inject_missing_state"], "upstream", "upstream")
-        unsharded = ("import sys; from deepspeed.utils.zero_to_fp32 import convert_zero_checkpoint_to_fp32_state_dict as convert; "
-                     "convert(sys.argv[1], sys.argv[2], max_shard_size=None, safe_serialization=True)")
-        bench.framework("zero_to_fp32 (safetensors)", [sys.executable, "-c", unsharded, source, folder / "fp32"], "fp32", "fp32")
+        for part in options.parts:
+            getattr(Bench(source, folder, options.rounds, rates[CORES]), part)()
     if not options.folder:
         shutil.rmtree(folder)
 

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 
-from convert_bench import BIN, CPU, HERE, make_checkpoint
+from convert_bench import make_checkpoint
+from measure import BIN, ENVIRONMENT, HERE
 
 # (name, parameters, tensors): Llama 2 7B and 70B, Llama 3.1 405B, and a dense model of 10^12 parameters with 128 layers.
 MODELS = [("7B", 6.74e9, 291), ("70B", 69.0e9, 723), ("405B", 405.9e9, 1137), ("1T", 1.0e12, 1155)]
@@ -64,7 +65,7 @@ def main():
         for ranks in RANKS:
             source = folder / f"{name}-{ranks}"
             subprocess.run([sys.executable, HERE / "spread_run.py", whole, source, "--ranks", str(ranks)], check=True,
-                           capture_output=True, env=CPU)
+                           capture_output=True, env=ENVIRONMENT)
             seconds, pieces, size, peak = plan(folder, source)
             shutil.rmtree(source)
             total = parameters * BYTES

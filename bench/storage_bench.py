@@ -7,11 +7,11 @@ import contextlib
 import os
 import pathlib
 import shutil
-import statistics
 import subprocess
 import tempfile
 
-from convert_bench import Bench, make_checkpoint, tree_size
+from convert_bench import Bench, make_checkpoint
+from measure import CORES, median, memcpy_rate, remove, tree_size
 
 
 @contextlib.contextmanager
@@ -34,22 +34,20 @@ def measure(name, folder, run, rounds):
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / "source"
     shutil.copytree(run, source)
-    bench = Bench(folder, rounds)
-    bench.compare("unflushed", source, ["--to", "deepspeed-universal"])
-    bench.compare("flushed", source, ["--to", "deepspeed-universal"], flush=True)
+    bench = Bench(source, folder, rounds, memcpy_rate(CORES))
+    for flush in (False, True):
+        bench.compare("flushed" if flush else "unflushed", flush, "--to", "deepspeed-universal")
     shutil.rmtree(source)
 
 
 def throttled(folder, run, rounds, rate):
     print(f"reads at {rate} MiB/s ({folder})", flush=True)
-    bench = Bench(folder, rounds)
-    seconds = []
-    for _ in range(rounds):
-        elapsed, report = bench.recast(run, ["--to", "deepspeed-universal", "--no-sync", "--read-rate", f"{rate}MiB"])
-        seconds.append(elapsed)
-    bound = report["bytes_read"] / 2**20 / rate
-    print(f"  {statistics.median(seconds):.2f} s, bytes / rate {bound:.2f} s", flush=True)
-    bench.clean("out")
+    bench = Bench(run, folder, rounds, memcpy_rate(CORES))
+    convert = bench.recast("--to", "deepspeed-universal", "--no-sync", "--read-rate", f"{rate}MiB")
+    results = [convert() for _ in range(rounds)]
+    bound = results[0][1]["bytes_read"] / 2**20 / rate
+    print(f"  {median([took.seconds for took, _ in results]):.2f} s, bytes / rate {bound:.2f} s", flush=True)
+    remove(bench.out)
 
 
 def main():

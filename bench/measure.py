@@ -1,0 +1,128 @@
+"""How the benchmarks measure: commands by wall and processor time, contestants in alternating order, medians of ratios."""
+import os
+import pathlib
+import shutil
+import stat
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy
+
+HERE = pathlib.Path(__file__).resolve().parent
+BIN = pathlib.Path(os.environ.get("RECAST_BIN", HERE.parent / "build" / "bin"))
+ENVIRONMENT = {**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+CORES = len(os.sched_getaffinity(0))
+
+
+@dataclass
+class Took:
+    """One run of one command."""
+    seconds: float
+    user: float
+    system: float
+    peak: float  # MiB, of the largest process
+    output: str
+
+    def processor(self):
+        return self.user + self.system
+
+    def cores(self):
+        return self.processor() / self.seconds
+
+
+def run(command, **options):
+    """Runs a command to its end; ends the benchmark with what it says if it fails."""
+    os.sync()  # What earlier runs left dirty is not billed to this one.
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        start = time.perf_counter()
+        process = subprocess.Popen([str(word) for word in command], stdout=out, stderr=err, env=ENVIRONMENT, **options)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0), err.seek(0)
+        if process.returncode != 0:
+            sys.exit(f"{' '.join(map(str, command))}\n{out.read()}\n{err.read()}")
+        return Took(seconds, usage.ru_utime, usage.ru_stime, usage.ru_maxrss / 1024, out.read())
+
+
+def alternate(rounds, contestants):
+    """Runs each of {name: action} once a round, the order reversed each round, for who runs second finds warmer
+    memory. {name: [what the action returned]}."""
+    results = {name: [] for name in contestants}
+    for number in range(rounds):
+        for name in list(contestants)[::-1 if number % 2 else 1]:
+            results[name].append(contestants[name]())
+    return results
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def ratio(of, to):
+    """Median of the ratios of two lists of seconds, round by round."""
+    return median([a / b for a, b in zip(of, to)])
+
+
+def tree_size(folder):
+    """Bytes of the files in a folder, hard links counted once."""
+    files = {info.st_ino: info.st_size for f in pathlib.Path(folder).rglob("*") if stat.S_ISREG((info := f.stat()).st_mode)}
+    return sum(files.values())
+
+
+def remove(*folders):
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def memcpy_rate(threads, mebibytes=256):
+    """GB/s read and written by that many threads that copy memory, the best of five."""
+    blocks = [(numpy.ones(mebibytes << 20, numpy.uint8), numpy.zeros(mebibytes << 20, numpy.uint8)) for _ in range(threads)]
+    best = 0.0
+    for _ in range(5):
+        workers = [threading.Thread(target=numpy.copyto, args=(to, source)) for source, to in blocks]
+        start = time.perf_counter()
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        best = max(best, threads * 2 * (mebibytes << 20) / (time.perf_counter() - start) / 1e9)
+    return best
+
+
+class Watch:
+    """Looks at a folder every few milliseconds: which names appear in it and how many bytes lie below them at most."""
+
+    def __init__(self, folder):
+        self.folder, self.before = pathlib.Path(folder), set(os.listdir(folder))
+        self.names, self.most = set(), 0
+        self._stop = threading.Event()
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self):
+        while not self._stop.wait(0.003):
+            new = set(os.listdir(self.folder)) - self.before
+            self.names |= new
+            sizes = {}  # By inode: files that are linked or renamed meanwhile count once.
+            for name in new:
+                for at, _, files in os.walk(self.folder / name):
+                    for file in files:
+                        try:
+                            info = os.stat(os.path.join(at, file))
+                            sizes[info.st_ino] = info.st_size
+                        except FileNotFoundError:
+                            pass
+            self.most = max(self.most, sum(sizes.values()))
