@@ -11,6 +11,7 @@ Writes a work folder and no other file; docs/performance.md keeps what was measu
 """
 import argparse
 import json
+import os
 import pathlib
 import resource
 import shutil
@@ -18,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 from measure import (BIN, CORES, ENVIRONMENT, HERE, Watch, alternate, median, memcpy_rate, ratio, remove, run, tree_size)
 
@@ -237,6 +239,18 @@ class Bench:
             remove(self.out)
 
 
+def startup(runs=20):
+    """Least and median wall time of programs that have nothing to do: what every command pays."""
+    for command, goal in ((["recast", "--help"], 60), (["recast-run", "--help"], 5)):
+        took = []
+        for _ in range(runs):
+            start = time.perf_counter()
+            subprocess.run([BIN / command[0], *command[1:]], check=True, stdout=subprocess.DEVNULL)
+            took.append(1000 * (time.perf_counter() - start))
+        print(f"start-up of {' '.join(command)}: {min(took):.1f} ms at least, {median(took):.1f} ms median; goal < {goal} ms: "
+              f"{'met' if median(took) < goal else 'MISSED'}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=pathlib.Path, help="where to work; checkpoints in it are used again (default: a temporary folder)")
@@ -251,12 +265,14 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     rates = {threads: memcpy_rate(threads) for threads in sorted({1, CORES})}
     print("memcpy: " + ", ".join(f"{rate:.1f} GB/s read and written by {n} thread{'s' * (n > 1)}" for n, rate in rates.items()), flush=True)
+    startup()
     for stage in options.stages:
         source = folder / f"z{stage}"
         if not source.exists():
             make_checkpoint(source, stage, options.ranks, options.hidden, options.layers)
-        print(f"ZeRO-{stage}, {options.ranks} ranks, {tree_size(source) / 1e9:.2f} GB", flush=True)
         for part in options.parts:
+            print(f"ZeRO-{stage}, {options.ranks} ranks, {tree_size(source) / 1e9:.2f} GB: {part} (load of the machine before: "
+                  f"{os.getloadavg()[0]:.1f})", flush=True)
             getattr(Bench(source, folder, options.rounds, rates[CORES]), part)()
     if not options.folder:
         shutil.rmtree(folder)
