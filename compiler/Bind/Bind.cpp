@@ -55,11 +55,11 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
   Shares shares;
   shares.owns = [&](uint32_t target, uint32_t tensor) {
     const EndpointDecl &to = job.targets[target];
-    return to.stages.empty() || stages.at(to.stages).isOn(tensor, to.rank);
+    return to.stages.empty() || stages.at(to.stages).isOn(tensor, to.stageRank);
   };
   shares.lag = [&](const std::string &pipeline, uint32_t target, uint32_t tensor) {
     const EndpointDecl &to = job.targets[target];
-    return stages.at(pipeline).lagOf(tensor, to.stages == pipeline ? to.rank : plan::kNone);
+    return stages.at(pipeline).lagOf(tensor, to.stages == pipeline ? to.stageRank : plan::kNone);
   };
   RECAST_ASSIGN(Resolution resolution, resolve(job, ends, shares));
   RECAST_ASSIGN(std::vector<int32_t> armed, armChecks(job, ends.source, resolution, asked));
@@ -76,7 +76,7 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
       plan.sources[0].facts.insert(std::move(fact));
     }
   RECAST_TRY(addTargetTables(plan, job, ends, strings));
-  std::vector<FamilyDraft> drafts = draftFamilies(ends.source, resolution, armed, strings);
+  std::vector<FamilyDraft> drafts = draftFamilies(job, ends.source, resolution, armed, strings);
   if (job.deadline)
     addDeadlines(plan, job, stages.at(job.deadline->pipeline), resolution, strings);
   plan.strings = strings.take();

@@ -42,6 +42,7 @@ class Writer {
 public:
   Writer(const StoredTensor &stored, const BoundModel &model) : stored_(stored) {
     out_.layout.axes = stored.layout.axes;
+    out_.layout.mesh = stored.layout.mesh;
     if (map().stored.empty())
       map() = model.axesOf(model.tensors[stored.parts.front()].decl);
     if (map().logical.empty())
@@ -59,13 +60,40 @@ public:
     tails_[tail] = {axis, false};
   }
 
-  void pad(const layout::Pad &pad) {
+  Status pad(const layout::Pad &pad) {
+    if (!out_.layout.steps.empty())
+      return usage(fmt::format("`{}`: what is cut is not padded; pad first", layout::str(pad)));
     auto last = last_.find(pad.axis);
     std::string axis = last == last_.end() ? pad.axis : last->second, tail = pad.axis + "_pad";
     int64_t size = map().sizes.at(pad.axis) + (axis == pad.axis ? 0 : map().sizes.at(axis));
     map().sizes[tail] = ceilDiv(size, pad.multiple) * pad.multiple - size;
     append(axis, tail);
+    last_[pad.axis] = tail;
     tails_[tail] = {pad.axis, true};
+    return {};
+  }
+
+  /// Axes that have become longer are cut as dimensions.
+  Status cut(const layout::Step &step) {
+    auto *split = std::get_if<layout::Split>(&step);
+    bool isLonger = split && std::ranges::any_of(split->axes, [&](const std::string &axis) {
+                      return last_.contains(axis);
+                    });
+    if (!isLonger) {
+      out_.layout.steps.push_back(step);
+      return {};
+    }
+    std::optional<size_t> dim = dimOf(split->axes.front());
+    // A chunk is cut by the ceil rule, mesh axis by mesh axis.
+    bool isChunk = split->rule == layout::SplitRule::Even ||
+                   (split->rule == layout::SplitRule::Ceil && split->by.size() == 1);
+    if (split->axes.size() > 1 || !dim || !isChunk)
+      return usage(fmt::format("`{}`: an axis that is padded or has grown can be cut where it is a "
+                               "dimension by itself, into equal shares",
+                               layout::str(step)));
+    for (const std::string &by : split->by)
+      out_.layout.steps.push_back(layout::Chunk{static_cast<int64_t>(*dim), by});
+    return {};
   }
 
   Result<WrittenTensor> run() {
@@ -115,6 +143,20 @@ public:
 private:
   layout::AxisMap &map() { return out_.layout.axes; }
 
+  /// The dimension that is an axis with its tails and nothing else.
+  std::optional<size_t> dimOf(const std::string &axis) {
+    for (size_t d = 0; d < map().stored.size(); ++d)
+      if (const Product &dim = map().stored[d];
+          dim.size() == 1 && !dim.front().alternatives.empty() &&
+          std::ranges::all_of(dim.front().alternatives, [&](const Product &one) {
+            return one.size() == 1 &&
+                   (one.front().axis == axis || (tails_.contains(one.front().axis) &&
+                                                 tails_.at(one.front().axis).axis == axis));
+          }))
+        return d;
+    return std::nullopt;
+  }
+
   void append(const std::string &axis, const std::string &tail) {
     for (Product &dim : map().stored)
       extend(dim, axis, tail);
@@ -141,7 +183,7 @@ private:
   }
 
   const StoredTensor &stored_;
-  std::map<std::string, std::string> last_; ///< Axes that have grown: their tail.
+  std::map<std::string, std::string> last_; ///< Axes that are longer: their last tail.
   std::map<std::string, Tail> tails_;
   WrittenTensor out_;
 };
@@ -173,7 +215,8 @@ std::map<std::string, int64_t> grownAxes(const BoundModel &to, uint32_t tensor,
 
 Result<WrittenTensor> asWritten(const StoredTensor &stored, const BoundModel &model,
                                 const std::map<std::string, int64_t> &grownFrom) {
-  if (stored.layout.steps.empty() && grownFrom.empty()) {
+  auto isPad = [](const layout::Step &step) { return std::holds_alternative<layout::Pad>(step); };
+  if (std::ranges::none_of(stored.layout.steps, isPad) && grownFrom.empty()) {
     WrittenTensor out{stored.layout, {}, {}, {}};
     for (uint32_t part = 0; part < stored.parts.size(); ++part)
       out.parts.push_back({part, model.tensors[stored.parts[part]].shape});
@@ -183,8 +226,12 @@ Result<WrittenTensor> asWritten(const StoredTensor &stored, const BoundModel &mo
   Writer writer(stored, model);
   for (const auto &[axis, size] : grownFrom)
     writer.growFrom(axis, size);
-  for (const layout::Step &step : stored.layout.steps)
-    writer.pad(std::get<layout::Pad>(step)); // Views bound for one rank have no other step.
+  for (const layout::Step &step : stored.layout.steps) {
+    if (const auto *pad = std::get_if<layout::Pad>(&step))
+      RECAST_TRY(writer.pad(*pad));
+    else
+      RECAST_TRY(writer.cut(step));
+  }
   return writer.run();
 }
 

@@ -15,8 +15,34 @@ using namespace recast::ir;
 Result<std::unique_ptr<BoundView>> viewOf(mlir::ModuleOp module, const EndpointDecl &endpoint) {
   auto op = mlir::SymbolTable::lookupNearestSymbolFrom<ckpt::ViewOp>(
       module, mlir::StringAttr::get(module.getContext(), endpoint.view));
-  RECAST_ASSIGN(BoundView view, bindView(module, op, endpoint.model, endpoint.mesh, endpoint.loc));
+  RECAST_ASSIGN(BoundView view, bindView(module, op, endpoint.model, endpoint.mesh,
+                                         endpoint.hasRanks(), endpoint.loc));
   return std::make_unique<BoundView>(std::move(view));
+}
+
+/// Every axis of a mesh is used, or said to be replicated.
+Status meshUsed(const EndpointDecl &target, const BoundView &view) {
+  for (size_t i = 0; i < target.mesh.axes.size(); ++i) {
+    const std::string &axis = target.mesh.axes[i];
+    const bool isSaid = std::ranges::count(target.replicated, axis) != 0;
+    const bool isStaged = !target.stages.empty() && axis == kPipelineAxis;
+    const bool isCut = isStaged || view.cutAxes.contains(axis);
+    if (isSaid && isCut)
+      return fail(specError(
+          target.loc, fmt::format("'{}' is `replicated {}`, but {} divides its tensors along it",
+                                  target.name, axis,
+                                  isStaged ? "`stages " + target.stages + "`"
+                                           : "the view '" + view.name + "'")));
+    if (!isSaid && !isCut && target.mesh.sizes[i] > 1)
+      return fail(specError(target.loc,
+                            fmt::format("nothing divides the tensors of '{}' along `{}`, of which "
+                                        "its mesh has {} ranks",
+                                        target.name, axis, target.mesh.sizes[i]))
+                      .hint(fmt::format("If each of them shall hold all, write `replicated {}` "
+                                        "behind the mesh.",
+                                        axis)));
+  }
+  return {};
 }
 
 /// One side by a view and the other by stored names would compare names of two kinds.
@@ -104,7 +130,13 @@ Result<Ends> bindEnds(mlir::ModuleOp module, const Job &job, format::Inventory s
     ends.model = &view->model;
     ends.views.push_back(std::move(view));
     for (size_t t = 0; t < job.targets.size(); ++t) {
+      if (t > 0 && job.targets[t].name == job.targets[t - 1].name) { // Its next rank.
+        ends.targets[t] = ends.targets[t - 1];
+        continue;
+      }
       RECAST_ASSIGN(std::unique_ptr<BoundView> to, viewOf(module, job.targets[t]));
+      if (job.targets[t].hasRanks())
+        RECAST_TRY(meshUsed(job.targets[t], *to));
       RECAST_ASSIGN(ends.targets[t], Destinations::create(*to, *ends.model));
       ends.views.push_back(std::move(to));
     }

@@ -1,11 +1,14 @@
 #include "compiler/Bind/Families.h"
 
+#include "runtime/layout/Pieces.h"
+
 #include "llvm/ADT/Hashing.h"
 
 #include <algorithm>
 #include <bit>
 #include <fmt/format.h>
 #include <map>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 
@@ -34,32 +37,49 @@ void addTargetColumns(std::vector<int64_t> &row, const Destination &to, const st
 
 constexpr uint32_t kNobody = 0xffffffffu;
 
+/// The outputs of one share: a family computes what all of its outputs hold, so ranks that hold
+/// different elements are in different ones. All targets that hold tensors whole are one share.
+struct Share {
+  std::map<uint32_t, std::vector<const Cell *>> cells; ///< By tensor of the source.
+  std::map<uint32_t, uint32_t> owners;                 ///< See ownersOf; absent: a tensor's own.
+
+  const std::vector<const Cell *> &of(uint32_t tensor) const {
+    static const std::vector<const Cell *> kNone;
+    auto found = cells.find(tensor);
+    return found == cells.end() ? kNone : found->second;
+  }
+  uint32_t ownerOf(uint32_t tensor) const {
+    auto found = owners.find(tensor);
+    return found == owners.end() ? kNobody : found->second;
+  }
+};
+
 /// Which tensor's family reads a tensor besides its own: a weight that a check reads belongs to its
 /// master's, a state that a prediction reads to that of the weights. So each byte is read once.
-std::vector<uint32_t> ownersOf(const Resolution &resolution, const std::vector<int32_t> &armed) {
-  std::vector<uint32_t> owners(resolution.uses.size(), kNobody);
-  for (uint32_t i = 0; i < armed.size(); ++i)
-    if (armed[i] >= 0)
-      owners[static_cast<size_t>(armed[i])] = i;
+std::map<uint32_t, uint32_t> ownersOf(const Share &share, const std::vector<int32_t> &armed,
+                                      const std::vector<uint32_t> &checked) {
+  std::map<uint32_t, uint32_t> owners;
+  auto owned = [&](uint32_t tensor) { return owners.contains(tensor); };
+  for (uint32_t master : checked)
+    owners[static_cast<uint32_t>(armed[master])] = master;
   auto predicts = [&](uint32_t tensor) {
-    return std::ranges::any_of(resolution.uses[tensor].cells,
-                               [](const Cell &cell) { return cell.prediction.has_value(); });
+    return std::ranges::any_of(share.of(tensor),
+                               [](const Cell *cell) { return cell->prediction.has_value(); });
   };
-  for (uint32_t i = 0; i < owners.size(); ++i)
-    for (const Cell &cell : resolution.uses[i].cells)
-      for (uint32_t state : cell.prediction ? cell.prediction->states : std::vector<uint32_t>())
+  for (const auto &[i, cells] : share.cells)
+    for (const Cell *cell : cells)
+      for (uint32_t state : cell->prediction ? cell->prediction->states : std::vector<uint32_t>())
         // One whose own family has others in it stays where it is.
-        if (owners[state] == kNobody && !predicts(state) && armed[state] < 0)
-          owners[state] = owners[i] == kNobody ? i : owners[i];
+        if (!owned(state) && !predicts(state) && armed[state] < 0)
+          owners[state] = owned(i) ? owners[i] : i;
   return owners;
 }
 
 /// One member, its inputs and outputs in the order in which they are added.
 class Member {
 public:
-  Member(const format::Inventory &source, const Resolution &resolution,
-         const std::vector<uint32_t> &owners, uint32_t tensor)
-      : source_(source), resolution_(resolution), owners_(owners), tensor_(tensor) {
+  Member(const format::Inventory &source, const Share &share, uint32_t tensor)
+      : source_(source), share_(share), tensor_(tensor) {
     draft.shape = source.tensors[tensor].shape;
   }
 
@@ -77,13 +97,13 @@ public:
       columns_.insert(columns_.end(), {-1, static_cast<int64_t>(*tensor.scalar), 0, 0});
     else
       columns_.insert(columns_.end(), {tensor.store, tensor.start, tensor.groupTotal, tensor.part});
-    if (index == tensor_ || owners_[index] == tensor_)
-      for (const Cell &cell : resolution_.uses[index].cells) {
+    if (index == tensor_ || share_.ownerOf(index) == tensor_)
+      for (const Cell *cell : share_.of(index)) {
         std::optional<DraftPrediction> prediction;
-        if (cell.prediction)
-          prediction = add(index, *cell.prediction);
-        draft.outputs.push_back({input, cell.target, prediction, cell.chain, cell.to.layout});
-        cells_.push_back(&cell);
+        if (cell->prediction)
+          prediction = add(index, *cell->prediction);
+        draft.outputs.push_back({input, cell->target, prediction, cell->chain, cell->to.layout});
+        cells_.push_back(cell);
       }
     return input;
   }
@@ -117,8 +137,7 @@ private:
   }
 
   const format::Inventory &source_;
-  const Resolution &resolution_;
-  const std::vector<uint32_t> &owners_;
+  const Share &share_;
   uint32_t tensor_;
   std::vector<uint32_t> tensors_; ///< Per input; kNobody for scalars.
   std::vector<int64_t> columns_;
@@ -126,53 +145,108 @@ private:
   std::vector<std::tuple<uint32_t, const Prediction *, DraftPrediction>> predictions_;
 };
 
-} // namespace
-
-std::vector<FamilyDraft> draftFamilies(const format::Inventory &source,
-                                       const Resolution &resolution,
-                                       const std::vector<int32_t> &armed, Strings &strings) {
-  std::vector<FamilyDraft> drafts;
-  std::unordered_multimap<size_t, size_t> byHash;
-  std::map<std::string, int> namesUsed;
-  auto familyOf = [&](FamilyDraft &draft) -> FamilyDraft & {
-    size_t hash = hashOf(draft);
-    for (auto [at, end] = byHash.equal_range(hash); at != end; ++at)
-      if (isSameFamily(drafts[at->second], draft))
-        return drafts[at->second];
-    byHash.emplace(hash, drafts.size());
-    const std::string &role = draft.inputs.front().role;
-    draft.name = fmt::format("{}_{}", role, namesUsed[role]++);
-    return drafts.emplace_back(std::move(draft));
+/// Shares in the order in which their first tensors come, that of whole tensors first.
+std::vector<Share> sharesOf(const Job &job, const Resolution &resolution) {
+  std::vector<Share> shares(1);
+  std::map<std::string, size_t> known{{"", 0}};
+  auto shareOf = [&](uint32_t target, const Destination &to) -> Share & {
+    std::string name;
+    if (to.layout.mesh.rankCount() > 1)
+      name = layout::shareName(to.layout, job.targets[target].rank);
+    auto [entry, isNew] = known.try_emplace(std::move(name), shares.size());
+    if (isNew)
+      shares.emplace_back();
+    return shares[entry->second];
   };
-  const std::vector<uint32_t> owners = ownersOf(resolution, armed);
-  for (uint32_t i = 0; i < source.tensors.size(); ++i) {
-    if (owners[i] != kNobody)
-      continue;
-    Member member(source, resolution, owners, i);
-    member.add(i);
-    if (armed[i] >= 0) {
-      member.draft.checked = true;
-      member.draft.weight = member.add(static_cast<uint32_t>(armed[i]));
+  for (uint32_t i = 0; i < resolution.uses.size(); ++i)
+    for (const Cell &cell : resolution.uses[i].cells)
+      shareOf(cell.target, cell.to).cells[i].push_back(&cell);
+  return shares;
+}
+
+class Drafter {
+public:
+  Drafter(const format::Inventory &source, const std::vector<int32_t> &armed, Strings &strings)
+      : source_(source), armed_(armed), strings_(strings) {}
+
+  /// `checked`: the masters that are held against their weights here.
+  void add(Share &share, const std::vector<uint32_t> &checked) {
+    share.owners = ownersOf(share, armed_, checked);
+    std::set<uint32_t> tensors(checked.begin(), checked.end());
+    for (const auto &[tensor, cells] : share.cells)
+      if (!share.owners.contains(tensor))
+        tensors.insert(tensor);
+    for (uint32_t i : tensors) {
+      Member member(source_, share, i);
+      member.add(i);
+      if (armed_[i] >= 0) {
+        member.draft.checked = true;
+        member.draft.weight = member.add(static_cast<uint32_t>(armed_[i]));
+      }
+      FamilyDraft &family = familyOf(member.draft);
+      std::vector<int64_t> row = member.row(strings_);
+      family.rows.insert(family.rows.end(), row.begin(), row.end());
+      ++family.memberCount;
     }
-    if (member.draft.outputs.empty() && !member.draft.checked)
-      continue;
-    FamilyDraft &family = familyOf(member.draft);
-    std::vector<int64_t> row = member.row(strings);
-    family.rows.insert(family.rows.end(), row.begin(), row.end());
-    ++family.memberCount;
   }
-  for (const Fill &fill : resolution.fills) {
+
+  void add(const Fill &fill) {
     FamilyDraft draft;
     draft.shape = fill.shape;
     draft.inputs.push_back({"constant", fill.dtype, plan::kNone});
     draft.outputs.push_back({0, fill.target, std::nullopt, {}, fill.to.layout});
     FamilyDraft &family = familyOf(draft);
-    family.rows.push_back(strings.id(fill.to.name));
+    family.rows.push_back(strings_.id(fill.to.name));
     family.rows.insert(family.rows.end(), {-1, static_cast<int64_t>(fill.bits), 0, 0});
-    addTargetColumns(family.rows, fill.to, fill.role, strings);
+    addTargetColumns(family.rows, fill.to, fill.role, strings_);
     ++family.memberCount;
   }
-  return drafts;
+
+  std::vector<FamilyDraft> take() { return std::move(drafts_); }
+
+private:
+  FamilyDraft &familyOf(FamilyDraft &draft) {
+    size_t hash = hashOf(draft);
+    for (auto [at, end] = byHash_.equal_range(hash); at != end; ++at)
+      if (isSameFamily(drafts_[at->second], draft))
+        return drafts_[at->second];
+    byHash_.emplace(hash, drafts_.size());
+    const std::string &role = draft.inputs.front().role;
+    draft.name = fmt::format("{}_{}", role, namesUsed_[role]++);
+    return drafts_.emplace_back(std::move(draft));
+  }
+
+  const format::Inventory &source_;
+  const std::vector<int32_t> &armed_;
+  Strings &strings_;
+  std::vector<FamilyDraft> drafts_;
+  std::unordered_multimap<size_t, size_t> byHash_;
+  std::map<std::string, int> namesUsed_;
+};
+
+} // namespace
+
+std::vector<FamilyDraft> draftFamilies(const Job &job, const format::Inventory &source,
+                                       const Resolution &resolution,
+                                       const std::vector<int32_t> &armed, Strings &strings) {
+  std::vector<Share> shares = sharesOf(job, resolution);
+  Drafter drafter(source, armed, strings);
+  for (size_t s = 0; s < shares.size(); ++s) {
+    // Each share holds what it reads against the other; what none writes, the first one does.
+    std::vector<uint32_t> checked;
+    for (uint32_t i = 0; i < armed.size(); ++i)
+      if (armed[i] >= 0) {
+        auto writes = [&](const Share &share) {
+          return share.cells.contains(i) || share.cells.contains(static_cast<uint32_t>(armed[i]));
+        };
+        if (writes(shares[s]) || (s == 0 && std::ranges::none_of(shares, writes)))
+          checked.push_back(i);
+      }
+    drafter.add(shares[s], checked);
+  }
+  for (const Fill &fill : resolution.fills)
+    drafter.add(fill);
+  return drafter.take();
 }
 
 } // namespace recast::compiler

@@ -40,8 +40,9 @@ struct FamilyDraft {
   int64_t memberCount = 0;
 };
 
-/// In order of first member, so that the plan does not depend on hashing.
-std::vector<FamilyDraft> draftFamilies(const format::Inventory &source,
+/// In order of first member, so that the plan does not depend on hashing; ranks that hold different
+/// shares of a tensor have families of their own.
+std::vector<FamilyDraft> draftFamilies(const Job &job, const format::Inventory &source,
                                        const Resolution &resolution,
                                        const std::vector<int32_t> &armed, Strings &strings);
 

@@ -16,6 +16,9 @@
 
 namespace recast::compiler {
 
+/// The axis of a mesh along which the ranks of a pipeline lie.
+inline constexpr const char *kPipelineAxis = "pp";
+
 /// `"**.running_mean" varying dp`
 struct RankRule {
   std::string glob;
@@ -32,10 +35,15 @@ struct EndpointDecl {
   layout::Mesh mesh;     ///< Of the view; no axes where nothing is written.
   /// Of a source `as same`: what its files do not say of how tensors lie on its ranks.
   std::vector<RankRule> ranks;
-  /// Of a target with `stages p`: p, and the one of its ranks whose share this is. There is a
-  /// declaration for each rank, all of one name.
-  std::string stages;
+  std::vector<std::string> replicated; ///< Axes of the mesh over which nothing is cut.
+  /// Of a target with a mesh or `stages p`: the rank whose share this is. There is a declaration
+  /// for each rank, all of one name.
   uint32_t rank = plan::kNone;
+  std::string stages;               ///< Of a target with `stages p`: p,
+  uint32_t stageRank = plan::kNone; ///< and the rank of p whose stages it has.
+
+  /// Whether its tensors may be cut: each rank of the mesh is a target.
+  bool hasRanks() const { return rank != plan::kNone && !mesh.axes.empty(); }
 
   /// Of the target in the plan: "live", "live[2]".
   std::string planName() const {

@@ -44,8 +44,19 @@ std::optional<std::string> optionText(mlir::Attribute value) {
 template <typename Endpoint>
 Result<EndpointDecl> readEndpoint(Endpoint op, const std::vector<std::string> &known) {
   constexpr bool isSource = std::is_same_v<Endpoint, ckpt::SourceOp>;
-  EndpointDecl out{
-      op.getSymName().str(), op.getFormat().str(), {}, {}, op.getLoc(), {}, {}, {}, {}, {}};
+  EndpointDecl out{op.getSymName().str(),
+                   op.getFormat().str(),
+                   {},
+                   {},
+                   op.getLoc(),
+                   {},
+                   {},
+                   {},
+                   {},
+                   strings(op.getReplicated()),
+                   plan::kNone,
+                   {},
+                   plan::kNone};
   if (op.getView()) {
     out.view = op.getView()->str();
     out.model = *op.getModel();
@@ -82,7 +93,7 @@ Result<EndpointDecl> readEndpoint(Endpoint op, const std::vector<std::string> &k
     return fail(specError(op.getLoc(),
                           fmt::format("{} takes no mesh and no layout steps{}", out.format, why)));
   };
-  if ((op.getMesh() && !op.getView()) || op.getReplicated())
+  if ((op.getMesh() && !op.getView()) || (op.getReplicated() && !(traits && traits->inMemory)))
     return noSteps(isSource ? ": its layouts are read from its files" : ": it holds whole tensors");
   if (!isSource && op.getSame())
     return noSteps(": it holds whole tensors");
@@ -111,6 +122,8 @@ public:
   Result<Job> read(mlir::ModuleOp module);
 
 private:
+  /// One declaration per rank of the mesh or the pipeline.
+  Status addRanks(ckpt::TargetOp target, EndpointDecl to, bool inMemory);
   Status statement(mlir::Operation *op);
   Status role(ckpt::RoleOp op);
   Status check(ckpt::CheckOp op);
@@ -134,6 +147,49 @@ private:
 
   std::optional<Job> job_;
 };
+
+Status Reader::addRanks(ckpt::TargetOp target, EndpointDecl to, bool inMemory) {
+  auto bad = [&](std::string message) { return fail(specError(target.getLoc(), message)); };
+  int64_t ranks = 1;
+  if (target.getStages()) {
+    if (!inMemory)
+      return bad(
+          fmt::format("{} has one folder for all ranks: `stages` is for memory()", to.format));
+    auto pipeline = mlir::SymbolTable::lookupNearestSymbolFrom<pipe::ScheduleOp>(
+        target->getParentOfType<mlir::ModuleOp>(), target.getStagesAttr());
+    if (!pipeline)
+      return bad("`stages` names lists; a declared pipeline is needed");
+    to.stages = target.getStages()->str();
+    ranks = pipeline.getNumber("ranks", 1);
+  }
+  const bool hasMesh = inMemory && !to.mesh.axes.empty();
+  const int pp = hasMesh ? to.mesh.axisIndex(kPipelineAxis) : -1;
+  if (hasMesh && target.getStages()) {
+    if (pp < 0)
+      return bad(
+          fmt::format("'{}' has `stages {}`, and its mesh {} no axis `{}` for the {} ranks of "
+                      "the pipeline",
+                      to.name, to.stages, to.mesh.str(), kPipelineAxis, ranks));
+    if (to.mesh.sizes[pp] != ranks)
+      return bad(fmt::format("the mesh of '{}' has {} = {}, and the pipeline `{}` has {} ranks",
+                             to.name, kPipelineAxis, to.mesh.sizes[pp], to.stages, ranks));
+  }
+  if (hasMesh)
+    ranks = to.mesh.rankCount();
+  if (!hasMesh && !target.getStages()) {
+    job_->targets.push_back(std::move(to));
+    return {};
+  }
+  if (ranks > kMaxRanks)
+    return bad(fmt::format("'{}' has {} ranks, more than a plan may have ({})", to.name, ranks,
+                           kMaxRanks));
+  for (to.rank = 0; to.rank < ranks; ++to.rank) {
+    if (target.getStages())
+      to.stageRank = hasMesh ? static_cast<uint32_t>(to.mesh.coordinates(to.rank)[pp]) : to.rank;
+    job_->targets.push_back(to);
+  }
+  return {};
+}
 
 Status Reader::role(ckpt::RoleOp op) {
   RoleRule rule{selection(op), op.getFrom() ? op.getFrom()->str() : "", {}, {}, targets(op),
@@ -272,27 +328,7 @@ Result<Job> Reader::read(mlir::ModuleOp module) {
     if (traits->inMemory && !isRestore)
       return fail(specError(op.getLoc(), fmt::format("'{}' is in memory: write `restore {} -> {}`",
                                                      to.name, job_->source.name, to.name)));
-    if (!target.getStages()) {
-      job_->targets.push_back(std::move(to));
-      continue;
-    }
-    if (!traits->inMemory)
-      return fail(specError(
-          target.getLoc(),
-          fmt::format("{} has one folder for all ranks: `stages` is for memory()", format)));
-    auto pipeline = mlir::SymbolTable::lookupNearestSymbolFrom<pipe::ScheduleOp>(
-        module, target.getStagesAttr());
-    if (!pipeline)
-      return fail(
-          specError(target.getLoc(), "`stages` names lists; a declared pipeline is needed"));
-    to.stages = target.getStages()->str();
-    auto ranks = static_cast<uint32_t>(pipeline.getNumber("ranks", 1));
-    if (ranks > kMaxRanks)
-      return fail(specError(target.getLoc(), fmt::format("a pipeline of {} ranks is more than a "
-                                                         "plan may have ({})",
-                                                         ranks, kMaxRanks)));
-    for (to.rank = 0; to.rank < ranks; ++to.rank)
-      job_->targets.push_back(to);
+    RECAST_TRY(addRanks(target, std::move(to), traits->inMemory));
   }
   for (mlir::Operation &statementOp : op.getBody().front())
     RECAST_TRY(statement(&statementOp));

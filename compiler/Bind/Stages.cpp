@@ -308,7 +308,7 @@ void addDeadlines(plan::Plan &plan, const Job &job, const Stages &stages,
     for (const Cell &cell : resolution.uses[i].cells) {
       if (std::find(targets.begin(), targets.end(), cell.target) == targets.end())
         continue;
-      uint32_t rank = job.targets[cell.target].rank;
+      uint32_t rank = job.targets[cell.target].stageRank;
       for (int32_t stage : stages.owners[i]) {
         auto s = static_cast<size_t>(stage);
         if (rank != plan::kNone && stages.pipeline.schedule.rankOf[s] != static_cast<int32_t>(rank))

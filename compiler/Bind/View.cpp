@@ -73,7 +73,8 @@ bool stack(std::vector<layout::Factor> &product, const std::string &name,
 
 class Binder {
 public:
-  Binder(ckpt::ViewOp op, BoundModel model, const layout::Mesh &mesh) : op_(op), mesh_(mesh) {
+  Binder(ckpt::ViewOp op, BoundModel model, const layout::Mesh &mesh, bool shares)
+      : op_(op), mesh_(mesh), shares_(shares) {
     out_.name = op.getSymName().str();
     out_.model = std::move(model);
     out_.places.assign(out_.model.tensors.size(), {kNowhere, 0});
@@ -358,27 +359,53 @@ private:
         RECAST_TRY(pad(known->axis, known->multiple, stored));
         continue;
       }
-      for (const std::string &axis : layout::meshAxesOf(step)) {
-        int64_t ranks = 1;
-        for (size_t i = 0; i < mesh_.axes.size(); ++i)
-          if (mesh_.axes[i] == axis)
-            ranks = mesh_.sizes[i];
-        if (ranks == 1)
-          continue;
-        return usage(fmt::format("`{}` speaks of {} ranks, and this format holds whole tensors",
-                                 layout::str(step), ranks));
-      }
-      if (isRankStep(step))
-        stored.ranks.push_back(step);
-      if (auto *split = std::get_if<layout::Split>(&step))
-        for (const std::string &axis : split->axes)
-          if (!stored.layout.axes.sizes.count(axis))
-            return usage(fmt::format("`{}`: the tensor has no axis '{}'", layout::str(step), axis));
+      RECAST_TRY(overRanks(std::move(step), stored));
+      continue;
     }
-    if (!stored.layout.steps.empty())
-      stored.asItIs = false;
-    else if (stored.asItIs)
-      stored.layout = {}; // Nothing is cut: axes need no names.
+    if (stored.layout.steps.empty()) {
+      if (stored.asItIs)
+        stored.layout = {}; // Nothing is cut: axes need no names.
+      return {};
+    }
+    stored.asItIs = false;
+    std::vector<std::vector<int64_t>> shapes;
+    for (uint32_t part : stored.parts)
+      shapes.push_back(out_.model.tensors[part].shape);
+    return layout::verify(stored.layout, shapes);
+  }
+
+  int64_t ranksAlong(const std::string &axis) const {
+    int at = mesh_.axisIndex(axis);
+    return at < 0 ? 1 : mesh_.sizes[at];
+  }
+
+  /// A step that speaks of mesh axes: it cuts, or says what is said of sources alone.
+  Status overRanks(layout::Step step, StoredTensor &stored) {
+    std::string text = layout::str(step);
+    int64_t ranks = 1;
+    for (const std::string &axis : layout::meshAxesOf(step)) {
+      out_.cutAxes.insert(axis);
+      ranks = std::max(ranks, ranksAlong(axis));
+    }
+    if (auto *split = std::get_if<layout::Split>(&step)) {
+      for (const std::string &axis : split->axes)
+        if (!stored.layout.axes.sizes.count(axis))
+          return usage(fmt::format("`{}`: the tensor has no axis '{}'", text, axis));
+      std::erase_if(split->by, [&](const std::string &axis) { return ranksAlong(axis) == 1; });
+    }
+    if (ranks > 1 && !shares_)
+      return usage(
+          fmt::format("`{}` speaks of {} ranks, and this format holds whole tensors", text, ranks));
+    if (isRankStep(step)) {
+      stored.ranks.push_back(std::move(step));
+    } else if (ranks > 1) {
+      if (std::holds_alternative<layout::Flat>(step))
+        return usage(fmt::format("`{}`: a rank's tensors have the dimensions of the model; `split` "
+                                 "and `chunk` cut them",
+                                 text));
+      stored.layout.mesh = mesh_;
+      stored.layout.steps.push_back(std::move(step));
+    }
     return {};
   }
 
@@ -400,6 +427,7 @@ private:
 
   ckpt::ViewOp op_;
   layout::Mesh mesh_;
+  bool shares_;
   Names names_;
   std::map<std::string, int64_t> indices_; ///< Captured, of the tensor being bound.
   BoundView out_;
@@ -408,10 +436,10 @@ private:
 } // namespace
 
 Result<BoundView> bindView(mlir::ModuleOp module, ckpt::ViewOp op, mlir::Attribute application,
-                           const layout::Mesh &mesh, mlir::Location loc) {
+                           const layout::Mesh &mesh, bool shares, mlir::Location loc) {
   auto model = mlir::SymbolTable::lookupNearestSymbolFrom<ckpt::ModelOp>(module, op.getModelAttr());
   RECAST_ASSIGN(BoundModel bound, bindModel(module, model, application, loc));
-  return Binder(op, std::move(bound), mesh).run();
+  return Binder(op, std::move(bound), mesh, shares).run();
 }
 
 } // namespace recast::compiler

@@ -6,13 +6,16 @@
 #include "compiler/Bind/Model.h"
 #include "runtime/layout/Layout.h"
 
+#include <set>
+
 namespace recast::compiler {
 
 /// One stored tensor of a view.
 struct StoredTensor {
   std::string name;
   /// How its parts make it up, with all sizes and with the logical side of the model; the layout
-  /// holds the pads of the rule as steps. Splits over one rank are left out.
+  /// holds the pads of the rule as steps and, where the ranks have shares, what cuts over more than
+  /// one of them, with their mesh.
   layout::Layout layout;
   bool asItIs = false;             ///< One part, stored as the logical tensor: the layout is whole.
   std::vector<int64_t> shape;      ///< As stored, pads included.
@@ -33,11 +36,13 @@ struct BoundView {
   std::map<std::string, uint32_t> byName;
   std::vector<StoredPart> places; ///< Parallel to model.tensors.
   std::vector<std::string> ignores;
+  std::set<std::string> cutAxes; ///< Axes of the mesh that steps of its rules name.
 };
 
-/// `mesh`: sizes of the mesh axes that the view cuts over; those left out have one rank. Fails with
-/// Code::Usage and a witness where the view is no bijection.
+/// `mesh`: sizes of the mesh axes that the view cuts over; those left out have one rank. `shares`:
+/// each rank of the mesh has its share of the tensors; else they are whole and a step that cuts
+/// them is an error. Fails with Code::Usage and a witness where the view is no bijection.
 Result<BoundView> bindView(mlir::ModuleOp module, ir::ckpt::ViewOp op, mlir::Attribute application,
-                           const layout::Mesh &mesh, mlir::Location loc);
+                           const layout::Mesh &mesh, bool shares, mlir::Location loc);
 
 } // namespace recast::compiler

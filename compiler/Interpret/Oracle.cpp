@@ -9,6 +9,7 @@
 #include "runtime/plan/Plan.h"
 #include "runtime/recipe/Recipe.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
 
@@ -120,8 +121,10 @@ private:
   Status member(ckpt::FamilyOp family, llvm::ArrayRef<int64_t> row);
   Result<Tensor> load(ckpt::ValueType type, llvm::ArrayRef<int64_t> row, size_t input,
                       const ckpt::MemberColumns &columns);
-  /// Puts the elements where the layout of `type` has part `part`; the other parts of `out` stay.
-  Status store(ckpt::ValueType type, const Tensor &tensor, int32_t part, OracleTensor &out);
+  /// Puts the elements where the layout of `type` has part `part` on the target's rank; the other
+  /// parts of `out` stay.
+  Status store(ckpt::ValueType type, const plan::TargetEndpoint &target, const Tensor &tensor,
+               int32_t part, OracleTensor &out);
   Result<std::string_view> fileBytes(uint32_t file);
   Status check(ckpt::CheckEqualOp op, const Tensor &a, const Tensor &b, const std::string &name);
 
@@ -186,15 +189,16 @@ Result<Tensor> Interpreter::load(ckpt::ValueType type, llvm::ArrayRef<int64_t> r
   return tensor;
 }
 
-Status Interpreter::store(ckpt::ValueType type, const Tensor &tensor, int32_t part,
-                          OracleTensor &out) {
+Status Interpreter::store(ckpt::ValueType type, const plan::TargetEndpoint &target,
+                          const Tensor &tensor, int32_t part, OracleTensor &out) {
   std::vector<int64_t> shape = type.getShape().vec();
   layout::Layout layout = type.getLayout();
   out.dtype = tensor.dtype;
-  out.shape = plan::storedShape(layout, shape);
+  const int64_t rank = target.rankIn(layout);
+  RECAST_ASSIGN(out.shape, plan::storedShape(layout, shape, rank));
   out.bytes.resize(static_cast<size_t>(*elementCount(out.shape)) * bitWidth(out.dtype) / 8);
   RECAST_ASSIGN(std::vector<layout::Slot> slots,
-                layout::elementMap(layout, plan::partShapes(layout, shape), 0));
+                layout::elementMap(layout, plan::partShapes(layout, shape), rank));
   for (size_t k = 0; k < slots.size(); ++k)
     if (slots[k].part == part)
       setBits(out.bytes.data(), k, out.dtype,
@@ -297,8 +301,11 @@ Status Interpreter::member(ckpt::FamilyOp family, llvm::ArrayRef<int64_t> row) {
       for (auto [o, value] : llvm::enumerate(yield.getValues())) {
         std::string target =
             llvm::cast<mlir::FlatSymbolRefAttr>(family.getTargets()[o]).getValue().str();
+        auto endpoint = std::ranges::find(plan_.targets, target, &plan::TargetEndpoint::name);
+        if (endpoint == plan_.targets.end())
+          return internal(fmt::format("there is no target {}", target));
         RECAST_TRY(
-            store(llvm::cast<ckpt::ValueType>(value.getType()), values[value],
+            store(llvm::cast<ckpt::ValueType>(value.getType()), *endpoint, values[value],
                   static_cast<int32_t>(row[columns.outputPart(o)]),
                   tensors_[{target, plan_.strings[static_cast<size_t>(row[columns.targetRole(o)])],
                             plan_.strings[static_cast<size_t>(row[columns.targetName(o)])]}]));

@@ -110,7 +110,10 @@ Status proveMember(const plan::Plan &plan, const plan::Family &family, uint32_t 
     const plan::Output &output = family.outputs[o];
     const plan::MemberOutput &row = family.memberOutputs[member * width + o];
     const layout::Layout &layout = plan.layouts[output.layout];
-    elements[o] = *elementCount(plan::storedShape(layout, family.shape));
+    RECAST_ASSIGN(
+        std::vector<int64_t> shape,
+        plan::storedShape(layout, family.shape, plan.targets[output.target].rankIn(layout)));
+    elements[o] = *elementCount(shape);
     outputs[o] = &whole[o];
     if (layout.axes.partCount() > 1) {
       Packed &tensor = packed[{output.target, row.name, row.role}];

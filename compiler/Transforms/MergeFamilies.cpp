@@ -1,7 +1,9 @@
 #include "compiler/Transforms/Passes.h"
 #include "dialect/Ckpt/MemberTable.h"
+#include "dialect/Plan/PlanDialect.h"
 #include "runtime/layout/NormalForm.h"
 #include "runtime/layout/PackedShapes.h"
+#include "runtime/layout/Pieces.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/OperationSupport.h"
@@ -10,6 +12,7 @@
 
 #include <map>
 #include <numeric>
+#include <tuple>
 
 using namespace mlir;
 using namespace recast::ir;
@@ -228,19 +231,44 @@ private:
   uint64_t saved_ = 0;
 };
 
+/// What of its members the targets of a family hold (layout::shareName); nothing where they differ.
+/// A family computes what all of its outputs hold.
+std::optional<std::string> shareOf(ckpt::FamilyOp family, const llvm::StringMap<int64_t> &ranks) {
+  std::optional<std::string> share;
+  for (auto [symbol, value] : llvm::zip_equal(family.getTargets(), family.getYield().getValues())) {
+    layout::Layout layout = cast<ckpt::ValueType>(value.getType()).getLayout();
+    std::string name;
+    if (layout.mesh.rankCount() > 1) {
+      auto rank = ranks.find(cast<FlatSymbolRefAttr>(symbol).getValue());
+      if (rank == ranks.end() || rank->second >= layout.mesh.rankCount())
+        return std::nullopt;
+      name = layout::shareName(layout, rank->second);
+    }
+    if (share && *share != name)
+      return std::nullopt;
+    share = std::move(name);
+  }
+  return share.value_or("");
+}
+
 class CkptMergeFamilies : public impl::CkptMergeFamiliesBase<CkptMergeFamilies> {
   void runOnOperation() override {
     // Only families of one shape and the same members can share reads.
-    using Key = std::pair<std::vector<int64_t>, std::vector<int64_t>>;
+    using Key = std::tuple<std::vector<int64_t>, std::vector<int64_t>, std::string>;
     std::map<Key, std::vector<Candidate>> groups;
+    llvm::StringMap<int64_t> ranks;
+    for (plan::TargetOp target : getOperation().getOps<plan::TargetOp>())
+      if (target.getRank())
+        ranks[target.getName()] = *target.getRank();
     for (auto op : llvm::make_early_inc_range(getOperation().getOps<ckpt::FamilyOp>())) {
       auto found = candidate(op);
-      if (!found)
+      std::optional<std::string> share = shareOf(op, ranks);
+      if (!found || !share)
         continue;
-      Key key;
-      key.first.assign(op.getShape().begin(), op.getShape().end());
+      std::vector<int64_t> names;
       for (size_t k = 0; k < found->order.size(); ++k)
-        key.second.push_back(found->row(k)[0]);
+        names.push_back(found->row(k)[0]);
+      Key key{{op.getShape().begin(), op.getShape().end()}, std::move(names), *std::move(share)};
       std::vector<Candidate> &group = groups[key];
       bool merged =
           llvm::any_of(group, [&](Candidate &into) { return Merger(into, *found).run(); });

@@ -134,7 +134,7 @@ def Plan_TargetOp : Plan_Op<"target"> {
     optimizer `groups`: per group its hyper-parameters as JSON, and its number of names, which
     follow each other in `names` (column: string number); `objects`: name to JSON; `keep`: source
     files that go into the target as they are (column: file); `copy`: further files. `rank`: the
-    rank of a pipeline whose share the target is.
+    rank of a pipeline or a mesh whose share the target is.
 
     ```mlir
     plan.target "universal" format "deepspeed_universal" path "/out" tag "global_step3_universal"

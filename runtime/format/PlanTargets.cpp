@@ -43,7 +43,8 @@ Result<TargetImages> makeImages(const plan::Plan &plan, uint32_t target) {
         tensor.name = plan.strings[row.name];
         tensor.role = plan.strings[row.role];
         tensor.dtype = family.outputs[o].dtype;
-        tensor.shape = plan::storedShape(layout, family.shape);
+        RECAST_ASSIGN(tensor.shape,
+                      plan::storedShape(layout, family.shape, endpoint.rankIn(layout)));
         tensor.isScalar = plan::isScalarMember(family, m);
         if (tensor.isScalar)
           tensor.scalarBits = plan::scalarOutput(family, m, o);

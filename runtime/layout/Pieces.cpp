@@ -36,6 +36,8 @@ public:
   }
 
   Result<Fragment> only(int64_t rank);
+  /// What is before the flat cut; nothing on ranks of other stages.
+  std::optional<LocalTensor> tensorOf(int64_t rank);
   Result<std::vector<Fragment>> all();
 
 private:
@@ -132,11 +134,29 @@ Result<Fragment> RankWalk::only(int64_t rank) {
   }
   Fragment out;
   out.rank = rank;
+  std::optional<LocalTensor> tensor = tensorOf(rank);
+  if (!tensor)
+    return out;
+  LocalBuffer buffer = ravel(*tensor);
+  out.storedElements = buffer.elements;
+  out.pieces = std::move(buffer.pieces);
+  if (layout_.flat) {
+    RECAST_ASSIGN(FlatShape shape, flatShape(buffer.elements));
+    int64_t lo = coordinates_[layout_.flat->by] * shape.share - shape.start;
+    buffer.pieces = std::move(out.pieces);
+    out.pieces = cutBuffer(buffer, lo, lo + shape.share);
+    out.storedElements = shape.share;
+  }
+  canonicalise(out.pieces);
+  return out;
+}
+
+std::optional<LocalTensor> RankWalk::tensorOf(int64_t rank) {
   for (size_t i = layout_.meshSizes.size(); i-- > 0; rank /= waysOf(static_cast<int>(i)))
     coordinates_[i] = rank % waysOf(static_cast<int>(i));
   if (layout_.stage &&
       !std::ranges::binary_search(layout_.stage->at, coordinates_[layout_.stage->by]))
-    return out;
+    return std::nullopt;
   for (const AxisStep &step : layout_.axisSteps) {
     if (const auto *pad = std::get_if<AxisPad>(&step)) {
       padAxis(axes_[pad->axis], pad->multiple);
@@ -150,18 +170,7 @@ Result<Fragment> RankWalk::only(int64_t rank) {
     tensor = chunkDim(
         tensor, dim,
         splitRange(SplitRule::Ceil, {}, tensor.dimExtents[dim], waysOf(by), coordinates_[by]));
-  LocalBuffer buffer = ravel(tensor);
-  out.storedElements = buffer.elements;
-  out.pieces = std::move(buffer.pieces);
-  if (layout_.flat) {
-    RECAST_ASSIGN(FlatShape shape, flatShape(buffer.elements));
-    int64_t lo = coordinates_[layout_.flat->by] * shape.share - shape.start;
-    buffer.pieces = std::move(out.pieces);
-    out.pieces = cutBuffer(buffer, lo, lo + shape.share);
-    out.storedElements = shape.share;
-  }
-  canonicalise(out.pieces);
-  return out;
+  return tensor;
 }
 
 Result<std::vector<Fragment>> RankWalk::all() {
@@ -296,11 +305,16 @@ void RankWalk::walkReplicas(size_t meshAxis, Fragment &fragment) {
 
 } // namespace
 
+static Status hasRank(const ResolvedLayout &resolved, const Layout &layout, int64_t rank) {
+  if (rank < 0 || rank >= resolved.rankCount())
+    return badInput(fmt::format("there is no rank {} in the mesh {}", rank, layout.mesh.str()));
+  return {};
+}
+
 Result<Fragment> fragment(const Layout &layout, const std::vector<std::vector<int64_t>> &shapes,
                           int64_t rank, FlatPosition position) {
   RECAST_ASSIGN(ResolvedLayout resolved, resolve(layout, shapes));
-  if (rank < 0 || rank >= resolved.rankCount())
-    return badInput(fmt::format("there is no rank {} in the mesh {}", rank, layout.mesh.str()));
+  RECAST_TRY(hasRank(resolved, layout, rank));
   return RankWalk(resolved, position).only(rank);
 }
 
@@ -319,6 +333,39 @@ Result<std::vector<Fragment>> fragmentsOfPart(const Layout &layout,
     return badInput(fmt::format("there is no part {} in a layout of {}", part, shapes.size()));
   resolved.only = part;
   return RankWalk(resolved, position).all();
+}
+
+Result<Fragment> fragmentOfPart(const Layout &layout,
+                                const std::vector<std::vector<int64_t>> &shapes, uint32_t part,
+                                int64_t rank, FlatPosition position) {
+  RECAST_ASSIGN(ResolvedLayout resolved, resolve(layout, shapes));
+  if (part >= resolved.parts.size())
+    return badInput(fmt::format("there is no part {} in a layout of {}", part, shapes.size()));
+  RECAST_TRY(hasRank(resolved, layout, rank));
+  resolved.only = part;
+  return RankWalk(resolved, position).only(rank);
+}
+
+Result<std::vector<int64_t>>
+localShape(const Layout &layout, const std::vector<std::vector<int64_t>> &shapes, int64_t rank) {
+  RECAST_ASSIGN(ResolvedLayout resolved, resolve(layout, shapes));
+  RECAST_TRY(hasRank(resolved, layout, rank));
+  if (resolved.flat || resolved.pieces || resolved.stage)
+    return badInput(fmt::format("a rank holds no tensor with dimensions by `{}`", layout.str()));
+  return RankWalk(resolved, {}).tensorOf(rank)->dimExtents;
+}
+
+std::string shareName(const Layout &layout, int64_t rank) {
+  std::string coordinates;
+  std::vector<int64_t> at = layout.mesh.coordinates(rank);
+  for (size_t i = 0; i < at.size(); ++i)
+    for (const Step &step : layout.steps)
+      if (std::vector<std::string> named = meshAxesOf(step);
+          std::ranges::find(named, layout.mesh.axes[i]) != named.end()) {
+        coordinates += fmt::format(" {} = {}", layout.mesh.axes[i], at[i]);
+        break;
+      }
+  return coordinates.empty() ? "" : layout.str() + " at" + coordinates;
 }
 
 } // namespace recast::layout

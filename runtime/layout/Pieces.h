@@ -37,6 +37,21 @@ Result<std::vector<Fragment>> fragmentsOfPart(const Layout &layout,
                                               const std::vector<std::vector<int64_t>> &shapes,
                                               uint32_t part, FlatPosition position = {});
 
+/// What rank `rank` alone holds of part `part`; no pieces where it holds nothing. As
+/// fragmentsOfPart() otherwise.
+Result<Fragment> fragmentOfPart(const Layout &layout,
+                                const std::vector<std::vector<int64_t>> &shapes, uint32_t part,
+                                int64_t rank, FlatPosition position = {});
+
+/// Shape of the local tensor of rank `rank`, paddings included. An error where the rank holds no
+/// tensor with dimensions: behind `flat`, `pieces` and `stage`.
+Result<std::vector<int64_t>>
+localShape(const Layout &layout, const std::vector<std::vector<int64_t>> &shapes, int64_t rank);
+
+/// Names what rank `rank` holds of a tensor with this layout: equal for ranks that differ only
+/// along mesh axes that no step names. Empty where no step names any.
+std::string shareName(const Layout &layout, int64_t rank);
+
 /// Where a cell's elements lie in one operand: element `offset + sum(i_k * strides_k)` of `rank`'s
 /// buffer.
 struct CellAddress {

@@ -77,6 +77,7 @@ public:
     if (!table)
       return malformed("columns are missing");
     // A newer minor version may have appended columns that this program does not know.
+    static_assert(kColumnsOfMinor.size() == kVersionMinor + 1);
     size_t known = kColumnsOfMinor[std::min<size_t>(parts.minor, kVersionMinor)];
     if (table->size() < known || (table->size() > known && parts.minor <= kVersionMinor))
       return malformed("there are {} columns, format 1.{} has {}", table->size(), parts.minor,

@@ -5,6 +5,7 @@
 #include "runtime/plan/FlatIntervals.h"
 
 #include <fmt/format.h>
+#include <optional>
 
 namespace recast::plan {
 namespace {
@@ -13,7 +14,8 @@ namespace {
 struct Side {
   const layout::Layout *layout = nullptr;
   layout::Holders holders = layout::Holders::First;
-  bool grouped = false; ///< Its fragments depend on the member's place in a group buffer.
+  std::optional<int64_t> rank; ///< The only one that counts.
+  bool grouped = false;        ///< Its fragments depend on the member's place in a group buffer.
   bool measured = false;
   std::vector<std::vector<int64_t>> shapes; ///< Of all parts of the layout.
   uint32_t part = 0;                        ///< Of the current member.
@@ -42,7 +44,8 @@ public:
     for (const Input &input : family_.inputs)
       addSide(plan.layouts[input.layout], layout::Holders::First);
     for (const Output &output : family_.outputs)
-      addSide(plan.layouts[output.layout], layout::Holders::Every);
+      addSide(plan.layouts[output.layout], layout::Holders::Every,
+              plan.targets[output.target].rankIn(plan.layouts[output.layout]));
     run_.family = index;
     run_.inputs.resize(family_.inputs.size());
     run_.outputs.resize(family_.outputs.size());
@@ -97,10 +100,12 @@ public:
   }
 
 private:
-  void addSide(const layout::Layout &layout, layout::Holders holders) {
+  void addSide(const layout::Layout &layout, layout::Holders holders,
+               std::optional<int64_t> rank = std::nullopt) {
     Side side;
     side.layout = &layout;
     side.holders = holders;
+    side.rank = rank;
     side.grouped = layout::groupStep(layout) != nullptr;
     if (holders == layout::Holders::First)
       side.flat = FlatIntervals::of(layout);
@@ -143,8 +148,15 @@ private:
   }
 
   static Status findFragments(Side &side) {
-    RECAST_ASSIGN(side.fragments,
-                  layout::fragmentsOfPart(*side.layout, side.shapes, side.part, side.position));
+    if (side.rank) {
+      RECAST_ASSIGN(
+          layout::Fragment one,
+          layout::fragmentOfPart(*side.layout, side.shapes, side.part, *side.rank, side.position));
+      side.fragments.assign(1, std::move(one));
+    } else {
+      RECAST_ASSIGN(side.fragments,
+                    layout::fragmentsOfPart(*side.layout, side.shapes, side.part, side.position));
+    }
     asTheMember(side.fragments);
     side.hasFragments = true;
     return {};

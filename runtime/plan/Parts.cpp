@@ -1,5 +1,6 @@
 // Shapes around packed layouts: of all parts, and of the tensor that holds them.
 #include "runtime/layout/PackedShapes.h"
+#include "runtime/layout/Pieces.h"
 #include "runtime/plan/Plan.h"
 
 namespace recast::plan {
@@ -11,7 +12,10 @@ std::vector<std::vector<int64_t>> partShapes(const layout::Layout &layout,
   return layout::partShapes(layout.axes);
 }
 
-std::vector<int64_t> storedShape(const layout::Layout &layout, const std::vector<int64_t> &shape) {
+Result<std::vector<int64_t>> storedShape(const layout::Layout &layout,
+                                         const std::vector<int64_t> &shape, int64_t rank) {
+  if (layout.mesh.rankCount() != 1)
+    return layout::localShape(layout, partShapes(layout, shape), rank);
   return layout.axes.stored.empty() ? shape : layout::storedShape(layout.axes);
 }
 

@@ -16,7 +16,7 @@
 namespace recast::plan {
 
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 3;
+inline constexpr uint16_t kVersionMinor = 4;
 inline constexpr uint32_t kNone = 0xffffffffu;
 
 struct SourceEndpoint {
@@ -61,7 +61,9 @@ struct Input {
 };
 
 /// Output of a family: the k-th store of its recipe. `layout` says how a member, or the part of it
-/// that MemberOutput names, lies in the target's tensor, which one rank holds.
+/// that MemberOutput names, lies in the target's tensor. Over a mesh of several ranks the target
+/// has the share of its own (TargetEndpoint::rank). A family computes the elements that all of its
+/// outputs have, so their shares are the same ones.
 struct Output {
   uint32_t target = 0;
   DType dtype = DType::F32;
@@ -104,8 +106,10 @@ struct Family {
 /// layout packs nothing.
 std::vector<std::vector<int64_t>> partShapes(const layout::Layout &layout,
                                              const std::vector<int64_t> &shape);
-/// Shape of the tensor in a target that members of `shape` are written to with `layout`.
-std::vector<int64_t> storedShape(const layout::Layout &layout, const std::vector<int64_t> &shape);
+/// Shape of the tensor in a target that members of `shape` are written to with `layout`, on `rank`
+/// of its mesh. An error where the rank holds no tensor with dimensions.
+Result<std::vector<int64_t>> storedShape(const layout::Layout &layout,
+                                         const std::vector<int64_t> &shape, int64_t rank);
 
 /// A source file that targets may keep verbatim, or a side file copied by `files { ... }`.
 struct KeptFile {
@@ -134,9 +138,14 @@ struct TargetEndpoint {
   std::map<std::string, std::string> objects; ///< Kept objects: plan::toJson.
   std::vector<KeptFile> keptFiles;
   std::vector<SideFile> sideFiles;
-  /// The rank of a pipeline whose share it is; kNone: it holds everything.
+  /// The rank of a pipeline or a mesh whose share it is; kNone: it holds everything.
   uint32_t rank = kNone;
   bool operator==(const TargetEndpoint &) const = default;
+
+  /// The rank of `layout` that this target is.
+  int64_t rankIn(const layout::Layout &layout) const {
+    return layout.mesh.rankCount() == 1 ? 0 : int64_t{rank};
+  }
 };
 
 /// When a tensor of a target is first needed, counted from the start of the schedule in its unit of

@@ -221,13 +221,24 @@ Status verifyHeader(const Plan &plan, size_t f) {
                      plan.targets.size());
     // A target's place for a tensor has room for its elements and no more.
     const layout::Layout &layout = plan.layouts[output.layout];
-    if (layout.mesh.rankCount() != 1 || layout::groupStep(layout))
-      return badPlan("family {}: output {}: targets of format {}.{} hold tensors whole", f, i,
-                     kVersionMajor, kVersionMinor);
-    auto fragment = layout::fragment(layout, partShapes(layout, family.shape), 0);
+    const int64_t rank = plan.targets[output.target].rankIn(layout);
+    if (rank >= layout.mesh.rankCount() || layout::groupStep(layout))
+      return badPlan("family {}: output {}: layout {} is not for target {}, which {}", f, i,
+                     output.layout, output.target,
+                     rank == int64_t{kNone} ? "holds tensors whole"
+                                            : fmt::format("is rank {}", rank));
+    // What has no source is a member of its own, and a part.
+    for (const layout::Step &step : layout.steps)
+      if (std::holds_alternative<layout::Pad>(step))
+        return badPlan("family {}: output {}: layout {} has padding that nothing fills", f, i,
+                       output.layout);
+    auto fragment = layout::fragment(layout, partShapes(layout, family.shape), rank);
     if (!fragment)
       return badPlan("family {}: output {}: {}", f, i, fragment.error().message());
-    auto room = elementCount(storedShape(layout, family.shape));
+    auto shape = storedShape(layout, family.shape, rank);
+    if (!shape)
+      return badPlan("family {}: output {}: {}", f, i, shape.error().message());
+    auto room = elementCount(*shape);
     if (!room || !checkedMul<int64_t>(*room, 16) || fragment->storedElements != *room)
       return badPlan("family {}: output {}: its layout stores {} elements of {}", f, i,
                      fragment->storedElements, room.value_or(-1));
@@ -295,10 +306,11 @@ Status verifyTargetsOnce(const Plan &plan) {
     for (size_t i = 0; i < family.memberOutputs.size(); ++i) {
       const Output &output = family.outputs[i % family.outputs.size()];
       const MemberOutput &row = family.memberOutputs[i];
-      written.push_back({{output.target, row.name, row.role},
-                         row.part,
-                         output.dtype,
-                         storedShape(plan.layouts[output.layout], family.shape)});
+      const layout::Layout &layout = plan.layouts[output.layout];
+      RECAST_ASSIGN(std::vector<int64_t> shape,
+                    storedShape(layout, family.shape, plan.targets[output.target].rankIn(layout)));
+      written.push_back(
+          {{output.target, row.name, row.role}, row.part, output.dtype, std::move(shape)});
     }
   std::sort(written.begin(), written.end(),
             [](const Written &a, const Written &b) { return a.key() < b.key(); });

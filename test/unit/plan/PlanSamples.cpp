@@ -62,12 +62,14 @@ Plan goldenPlan() {
   plan.records = {{0, 64, 1024, 0xdeadbeefu}, {0, 2048, 512, 1}, {2, 0, 1000, 0xffffffffu}};
   plan.extents = {{0, 64, 256}, {1, 64, 200}, {2, 100, 24}};
   plan.stores = {{0, 2}, {2, 1}};
-  plan.layouts = {parseLayout("whole"), parseLayout("on (dp = 2) flat dp per group"),
-                  parseLayout("on (dp = 2) flat dp per param"),
-                  parseLayout("map \"(f + f) h\" {f = 2, h = 6}")};
+  plan.layouts = {
+      parseLayout("whole"), parseLayout("on (dp = 2) flat dp per group"),
+      parseLayout("on (dp = 2) flat dp per param"), parseLayout("map \"(f + f) h\" {f = 2, h = 6}"),
+      parseLayout("on (dp = 2, tp = 2) map \"(f + f) h\" {f = 2, h = 6} split h by tp")};
   uint32_t weight = addString(plan, "weight"), step = addString(plan, "step");
   uint32_t a = addString(plan, "model.a"), b = addString(plan, "model.b");
   addString(plan, std::string("not \xff utf-8\0!", 13));
+  uint32_t slice = addString(plan, "slice");
 
   TargetEndpoint hub;
   hub.name = "hub";
@@ -117,7 +119,11 @@ Plan goldenPlan() {
   parts.memberNames = {a, b};
   parts.memberInputs = {{1, 0, 0, 1}, {kNone, 0, 0, 1}};
   parts.memberOutputs = {{b, step, 0}, {b, step, 1}};
-  plan.families = {master, checked, steps, parts};
+  // Of each row the second half: target 1 is rank 3 of the mesh.
+  Family slices = parts;
+  slices.outputs = {{1, DType::F32, 4}};
+  slices.memberOutputs = {{a, slice, 0}, {a, slice, 1}};
+  plan.families = {master, checked, steps, parts, slices};
   plan.leftOut = {{"exp_avg", "dropped for `hub`"}};
   plan.deadlines = {{0, b, step, 0}, {1, b, step, 4.5}};
   sortDeadlines(plan);

@@ -144,9 +144,10 @@ TEST(Verify, FamilyHeaders) {
                 f.inputs = {{DType::F4E2M1, 0}, {DType::F32, 0}};
               }),
               HasSubstr("packed elements are only copied"));
-  EXPECT_THAT(family([](Family &f) { f.inputs[0].layout = 4; }), HasSubstr("layout 4"));
+  EXPECT_THAT(family([](Family &f) { f.inputs[0].layout = 5; }), HasSubstr("layout 5"));
   EXPECT_THAT(family([](Family &f) { f.outputs[1].target = 2; }), HasSubstr("target 2"));
-  EXPECT_THAT(family([](Family &f) { f.outputs[1].layout = 2; }), HasSubstr("hold tensors whole"));
+  EXPECT_THAT(family([](Family &f) { f.outputs[0].layout = 2; }), HasSubstr("holds tensors whole"));
+  EXPECT_THAT(family([](Family &f) { f.outputs[1].layout = 2; }), HasSubstr("which is rank 3"));
 }
 
 TEST(Verify, Members) {
@@ -186,6 +187,24 @@ TEST(Verify, Members) {
                 p.extents[2].elements = 10;
               }),
               HasSubstr("reaches beyond its file if its elements are bf16"));
+}
+
+TEST(Verify, SharesOfAMesh) {
+  auto layout = [](const std::string &text) {
+    return errorAfter([&](Plan &p) { p.layouts[4] = parseLayout(text); });
+  };
+  EXPECT_EQ(layout("on (x = 4) map \"(f + f) h\" {f = 2, h = 6} split f by x (ceil)"), "no error");
+  EXPECT_THAT(layout("on (x = 3) map \"(f + f) h\" {f = 2, h = 6} split h by x"),
+              HasSubstr("which is rank 3"));
+  EXPECT_THAT(layout("on (x = 4) map \"(f + f) h\" {f = 2, h = 6} flat x per param"),
+              HasSubstr("no tensor with dimensions"));
+  EXPECT_THAT(layout("on (x = 4) map \"(f + f) h\" {f = 2, h = 6} stage x at 3"),
+              HasSubstr("no tensor with dimensions"));
+  EXPECT_THAT(
+      layout("on (x = 4) map \"(f + f) h\" {f = 2, h = 6} pad h to multiple of 8 split h by x"),
+      HasSubstr("padding that nothing fills"));
+  EXPECT_THAT(errorAfter([](Plan &p) { p.targets[1].rank = kNone; }),
+              HasSubstr("holds tensors whole"));
 }
 
 TEST(Verify, Scalars) {
