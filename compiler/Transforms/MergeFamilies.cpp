@@ -237,13 +237,10 @@ std::optional<std::string> shareOf(ckpt::FamilyOp family, const llvm::StringMap<
   std::optional<std::string> share;
   for (auto [symbol, value] : llvm::zip_equal(family.getTargets(), family.getYield().getValues())) {
     layout::Layout layout = cast<ckpt::ValueType>(value.getType()).getLayout();
+    auto rank = ranks.find(cast<FlatSymbolRefAttr>(symbol).getValue());
     std::string name;
-    if (layout.mesh.rankCount() > 1) {
-      auto rank = ranks.find(cast<FlatSymbolRefAttr>(symbol).getValue());
-      if (rank == ranks.end() || rank->second >= layout.mesh.rankCount())
-        return std::nullopt;
+    if (rank != ranks.end() && rank->second < layout.mesh.rankCount())
       name = layout::shareName(layout, rank->second);
-    }
     if (share && *share != name)
       return std::nullopt;
     share = std::move(name);

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from checkpoints import truth_of
 from conftest import DATA, recast
@@ -138,3 +139,113 @@ def test_each_rank_has_its_slices(workdir, truth, tp):
     # All of them at once, from one process.
     done = json.loads(recast("run", workdir / "live.rplan", "--json").out)
     assert len(done["tensors"]) == tp * len(truth)
+
+
+def test_stages_slices_and_replicas(workdir, truth):
+    """Rank 4 pp + 2 dp + tp: the stages of pp, the slices of tp, the same on each dp."""
+    path = job(workdir, "on (pp = 2, dp = 2, tp = 2) replicated dp stages p", kind='"1f1b"', statements=ROLES + " deadline p")
+    ranks = restored(workdir, path, 8)
+    for rank, found in enumerate(ranks):
+        pp, dp, tp = rank // 4, rank // 2 % 2, rank % 2
+        own = {key: value for key, value in truth.items()
+               if key[1].startswith(("layers.1", "ln_f", "lm_head") if pp else ("layers.0", "embed", "pos", "frozen"))}
+        assert_slices(found, {key: slice_of(key[1], value, 2, tp) for key, value in own.items()})
+    # A rank reads about its part of the file; replicas are written from one read.
+    alone = [json.loads(recast("run", workdir / "live.rplan", "--json", "--rank", r).out)["bytes_needed"] for r in range(8)]
+    whole = json.loads(recast("run", workdir / "live.rplan", "--json").out)
+    assert alone[:2] == alone[2:4] and alone[4:6] == alone[6:]
+    assert whole["bytes_needed"] == sum(alone[0:2] + alone[4:6]) - shared_reads(whole, truth)
+
+
+def shared_reads(_, truth):
+    """Bytes that ranks of one stage both need: of tensors that tp does not cut."""
+    cut = ("qkv_proj", "o_proj.weight", "gate_up_proj.weight", "down_proj.weight", "embed", "lm_head")
+    return sum(value.numel() * value.element_size() for (role, name), value in truth.items()
+               if role != "weight" and not any(part in name for part in cut))
+
+
+def test_slices_of_the_next_step(workdir):
+    statements = "weight : master | cast(bf16)  else : keep  drop step  objects { else : drop }"
+    recast("plan", job(workdir, "on (tp = 2)", statements=statements), "-o", workdir / "live.rplan", cwd=workdir)
+    recast("rebind", workdir / "live.rplan", CASE / "native", "-o", workdir / "again.rplan")
+    assert (workdir / "live.rplan").read_bytes() == (workdir / "again.rplan").read_bytes()
+
+
+def ceil(tensor, ways, at, dim):
+    size = -(-tensor.shape[dim] // ways)
+    return tensor.narrow(dim, min(size * at, tensor.shape[dim]), max(0, min(size, tensor.shape[dim] - size * at)))
+
+
+def widths(*list_of):
+    return lambda tensor, ways, at, dim: tensor.split(list_of, dim)[at]
+
+
+@pytest.mark.parametrize("tp, embed, f", [
+    (2, ("split V by tp (balanced)", balanced), ("(widths 31 5)", widths(31, 5))),
+    (2, ("split V by tp (widths 0 67)", widths(0, 67)), ("(ceil)", ceil)),
+    (4, ("split V by tp (ceil)", ceil), ("(balanced)", balanced)),
+    (4, ("pad V to multiple of 100 split V by tp (ceil)",
+         lambda t, ways, at, dim: ceil(torch.cat([t, torch.zeros(33, 32, dtype=t.dtype)]), ways, at, dim)), ("", balanced)),
+    (8, ("chunk 0 by tp", ceil), ("(ceil)", ceil)),
+], ids=["balanced_widths", "widths_ceil", "ceil_balanced", "padding_alone", "empty_ranks"])
+def test_uneven_slices(workdir, truth, tp, embed, f):
+    on = f"on (tp = {tp})"
+    view = CUT if tp < 8 else CUT.replace("split g r by tp", "")
+    ranks = restored(workdir, job(workdir, on, (embed[0], f[0], "split h by tp"), view=view), tp)
+    for at in range(tp):
+        expected = {}
+        for key, value in truth.items():
+            whole = tp == 8 and ("qkv" in key[1] or "o_proj" in key[1])
+            expected[key] = value if whole else slice_of(
+                key[1], value, tp, at, f=f[1], embed=lambda t, ways, at: embed[1](t, ways, at, 0))
+        assert_slices(ranks[at], expected)
+
+
+def test_two_axes_of_a_mesh(workdir, truth):
+    view = CUT.replace("over (tp)", "over (tp, ep)")
+    path = job(workdir, "on (tp = 2, ep = 2)", ("split V by tp, ep (balanced)", "", "split h by ep"), view=view)
+    for rank, found in enumerate(restored(workdir, path, 4)):
+        tp, ep = divmod(rank, 2)
+        assert_slices(found, {key: slice_of(key[1], value, 2, tp, embed=lambda t, *_: balanced(t, 4, rank, 0),
+                                            head=lambda t, *_: t.chunk(2, 1)[ep]) for key, value in truth.items()})
+
+
+def test_predictions_of_slices(workdir):
+    """Slices of what a whole restore predicts: the digests of its slices are those of the ranks."""
+    ahead = "ahead : predict(master, exp_avg, exp_avg_sq, s = 2, rule = adamw) | cast(bf16)"
+    statements = ahead + "  drop master, exp_avg, exp_avg_sq, step, frozen, buffer  objects { else : drop }"
+    hub = f"""use "demo.ucl"\nlet m = demo()\nsource run = deepspeed("{CASE / 'native'}") as native(m)
+    target hub = safetensors("{workdir / 'hub'}") as native(m)\nconvert run -> hub {{ {statements.replace('ahead :', 'weight :')} }}"""
+    path = job(workdir, "on (tp = 2)", statements=statements)
+    (workdir / "hub.ucl").write_text(hub)
+    recast("convert", workdir / "hub.ucl", "--no-sync", cwd=workdir)
+    whole = load_file(workdir / "hub" / "model.safetensors")
+    for at, found in enumerate(restored(workdir, path, 2)):
+        assert_slices(found, {("ahead", name): slice_of(name, value, 2, at) for name, value in whole.items()})
+
+
+@pytest.mark.parametrize("on, options, message", [
+    ("on (dp = 2)", {}, "the view `cut` cuts over `tp`, which is no axis of the mesh"),
+    ("on (tp = 2, dp = 2)", {}, "nothing divides the tensors of 'live' along `dp`"),
+    ("on (tp = 2) replicated tp", {}, "is `replicated tp`, but the view 'cut' divides"),
+    ("on (tp = 8)", {}, "do not divide"),
+    ("on (tp = 2)", dict(steps=("split V by tp", "", "")), "axis V has 67 elements, which do not divide into 2 equal shares"),
+    ("on (tp = 2)", dict(steps=("flat tp per param", "", "")), "a rank's tensors have the dimensions of the model"),
+    ("on (tp = 2)", dict(steps=("pad V to multiple of 4 split V by tp (balanced)", "", "")), "into equal shares"),
+    ("on (tp = 2)", dict(steps=("split V by tp (widths 60 6)", "", "")), "the widths add up to 66"),
+    ("on (tp = 2)", dict(steps=("split W by tp", "", "")), "no axis 'W'"),
+    ("on (tp = 2) stages p", dict(kind="gpipe"), "no axis `pp` for the 2 ranks"),
+    ("on (pp = 4, tp = 2) stages p", dict(kind="gpipe"), "has pp = 4, and the pipeline `p` has 2 ranks"),
+    ("on (pp = 2, tp = 2)", {}, "along `pp`"),
+    ("on (tp = 2000)", {}, "more than a plan may have (1024)"),
+], ids=lambda value: value if isinstance(value, str) and value.startswith("on") else "")
+def test_refused(workdir, on, options, message):
+    done = recast("check", job(workdir, on, **options), check=False, cwd=workdir)
+    assert done.code == 2 and message in done.err, done.err
+
+
+def test_files_hold_tensors_whole(workdir):
+    path = job(workdir, "on (tp = 2)")
+    path.write_text(path.read_text().replace("memory()", 'safetensors("out")').replace("restore", "convert"))
+    done = recast("check", path, check=False, cwd=workdir)
+    assert done.code == 2 and "holds whole tensors" in done.err, done.err
