@@ -357,6 +357,8 @@ localShape(const Layout &layout, const std::vector<std::vector<int64_t>> &shapes
 
 std::string shareName(const Layout &layout, int64_t rank) {
   std::string coordinates;
+  if (!layout.steps.empty() && std::holds_alternative<PieceList>(layout.steps.back()))
+    coordinates = fmt::format(" rank {}", rank); // The list names ranks, not axes.
   std::vector<int64_t> at = layout.mesh.coordinates(rank);
   for (size_t i = 0; i < at.size(); ++i)
     for (const Step &step : layout.steps)

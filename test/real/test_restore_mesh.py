@@ -4,10 +4,11 @@ import json
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file
 
 from checkpoints import truth_of
-from conftest import DATA, recast
+from conftest import DATA, ROOT, recast
 from test_digests import digest_of
 
 CASE = DATA / "z3_bf16_dp2"
@@ -249,3 +250,29 @@ def test_files_hold_tensors_whole(workdir):
     path.write_text(path.read_text().replace("memory()", 'safetensors("out")').replace("restore", "convert"))
     done = recast("check", path, check=False, cwd=workdir)
     assert done.code == 2 and "holds whole tensors" in done.err, done.err
+
+
+def test_the_example(workdir):
+    config = transformers.LlamaConfig(vocab_size=50, hidden_size=24, intermediate_size=20, num_hidden_layers=2,
+                                      num_attention_heads=6, num_key_value_heads=2)
+    model = transformers.LlamaForCausalLM(config)
+    model.save_pretrained(workdir / "llama")
+    recast("plan", ROOT / "examples" / "ranks.ucl", "-o", "ranks.rplan", cwd=workdir)
+    hub = {name: value.to(torch.bfloat16) for name, value in model.state_dict().items()}
+    for rank in range(8):
+        pp, tp = rank // 4, rank % 2
+        found = tensors_of(json.loads(recast("run", "ranks.rplan", "--rank", rank, "--json", cwd=workdir).out))
+        here = f"model.layers.{pp}"
+        whole = torch.cat([hub["lm_head.weight" if pp else "model.embed_tokens.weight"], torch.zeros(206, 24, dtype=torch.bfloat16)])
+        expected = {
+            f"layers.{pp}.attn.qkv.weight": torch.cat([hub[f"{here}.self_attn.{n}_proj.weight"].chunk(2)[tp] for n in "qkv"]),
+            f"layers.{pp}.attn.o.weight": hub[f"{here}.self_attn.o_proj.weight"].chunk(2, 1)[tp],
+            f"layers.{pp}.mlp.gate_up.weight": torch.cat([hub[f"{here}.mlp.{n}_proj.weight"].chunk(2)[tp] for n in ("gate", "up")]),
+            f"layers.{pp}.mlp.down.weight": hub[f"{here}.mlp.down_proj.weight"].chunk(2, 1)[tp],
+            f"layers.{pp}.ln1.weight": hub[f"{here}.input_layernorm.weight"],
+            f"layers.{pp}.ln2.weight": hub[f"{here}.post_attention_layernorm.weight"],
+            "head.weight" if pp else "embed.weight": whole.chunk(2)[tp],
+        }
+        if pp:
+            expected["norm.weight"] = hub["model.norm.weight"]
+        assert_slices(found, {("weight", name): value for name, value in expected.items()})

@@ -42,10 +42,13 @@ std::string familyLine(const plan::Plan &plan, const plan::Family &family) {
   std::vector<std::string> inputs, outputs;
   for (const plan::Input &input : family.inputs)
     inputs.push_back(fmt::format("{} [{}]", name(input.dtype), plan.layouts[input.layout].str()));
-  for (size_t o = 0; o < family.outputs.size(); ++o)
-    outputs.push_back(fmt::format("{} {} {}", plan.targets[family.outputs[o].target].name,
-                                  plan.strings[family.memberOutputs[o].role],
-                                  name(family.outputs[o].dtype)));
+  for (size_t o = 0; o < family.outputs.size(); ++o) {
+    const layout::Layout &layout = plan.layouts[family.outputs[o].layout];
+    outputs.push_back(
+        fmt::format("{} {} {}{}", plan.targets[family.outputs[o].target].name,
+                    plan.strings[family.memberOutputs[o].role], name(family.outputs[o].dtype),
+                    layout.mesh.rankCount() > 1 ? fmt::format(" [{}]", layout.str()) : ""));
+  }
   return fmt::format("  {:>5} x ({})  {}  ->  {}{}\n", family.memberCount(),
                      fmt::join(family.shape, ", "), fmt::join(inputs, " + "),
                      outputs.empty() ? "nothing" : fmt::format("{}", fmt::join(outputs, ", ")),

@@ -1,6 +1,8 @@
 // All small layouts, fast code against the definition.
 #include "Worlds.h"
 
+#include "runtime/base/Checked.h"
+
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <map>
@@ -106,6 +108,23 @@ void check(const World &world) {
     ++at;
   }
   ASSERT_EQ(at, all->size());
+
+  std::map<std::string, int64_t> shares;
+  for (int64_t rank = 0; rank < ranks; ++rank) {
+    // What has one name is one share.
+    auto [first, isNew] = shares.try_emplace(shareName(world.layout, rank), rank);
+    ASSERT_EQ(expected[first->second], expected[rank]) << "ranks " << first->second << ", " << rank;
+    for (uint32_t part = 0; part < world.shapes.size(); ++part) {
+      auto one = fragmentOfPart(world.layout, world.shapes, part, rank, world.position);
+      ASSERT_TRUE(one) << one.error().str();
+      std::vector<Piece> pieces = each[rank].pieces;
+      std::erase_if(pieces, [part](const Piece &piece) { return piece.part != part; });
+      ASSERT_EQ(one->pieces, pieces) << "rank " << rank << ", part " << part;
+    }
+    if (auto shape = localShape(world.layout, world.shapes, rank))
+      ASSERT_EQ(elementCount(*shape), static_cast<int64_t>(expected[rank].size()))
+          << "rank " << rank;
+  }
 
   for (uint32_t part = 0; part < world.shapes.size(); ++part) {
     auto own = fragmentsOfPart(world.layout, world.shapes, part, world.position);
