@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <span>
 #include <tuple>
 
@@ -274,16 +275,17 @@ Status verifyMembers(const Plan &plan, size_t f) {
       if (bitWidth(output.dtype) > 64)
         return badPlan("family {}: member {}: a known value of {}", f, m, name(output.dtype));
   }
-  for (size_t i = 0; i < family.memberOutputs.size(); ++i) {
-    const MemberOutput &row = family.memberOutputs[i];
-    if (row.name >= plan.strings.size() || row.role >= plan.strings.size())
-      return badPlan("family {}: an output is named by strings {} and {}, there are {}", f,
-                     row.name, row.role, plan.strings.size());
-    const Output &output = family.outputs[i % family.outputs.size()];
-    Shapes shapes = partShapes(plan.layouts[output.layout], family.shape);
-    if (row.part >= shapes.size() || shapes[row.part] != family.shape)
-      return badPlan("family {}: an output is part {} of a layout that has no such part", f,
-                     row.part);
+  for (size_t i = 0; i < family.outputs.size(); ++i) {
+    Shapes shapes = partShapes(plan.layouts[family.outputs[i].layout], family.shape);
+    for (size_t m = 0; m < members; ++m) {
+      const MemberOutput &row = family.memberOutputs[m * family.outputs.size() + i];
+      if (row.name >= plan.strings.size() || row.role >= plan.strings.size())
+        return badPlan("family {}: an output is named by strings {} and {}, there are {}", f,
+                       row.name, row.role, plan.strings.size());
+      if (row.part >= shapes.size() || shapes[row.part] != family.shape)
+        return badPlan("family {}: an output is part {} of a layout that has no such part", f,
+                       row.part);
+    }
   }
   return {};
 }
@@ -293,7 +295,7 @@ struct Written {
   std::array<uint32_t, 3> tensor; ///< Target, name, role.
   uint32_t part = 0;
   DType dtype = DType::F32;
-  std::vector<int64_t> shape; ///< Of the whole tensor.
+  const std::vector<int64_t> *shape = nullptr; ///< Of the whole tensor.
 
   auto key() const { return std::tie(tensor, part); }
 };
@@ -302,15 +304,19 @@ struct Written {
 /// what has a deadline is written.
 Status verifyTargetsOnce(const Plan &plan) {
   std::vector<Written> written;
+  std::deque<std::vector<int64_t>> shapes;
   for (const Family &family : plan.families)
-    for (size_t i = 0; i < family.memberOutputs.size(); ++i) {
-      const Output &output = family.outputs[i % family.outputs.size()];
-      const MemberOutput &row = family.memberOutputs[i];
+    for (size_t i = 0; i < family.outputs.size(); ++i) {
+      const Output &output = family.outputs[i];
       const layout::Layout &layout = plan.layouts[output.layout];
       RECAST_ASSIGN(std::vector<int64_t> shape,
                     storedShape(layout, family.shape, plan.targets[output.target].rankIn(layout)));
-      written.push_back(
-          {{output.target, row.name, row.role}, row.part, output.dtype, std::move(shape)});
+      shapes.push_back(std::move(shape));
+      for (size_t m = 0; m < family.memberCount(); ++m) {
+        const MemberOutput &row = family.memberOutputs[m * family.outputs.size() + i];
+        written.push_back(
+            {{output.target, row.name, row.role}, row.part, output.dtype, &shapes.back()});
+      }
     }
   std::sort(written.begin(), written.end(),
             [](const Written &a, const Written &b) { return a.key() < b.key(); });
@@ -326,7 +332,7 @@ Status verifyTargetsOnce(const Plan &plan) {
       continue;
     if (a.part == b.part)
       return bad(b, "twice");
-    if (a.dtype != b.dtype || a.shape != b.shape)
+    if (a.dtype != b.dtype || *a.shape != *b.shape)
       return bad(b, "in parts that differ in its shape or dtype");
   }
   // Both are in the order of tensors.
