@@ -7,7 +7,7 @@
 namespace recast::capi {
 
 Result<plan::Plan> loadPlan(const std::string &path) {
-  // Far above any real plan (32 bytes a piece), far below what would hurt.
+  // Far above any real plan (40 bytes a piece at most), far below what would hurt.
   constexpr uint64_t kLargestArtifact = uint64_t{1} << 32;
   RECAST_ASSIGN(std::string bytes, io::readTrusted(path, kLargestArtifact));
   auto plan = plan::readArtifact(bytes);

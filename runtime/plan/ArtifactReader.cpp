@@ -1,24 +1,15 @@
 // Artifact bytes -> Plan. The bytes may be hostile: every count is checked against what the file
 // really holds before anything is allocated for it, and the result goes through verify().
 #include "runtime/base/Checked.h"
+#include "runtime/plan/Columns.h"
+#include "runtime/plan/Malformed.h"
 #include "runtime/plan/ReadDirectory.h"
-#include "runtime/plan/Sections.h"
+#include "runtime/plan/ReadMembers.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace recast::plan {
 namespace {
-
-template <typename T> T load(std::string_view bytes, size_t offset) {
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof(value));
-  return value;
-}
-
-bool allZero(std::string_view bytes) {
-  return bytes.find_first_not_of('\0') == std::string_view::npos;
-}
 
 struct Parts {
   std::string_view directory, columns;
@@ -49,6 +40,9 @@ Result<Parts> openArtifact(std::string_view bytes) {
                           "(bits {:#x}); it reads format {}.{}",
                           major, minor, unknown, kVersionMajor, kVersionMinor))
             .hint("Use a newer Recast, or plan again with this one."));
+  if (load<uint64_t>(bytes, 16) != (minor < kCodedSince ? 0 : kFeatureCoded))
+    return malformed("format {}.{} with the feature bits {:#x}", major, minor,
+                     load<uint64_t>(bytes, 16));
   auto fileSize = load<uint64_t>(bytes, 24);
   if (fileSize != bytes.size())
     return malformed("its head says {} bytes, there are {}", fileSize, bytes.size());
@@ -68,78 +62,17 @@ Result<Parts> openArtifact(std::string_view bytes) {
   return Parts{bytes.substr(kHeadSize, directorySize), bytes.substr(columnsBegin), minor};
 }
 
-/// The raw columns, each a view into the file.
-class Columns {
-public:
-  static Result<Columns> open(const fb::Directory &directory, const Parts &parts) {
-    Columns columns;
-    const auto *table = directory.sections();
-    if (!table)
-      return malformed("columns are missing");
-    // A newer minor version may have appended columns that this program does not know.
-    static_assert(kColumnsOfMinor.size() == kVersionMinor + 1);
-    size_t known = kColumnsOfMinor[std::min<size_t>(parts.minor, kVersionMinor)];
-    if (table->size() < known || (table->size() > known && parts.minor <= kVersionMinor))
-      return malformed("there are {} columns, format 1.{} has {}", table->size(), parts.minor,
-                       known);
-    uint64_t end = 0;
-    for (uint32_t i = 0; i < table->size(); ++i) {
-      const fb::Section &section = *table->Get(i);
-      if (section.id() != i || section.width() == 0 ||
-          (i < kColumnCount && section.width() != kColumnWidth[i]))
-        return malformed("column {} has id {} and width {}", i, section.id(), section.width());
-      auto size = checkedMul<uint64_t>(section.count(), section.width());
-      uint64_t begin = alignColumn(end);
-      if (!size || section.offset() != begin || !rangeInside(begin, *size, parts.columns.size()))
-        return malformed("column {} ({} x {} bytes at {}) does not lie where it must", i,
-                         section.count(), section.width(), section.offset());
-      if (!allZero(parts.columns.substr(end, begin - end)))
-        return malformed("bytes before column {} are not zero", i);
-      end = begin + *size;
-      if (i < kColumnCount)
-        columns.views_[i] = parts.columns.substr(begin, *size);
-    }
-    columns.known_ = known;
-    if (end != parts.columns.size())
-      return malformed("{} bytes follow the last column", parts.columns.size() - end);
-    return columns;
-  }
-
-  size_t count(Column column) const {
-    return view(column).size() / kColumnWidth[static_cast<size_t>(column)];
-  }
-  /// Whether the version of the file has this column.
-  bool has(Column column) const { return static_cast<size_t>(column) < known_; }
-  std::string_view view(Column column) const { return views_[static_cast<size_t>(column)]; }
-  template <typename T> T at(Column column, size_t row) const {
-    return load<T>(view(column), row * sizeof(T));
-  }
-  /// All of `columns` have as many rows as `rows`.
-  Status sameCount(std::string_view what, size_t rows,
-                   std::initializer_list<Column> columns) const {
-    for (Column column : columns)
-      if (count(column) != rows)
-        return malformed("column {} of {} has {} rows instead of {}", static_cast<uint32_t>(column),
-                         what, count(column), rows);
-    return {};
-  }
-
-private:
-  std::array<std::string_view, kColumnCount> views_;
-  size_t known_ = 0;
-};
-
 /// Strings as lengths and one blob: the lengths must use up the blob exactly.
 class TextColumn {
 public:
   TextColumn(const Columns &columns, Column lengths, Column bytes)
       : columns_(columns), lengths_(lengths), bytes_(columns.view(bytes)) {}
 
-  Result<std::string> next(std::string_view what) {
+  Result<std::string_view> next(std::string_view what) {
     auto length = columns_.at<uint32_t>(lengths_, row_++);
     if (length > bytes_.size() - position_)
       return malformed("{} {} is longer than what is left of the text", what, row_ - 1);
-    std::string text(bytes_.substr(position_, length));
+    std::string_view text = bytes_.substr(position_, length);
     position_ += length;
     return text;
   }
@@ -156,23 +89,37 @@ private:
   size_t row_ = 0, position_ = 0;
 };
 
-Status readTables(const Columns &columns, Plan &plan) {
+Status readStrings(const Columns &columns, Plan &plan) {
   size_t strings = columns.count(Column::StringLength);
+  bool shares = columns.has(Column::StringShared);
+  if (shares)
+    RECAST_TRY(columns.sameCount("strings", strings, {Column::StringShared}));
   plan.strings.reserve(strings);
   TextColumn texts(columns, Column::StringLength, Column::StringBytes);
+  std::string_view before;
   for (size_t i = 0; i < strings; ++i) {
-    RECAST_ASSIGN(std::string text, texts.next("string"));
-    plan.strings.push_back(std::move(text));
+    RECAST_ASSIGN(std::string_view rest, texts.next("string"));
+    size_t shared = shares ? columns.at<uint8_t>(Column::StringShared, i) : 0;
+    if (shared > before.size())
+      return malformed("string {} shares {} bytes with one of {}", i, shared, before.size());
+    std::string &text = plan.strings.emplace_back();
+    text.reserve(shared + rest.size());
+    text.append(before, 0, shared).append(rest);
+    if (shares && sharedStart(before, text) != shared)
+      return malformed("string {} shares more than {} bytes with the one before it", i, shared);
+    before = text;
   }
-  RECAST_TRY(texts.finish("string"));
+  return texts.finish("string");
+}
 
+Status readTables(const Columns &columns, Plan &plan) {
   size_t files = columns.count(Column::FileEndpoint);
   RECAST_TRY(columns.sameCount("files", files,
                                {Column::FileSize, Column::FileMtime, Column::FilePathLength}));
   TextColumn paths(columns, Column::FilePathLength, Column::FilePathBytes);
   for (size_t i = 0; i < files; ++i) {
-    RECAST_ASSIGN(std::string path, paths.next("file"));
-    plan.files.push_back({columns.at<uint32_t>(Column::FileEndpoint, i), std::move(path),
+    RECAST_ASSIGN(std::string_view path, paths.next("file"));
+    plan.files.push_back({columns.at<uint32_t>(Column::FileEndpoint, i), std::string(path),
                           columns.at<uint64_t>(Column::FileSize, i),
                           columns.at<int64_t>(Column::FileMtime, i)});
   }
@@ -220,51 +167,6 @@ Status readDeadlines(const Columns &columns, Plan &plan) {
   return {};
 }
 
-/// Deals the member columns out to the families.
-Status readMembers(const fb::Directory &directory, const Columns &columns, Plan &plan) {
-  // Totals first: u32 counts times at most directory-size slots cannot overflow 64 bits.
-  uint64_t names = 0, inputs = 0, outputs = 0;
-  for (size_t f = 0; f < plan.families.size(); ++f) {
-    uint64_t members = directory.families()->Get(f)->members();
-    names += members;
-    inputs += members * plan.families[f].inputs.size();
-    outputs += members * plan.families[f].outputs.size();
-  }
-  RECAST_TRY(columns.sameCount("members", names, {Column::MemberName}));
-  RECAST_TRY(columns.sameCount("members' inputs", inputs,
-                               {Column::InputStore, Column::InputStart, Column::InputTotal}));
-  RECAST_TRY(
-      columns.sameCount("members' outputs", outputs, {Column::OutputName, Column::OutputRole}));
-  bool parts = columns.has(Column::OutputPart);
-  if (parts) {
-    RECAST_TRY(columns.sameCount("members' inputs", inputs, {Column::InputPart}));
-    RECAST_TRY(columns.sameCount("members' outputs", outputs, {Column::OutputPart}));
-  }
-  size_t name = 0, input = 0, output = 0;
-  for (size_t f = 0; f < plan.families.size(); ++f) {
-    Family &family = plan.families[f];
-    size_t members = directory.families()->Get(f)->members();
-    family.memberNames.reserve(members);
-    for (size_t i = 0; i < members; ++i)
-      family.memberNames.push_back(columns.at<uint32_t>(Column::MemberName, name++));
-    size_t inputRows = members * family.inputs.size();
-    family.memberInputs.reserve(inputRows);
-    for (size_t i = 0; i < inputRows; ++i, ++input)
-      family.memberInputs.push_back({columns.at<uint32_t>(Column::InputStore, input),
-                                     columns.at<int64_t>(Column::InputStart, input),
-                                     columns.at<int64_t>(Column::InputTotal, input),
-                                     parts ? columns.at<uint32_t>(Column::InputPart, input) : 0});
-    size_t outputRows = members * family.outputs.size();
-    family.memberOutputs.reserve(outputRows);
-    for (size_t i = 0; i < outputRows; ++i, ++output)
-      family.memberOutputs.push_back(
-          {columns.at<uint32_t>(Column::OutputName, output),
-           columns.at<uint32_t>(Column::OutputRole, output),
-           parts ? columns.at<uint32_t>(Column::OutputPart, output) : 0});
-  }
-  return {};
-}
-
 } // namespace
 
 Result<Plan> readArtifact(std::string_view bytes) {
@@ -279,11 +181,12 @@ Result<Plan> readArtifact(std::string_view bytes) {
     return malformed("its directory is damaged");
   const fb::Directory &directory = *fb::GetDirectory(buffer);
 
-  RECAST_ASSIGN(Columns columns, Columns::open(directory, parts));
+  RECAST_ASSIGN(Columns columns, Columns::open(directory, parts.columns, parts.minor));
   Plan plan;
   RECAST_TRY(readDirectory(directory, parts.directory.size(), plan));
+  RECAST_TRY(readStrings(columns, plan));
   RECAST_TRY(readTables(columns, plan));
-  RECAST_TRY(readMembers(directory, columns, plan));
+  RECAST_TRY(readMembers(directory, columns, parts.minor, plan));
   RECAST_TRY(readDeadlines(columns, plan));
   RECAST_TRY(verify(plan));
   return plan;

@@ -1,6 +1,5 @@
 // Plan -> artifact bytes. A pure function: no clock, no addresses, no hash-table order.
-#include "runtime/plan/Plan.h"
-#include "runtime/plan/Sections.h"
+#include "runtime/plan/MemberColumns.h"
 #include "runtime/plan/artifact_generated.h"
 
 #include <bit>
@@ -61,11 +60,15 @@ private:
   std::array<std::string, kColumnCount> columns_;
 };
 
-ColumnArea makeColumns(const Plan &plan) {
+ColumnArea makeColumns(const Plan &plan, const MemberColumns &members) {
   ColumnArea area;
-  for (const std::string &text : plan.strings) {
-    area.add(Column::StringLength, static_cast<uint32_t>(text.size()));
-    area.addBytes(Column::StringBytes, text);
+  std::string_view before;
+  for (std::string_view text : plan.strings) {
+    size_t shared = sharedStart(before, text);
+    area.add(Column::StringShared, static_cast<uint8_t>(shared));
+    area.add(Column::StringLength, static_cast<uint32_t>(text.size() - shared));
+    area.addBytes(Column::StringBytes, text.substr(shared));
+    before = text;
   }
   for (const SourceFile &file : plan.files) {
     area.add(Column::FileEndpoint, file.endpoint);
@@ -89,21 +92,8 @@ ColumnArea makeColumns(const Plan &plan) {
     area.add(Column::StoreFirst, store.firstExtent);
     area.add(Column::StoreCount, store.extentCount);
   }
-  for (const Family &family : plan.families) {
-    for (uint32_t name : family.memberNames)
-      area.add(Column::MemberName, name);
-    for (const MemberInput &input : family.memberInputs) {
-      area.add(Column::InputStore, input.store);
-      area.add(Column::InputStart, input.start);
-      area.add(Column::InputTotal, input.groupTotal);
-      area.add(Column::InputPart, input.part);
-    }
-    for (const MemberOutput &output : family.memberOutputs) {
-      area.add(Column::OutputName, output.name);
-      area.add(Column::OutputRole, output.role);
-      area.add(Column::OutputPart, output.part);
-    }
-  }
+  for (size_t id = 0; id < kColumnCount; ++id)
+    area.addBytes(static_cast<Column>(id), members.bytes[id]);
   for (const Deadline &deadline : plan.deadlines) {
     area.add(Column::DeadlineTarget, deadline.target);
     area.add(Column::DeadlineName, deadline.name);
@@ -160,7 +150,8 @@ Offset<fb::Target> writeTarget(Builder &builder, const TargetEndpoint &target) {
                           keptFiles, sideFiles, target.rank);
 }
 
-Offset<fb::Family> writeFamily(Builder &builder, const Family &family) {
+Offset<fb::Family> writeFamily(Builder &builder, const Family &family,
+                               const std::vector<ColumnCode> &codes) {
   std::vector<fb::Input> inputRows;
   for (const Input &input : family.inputs)
     inputRows.emplace_back(static_cast<uint32_t>(input.dtype), input.layout);
@@ -175,11 +166,18 @@ Offset<fb::Family> writeFamily(Builder &builder, const Family &family) {
   auto inputs = builder.CreateVectorOfStructs(inputRows);
   auto outputs = builder.CreateVectorOfStructs(outputRows);
   auto recipe = builder.CreateVectorOfStructs(nodes);
+  std::vector<fb::ColumnCode> codeRows;
+  for (ColumnCode code : codes)
+    codeRows.emplace_back(code.runs, code.period);
+  Offset<flatbuffers::Vector<const fb::ColumnCode *>> codeList = 0;
+  if (!codeRows.empty())
+    codeList = builder.CreateVectorOfStructs(codeRows);
   return fb::CreateFamily(builder, shape, inputs, outputs, recipe,
-                          static_cast<uint32_t>(family.memberCount()));
+                          static_cast<uint32_t>(family.memberCount()), codeList);
 }
 
-void writeDirectory(Builder &builder, const Plan &plan, const ColumnArea &columns) {
+void writeDirectory(Builder &builder, const Plan &plan, const MemberColumns &members,
+                    const ColumnArea &columns) {
   auto producer = builder.CreateString("recast");
   auto spec = builder.CreateString(plan.spec);
   std::vector<Offset<fb::Source>> sourceTables;
@@ -201,8 +199,8 @@ void writeDirectory(Builder &builder, const Plan &plan, const ColumnArea &column
     targetTables.push_back(writeTarget(builder, target));
   auto targets = builder.CreateVector(targetTables);
   std::vector<Offset<fb::Family>> familyTables;
-  for (const Family &family : plan.families)
-    familyTables.push_back(writeFamily(builder, family));
+  for (size_t f = 0; f < plan.families.size(); ++f)
+    familyTables.push_back(writeFamily(builder, plan.families[f], members.codes[f]));
   auto families = builder.CreateVector(familyTables);
   std::vector<Offset<fb::LeftOut>> leftOutTables;
   for (const LeftOut &item : plan.leftOut) {
@@ -226,9 +224,10 @@ template <typename T> void patch(std::string &bytes, size_t offset, T value) {
 } // namespace
 
 std::string writeArtifact(const Plan &plan) {
-  ColumnArea columns = makeColumns(plan);
+  MemberColumns members = encodeMembers(plan);
+  ColumnArea columns = makeColumns(plan, members);
   Builder builder(1 << 16);
-  writeDirectory(builder, plan, columns);
+  writeDirectory(builder, plan, members, columns);
 
   std::string file(kHeadSize, '\0');
   file.append(reinterpret_cast<const char *>(builder.GetBufferPointer()), builder.GetSize());
@@ -238,7 +237,7 @@ std::string writeArtifact(const Plan &plan) {
   std::memcpy(file.data(), kMagic.data(), kMagic.size());
   patch(file, 8, kVersionMajor);
   patch(file, 10, kVersionMinor);
-  patch(file, 16, uint64_t{0});
+  patch(file, 16, kFeatureCoded);
   patch(file, 24, static_cast<uint64_t>(file.size()));
   patch(file, 32, static_cast<uint64_t>(builder.GetSize()));
   patch(file, kChecksumOffset, artifactChecksum(file.data(), file.size()));

@@ -16,7 +16,7 @@
 namespace recast::plan {
 
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 4;
+inline constexpr uint16_t kVersionMinor = 5;
 inline constexpr uint32_t kNone = 0xffffffffu;
 
 struct SourceEndpoint {
@@ -197,7 +197,8 @@ uint64_t computeSchemaFingerprint(const Plan &plan);
 uint64_t computeInstanceFingerprint(const Plan &plan);
 
 /// The artifact (D9): FlatBuffers directory, raw little-endian columns in 64-byte aligned sections.
-/// write(read(bytes)) == bytes.
+/// write(read(bytes)) == bytes. `plan` has passed verify(), or at least has all rows of its
+/// members.
 std::string writeArtifact(const Plan &plan);
 /// Bounds-checked, verified; any malformed input is an error, never a crash.
 Result<Plan> readArtifact(std::string_view bytes);

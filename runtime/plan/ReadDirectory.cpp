@@ -1,5 +1,6 @@
 #include "runtime/plan/ReadDirectory.h"
 #include "runtime/base/Checked.h"
+#include "runtime/plan/Malformed.h"
 
 namespace recast::plan {
 namespace {

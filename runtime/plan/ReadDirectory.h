@@ -5,16 +5,7 @@
 #include "runtime/plan/Plan.h"
 #include "runtime/plan/artifact_generated.h"
 
-#include <fmt/format.h>
-
 namespace recast::plan {
-
-template <typename... Args>
-tl::unexpected<Error> malformed(fmt::format_string<Args...> text, Args &&...args) {
-  return fail(
-      Error(Code::BadInput, "malformed plan: " + fmt::format(text, std::forward<Args>(args)...))
-          .hint("Write the plan again with `recast plan`."));
-}
 
 /// Fills everything but the tables and the members' columns. `directory` passed the FlatBuffers
 /// verifier; `bytes` is its size.

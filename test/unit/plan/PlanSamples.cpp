@@ -123,7 +123,20 @@ Plan goldenPlan() {
   Family slices = parts;
   slices.outputs = {{1, DType::F32, 4}};
   slices.memberOutputs = {{a, slice, 0}, {a, slice, 1}};
-  plan.families = {master, checked, steps, parts, slices};
+  // Layers of two tensors each, which the artifact says in runs.
+  Family layers;
+  layers.shape = {2};
+  layers.inputs = {{DType::F32, 0}};
+  layers.outputs = {{0, DType::F32, 0}};
+  layers.recipe = steps.recipe;
+  for (int64_t layer = 0; layer < 6; ++layer)
+    for (int64_t half : {0, 1}) {
+      uint32_t name = addString(plan, fmt::format("layers.{}.{}", layer, half ? "q" : "k"));
+      layers.memberNames.push_back(name);
+      layers.memberInputs.push_back({1, 12 * half + 2 * layer, 0});
+      layers.memberOutputs.push_back({name, weight});
+    }
+  plan.families = {master, checked, steps, parts, slices, layers};
   plan.leftOut = {{"exp_avg", "dropped for `hub`"}};
   plan.deadlines = {{0, b, step, 0}, {1, b, step, 4.5}};
   sortDeadlines(plan);

@@ -7,7 +7,7 @@
 
 namespace recast::plan::test {
 
-/// The plan of test/data/plan/v1.3.rplan.
+/// The plan of test/data/plan/v1.5.rplan.
 Plan goldenPlan();
 
 /// A valid plan: a few families over whole, sharded, flat and grouped layouts, scalars among them.

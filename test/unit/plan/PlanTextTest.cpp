@@ -155,11 +155,11 @@ TEST_F(PlanText, ExportErrors) {
   EXPECT_EQ(exportError("module {}"), "no error");
   EXPECT_THAT(exportError("plan.extents dense_resource<gone> : tensor<1x3xi64>"),
               HasSubstr("the data of resource `gone` is not there"));
-  std::string header = "plan.header version \"1.3\" budget 0 schema 0x0 instance 0x0 spec \"\"\n";
+  std::string header = "plan.header version \"1.5\" budget 0 schema 0x0 instance 0x0 spec \"\"\n";
   EXPECT_EQ(exportError(header), "no error");
   EXPECT_THAT(exportError(header + header), HasSubstr("a module may have only one"));
   EXPECT_THAT(exportError("plan.header version \"9.1\" budget 0 schema 0x0 instance 0x0 spec \"\""),
-              HasSubstr("format version 9.1, this program writes 1.3"));
+              HasSubstr("format version 9.1, this program writes 1.5"));
   EXPECT_THAT(exportError("plan.layout \"nonsense\""), HasSubstr("does not read as a layout"));
 }
 
