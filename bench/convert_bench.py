@@ -200,25 +200,30 @@ class Bench:
         """Their converters once per number of workers, between runs of Recast."""
         tag, upstream = (self.source / "latest").read_text(), self.folder / "upstream"
         recast = self.recast("--to", "deepspeed-universal", "--no-sync")
-        mine, theirs = [recast()[0].seconds], {}
+        mine, theirs = [recast()[0]], {}
         for workers in (1, 2, 4):
             remove(upstream)
             theirs[workers] = run([sys.executable, "-m", "deepspeed.checkpoint.ds_to_universal", "--input_folder", self.source / tag,
                                    "--output_folder", upstream, "--num_extract_workers", workers, "--num_merge_workers", workers,
                                    "--inject_missing_state"])
-            mine.append(recast()[0].seconds)
+            mine.append(recast()[0])
         best = min(theirs, key=lambda w: theirs[w].seconds)
-        self.row(f"ds_to_universal, {best} workers", theirs[best].seconds, theirs[best].seconds / median(mine), "recast", ">= 18",
-                 ", ".join(f"{w} workers {t.seconds:.1f} s" for w, t in theirs.items()) + f"; peak {theirs[best].peak:.0f} MiB")
+        self.framework(f"ds_to_universal, {best} workers", theirs[best], mine, ">= 18",
+                       "; " + ", ".join(f"{w} workers {t.seconds:.1f} s" for w, t in theirs.items()))
         unsharded = ("import sys; from deepspeed.utils.zero_to_fp32 import convert_zero_checkpoint_to_fp32_state_dict as convert; "
                      "convert(sys.argv[1], sys.argv[2], max_shard_size=None, safe_serialization=True)")
         remove(upstream)
         recast = self.recast("--to", "safetensors", "--dtype", "f32", "--no-sync")
-        mine = [recast()[0].seconds, recast()[0].seconds]
+        mine = [recast()[0], recast()[0]]
         them = run([sys.executable, "-c", unsharded, self.source, upstream])
-        mine.append(recast()[0].seconds)
-        self.row("zero_to_fp32 (safetensors)", them.seconds, them.seconds / median(mine), "recast", ">= 15", f"peak {them.peak:.0f} MiB")
+        mine.append(recast()[0])
+        self.framework("zero_to_fp32 (safetensors)", them, mine, ">= 15")
         remove(upstream, self.out)
+
+    def framework(self, label, them, mine, goal, remark=""):
+        cpu = median([took.processor() for took in mine])
+        self.row(label, them.seconds, them.seconds / median([took.seconds for took in mine]), "recast", goal,
+                 f"processor time {them.processor():.1f} s, {them.processor() / cpu:.0f} x recast's {cpu:.2f} s; peak {them.peak:.0f} MiB{remark}")
 
     def promises(self):
         """What is counted rather than timed: bytes, files that appear, memory under a hard limit."""
