@@ -36,6 +36,16 @@ Status lower(mlir::ModuleOp module, bool fuse) {
   return {};
 }
 
+/// Says which families of the plan the remarks speak of.
+void numberFamilies(std::vector<Remark> &remarks, mlir::ModuleOp module) {
+  llvm::StringMap<uint32_t> indices;
+  for (auto family : module.getOps<ir::plan::FamilyOp>())
+    indices.try_emplace(family.getSymName(), static_cast<uint32_t>(indices.size()));
+  for (Remark &remark : remarks)
+    if (auto found = indices.find(remark.family); found != indices.end())
+      remark.index = found->second;
+}
+
 } // namespace
 
 void buildPlanPipeline(mlir::OpPassManager &manager, bool fuse) {
@@ -59,7 +69,15 @@ Result<Compiled> compile(mlir::ModuleOp declared, const CompileOptions &options)
     out.declaredIr = print(declared);
     out.boundIr = print(*bound.module);
   }
-  RECAST_TRY(lower(*bound.module, options.fuse));
+  {
+    std::optional<RemarkCollector> collector;
+    if (options.keepRemarks)
+      collector.emplace(*bound.module->getContext());
+    RECAST_TRY(lower(*bound.module, options.fuse));
+    if (collector)
+      out.remarks = collector->take();
+  }
+  numberFamilies(out.remarks, *bound.module);
   if (options.keepIr)
     out.planIr = print(*bound.module);
   RECAST_ASSIGN(out.plan, exportPlan(*bound.module));

@@ -1,6 +1,7 @@
 // The way from declared IR to a proved plan: bind, normal form, merge, conversion, proofs.
 #pragma once
 
+#include "compiler/Pipelines/Remarks.h"
 #include "compiler/Proofs/Prove.h"
 #include "runtime/base/Status.h"
 #include "runtime/plan/Plan.h"
@@ -19,11 +20,13 @@ struct Compiled {
   std::vector<std::string> notes; ///< What the reader of the source wants the user to know.
   /// Text, only where `keepIr` asks for it.
   std::string declaredIr, boundIr, planIr;
+  std::vector<Remark> remarks; ///< Of the passes, only where `keepRemarks` asks for them.
 };
 
 struct CompileOptions {
   std::string specText;
   bool keepIr = false;
+  bool keepRemarks = false;
   /// false: what bind made is not normalised, merged or simplified, and every target has reads of
   /// its own.
   bool fuse = true;

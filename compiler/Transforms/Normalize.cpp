@@ -1,4 +1,5 @@
 #include "compiler/Transforms/Passes.h"
+#include "runtime/recipe/CastChain.h"
 
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Remarks.h"
@@ -148,6 +149,19 @@ template <typename Op> struct DropReshardBeforeMap : OpRewritePattern<Op> {
   }
 };
 
+/// Says of every cast that stays before another one why it does.
+void explainCastsThatStay(ckpt::CastOp op) {
+  auto before = op.getInput().getDefiningOp<ckpt::CastOp>();
+  auto family = op->getParentOfType<ckpt::FamilyOp>();
+  auto from = before ? dyn_cast<ckpt::ValueType>(before.getInput().getType()) : ckpt::ValueType();
+  if (!from || !family)
+    return;
+  remark::missed(
+      op.getLoc(),
+      remark::RemarkOpts::name("CastOfExactCast").category(kCategory).function(family.getSymName()))
+      << recipe::whyNotOneCast(from.getDType(), before.getTargetDType(), op.getTargetDType());
+}
+
 class CkptNormalize : public impl::CkptNormalizeBase<CkptNormalize> {
   LogicalResult initialize(MLIRContext *context) override {
     RewritePatternSet patterns(context);
@@ -164,7 +178,9 @@ class CkptNormalize : public impl::CkptNormalizeBase<CkptNormalize> {
 
   void runOnOperation() override {
     if (failed(applyPatternsGreedily(getOperation(), patterns_)))
-      signalPassFailure();
+      return signalPassFailure();
+    if (getContext().getRemarkEngine())
+      getOperation()->walk(explainCastsThatStay);
   }
 
   FrozenRewritePatternSet patterns_;

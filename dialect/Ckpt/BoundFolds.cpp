@@ -2,6 +2,9 @@
 #include "runtime/layout/NormalForm.h"
 #include "runtime/layout/PackedShapes.h"
 
+#include "mlir/IR/Remarks.h"
+#include "llvm/Support/FormatVariadic.h"
+
 using namespace mlir;
 
 namespace recast::ir::ckpt {
@@ -110,6 +113,13 @@ struct CastOfExactCast : OpRewritePattern<CastOp> {
     DType between = before.getTargetDType(), to = op.getTargetDType();
     if (!recipe::castsAsOne(from, between, to))
       return failure();
+    auto family = op->getParentOfType<FamilyOp>();
+    remark::passed(op.getLoc(), remark::RemarkOpts::name("CastOfExactCast")
+                                    .category("ckpt-normalize")
+                                    .function(family ? family.getSymName() : "(no family)"))
+        << llvm::formatv("{0} -> {1} -> {2} is one cast: the first rounds nothing", name(from),
+                         name(between), name(to))
+               .str();
     rewriter.modifyOpInPlace(op, [&] { op.getInputMutable().assign(before.getInput()); });
     return success();
   }

@@ -325,8 +325,10 @@ Result<Instance> Instantiator::run() {
     if (chosen_[t])
       RECAST_TRY(addTarget(t));
   addDeadlines();
-  for (uint32_t f = 0; f < plan_.families.size(); ++f)
+  for (uint32_t f = 0; f < plan_.families.size(); ++f) {
     RECAST_TRY(addFamily(f));
+    instance_.familyEnds.push_back(program.tasks.size());
+  }
   RECAST_TRY(detail::addVerbatim(program, verbatim_));
   RECAST_ASSIGN(instance_.forecast, detail::completeRecords(program));
   RECAST_ASSIGN(instance_.forecast.memory, exec::forecastMemory(program));

@@ -35,6 +35,9 @@ struct Instance {
   std::vector<uint32_t> targets; ///< By root: the target of the plan.
   /// By root: what its writer was asked to hold, by the numbers that its images use.
   std::shared_ptr<const std::vector<std::vector<format::TargetTensor>>> tensors;
+  /// By family of the plan: the end of its tasks in the program; families follow each other, and
+  /// after them comes what copies files and reads for checksums alone.
+  std::vector<size_t> familyEnds;
   Forecast forecast;
   std::vector<std::string> notes; ///< Of the writers, each once.
 };

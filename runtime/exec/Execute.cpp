@@ -139,7 +139,7 @@ Status carryOut(const Run &run, const StagedRoots &roots, Journal *journal) {
 Result<MemoryForecast> forecastMemory(const Program &program, unsigned threads) {
   RECAST_ASSIGN(Schedule schedule, makeSchedule(program));
   RECAST_ASSIGN(SlotPlan slots, planSlots(program, schedule, threadsFor(threads)));
-  return MemoryForecast{slots.poolBytes(), slots.tableBytes};
+  return MemoryForecast{slots.poolBytes(), slots.tableBytes, slots.threads, slots.slotBytes};
 }
 
 Result<Report> execute(const Program &program, const Options &options) {

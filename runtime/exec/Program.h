@@ -222,6 +222,8 @@ struct Report {
 /// Memory that `execute` will use besides the process itself, in bytes.
 struct MemoryForecast {
   uint64_t slots = 0, tables = 0;
+  unsigned threads = 0;
+  uint64_t slotBytes = 0; ///< Of one: how much of an operand a tile holds.
 };
 /// Code::OverBudget, naming the minimum, where the program's budget does not allow it.
 Result<MemoryForecast> forecastMemory(const Program &program, unsigned threads = 0);

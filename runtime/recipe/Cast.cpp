@@ -1,8 +1,10 @@
+#include "runtime/recipe/CastChain.h"
 #include "runtime/recipe/CastLoops.h"
 #include "runtime/recipe/FloatFormat.h"
 
 #include <array>
 #include <cstring>
+#include <fmt/format.h>
 #include <type_traits>
 
 namespace recast::recipe {
@@ -181,9 +183,21 @@ bool castExact(DType from, DType to) {
 }
 
 bool castsAsOne(DType from, DType between, DType to) {
-  // The way there and back is not the identity: it makes signalling NaNs quiet.
-  return from != between && between != to && from != to && castExact(from, between) &&
-         castSupported(between, to) && castSupported(from, to);
+  return whyNotOneCast(from, between, to).empty();
+}
+
+std::string whyNotOneCast(DType from, DType between, DType to) {
+  if (from == between || between == to)
+    return "one of the two changes no dtype";
+  if (!castExact(from, between))
+    return fmt::format("{} -> {} rounds, and rounding twice is not rounding once", name(from),
+                       name(between));
+  if (from == to)
+    return fmt::format("{} -> {} -> {} makes signalling NaNs quiet, so it is not nothing",
+                       name(from), name(between), name(to));
+  if (!castSupported(between, to) || !castSupported(from, to))
+    return fmt::format("there is no cast {} -> {}", name(from), name(to));
+  return {};
 }
 
 bool overflowAllowed(DType to, Overflow overflow) {

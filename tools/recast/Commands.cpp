@@ -94,11 +94,12 @@ Result<int> convert(const ConvertOptions &options) {
   // recast-run gets a plan, and does not know where it came from.
   RECAST_TRY(refuseInput(options.execute.events, options.job.source));
   RECAST_ASSIGN(lang::Spec spec, specFor(options));
-  RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, false, !options.noFuse));
+  RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, {.fuse = !options.noFuse}));
   if (options.dryRun) {
     PlanOrJob loaded{std::move(compiled.plan),
                      std::move(compiled.proofs),
                      std::move(compiled.notes),
+                     {},
                      {},
                      {},
                      {}};
@@ -155,7 +156,7 @@ Result<int> check(const SpecOptions &options) {
 Result<int> makePlan(const SpecOptions &options) {
   RECAST_TRY(refuseInput(options.output, options.file));
   RECAST_ASSIGN(lang::Spec spec, loadSpec(options.file, options.defines));
-  RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, false, !options.noFuse));
+  RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, {.fuse = !options.noFuse}));
   std::string bytes = plan::writeArtifact(compiled.plan);
   RECAST_TRY(replaceFile(options.output, bytes));
   prepareKernels(compiled.plan, options.quiet);
@@ -166,8 +167,12 @@ Result<int> makePlan(const SpecOptions &options) {
 }
 
 Result<int> explain(const SpecOptions &options) {
-  RECAST_ASSIGN(PlanOrJob loaded, loadPlanOrJob(options.file, options.defines, options.ir));
-  RECAST_ASSIGN(std::string text, options.json ? explainJson(loaded) : explainText(loaded));
+  RECAST_ASSIGN(
+      PlanOrJob loaded,
+      loadPlanOrJob(options.file, options.defines,
+                    {.keepIr = options.ir, .keepRemarks = options.why, .fuse = !options.noFuse}));
+  RECAST_ASSIGN(std::string text,
+                options.json ? explainJson(loaded, options.why) : explainText(loaded, options.why));
   fmt::print("{}\n", text);
   return 0;
 }

@@ -44,7 +44,7 @@ Result<int> init(const InitOptions &options);
 struct SpecOptions {
   std::string file, output;
   std::vector<std::string> defines;
-  bool json = false, ir = false, quiet = false, noFuse = false;
+  bool json = false, ir = false, why = false, quiet = false, noFuse = false;
 };
 Result<int> check(const SpecOptions &options);
 Result<int> makePlan(const SpecOptions &options);

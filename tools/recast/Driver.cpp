@@ -90,20 +90,22 @@ Result<lang::Spec> specFromMlir(const std::string &path) {
   return lang::exportSpec(*module);
 }
 
-Result<compiler::Compiled> compileSpec(const lang::Spec &spec, bool keepIr, bool fuse) {
+Result<compiler::Compiled> compileSpec(const lang::Spec &spec, const CompileWishes &wishes) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   RECAST_ASSIGN(mlir::OwningOpRef<mlir::ModuleOp> declared, lang::importSpec(spec, context));
-  return compiler::compile(*declared, {lang::format(spec), keepIr, fuse});
+  return compiler::compile(*declared,
+                           {lang::format(spec), wishes.keepIr, wishes.keepRemarks, wishes.fuse});
 }
 
 Result<PlanOrJob> loadPlanOrJob(const std::string &path, const std::vector<std::string> &defines,
-                                bool keepIr) {
+                                const CompileWishes &wishes) {
   if (std::filesystem::path(path).extension() == ".ucl") {
     RECAST_ASSIGN(lang::Spec spec, loadSpec(path, defines));
-    RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, keepIr));
+    RECAST_ASSIGN(compiler::Compiled compiled, compileSpec(spec, wishes));
     return PlanOrJob{std::move(compiled.plan),    std::move(compiled.proofs),
                      std::move(compiled.notes),   std::move(compiled.declaredIr),
-                     std::move(compiled.boundIr), std::move(compiled.planIr)};
+                     std::move(compiled.boundIr), std::move(compiled.planIr),
+                     std::move(compiled.remarks)};
   }
   RECAST_TRY(refuseCheckpoint(path));
   PlanOrJob loaded;

@@ -18,8 +18,10 @@ Result<lang::Spec> specFromMlir(const std::string &path);
 
 /// Compiles a checked spec; keeps IR text if asked. Without `fuse` every target has reads of its
 /// own.
-Result<compiler::Compiled> compileSpec(const lang::Spec &spec, bool keepIr = false,
-                                       bool fuse = true);
+struct CompileWishes {
+  bool keepIr = false, keepRemarks = false, fuse = true;
+};
+Result<compiler::Compiled> compileSpec(const lang::Spec &spec, const CompileWishes &wishes = {});
 
 /// `path` as a plan: an .rplan is loaded, a .ucl compiled.
 struct PlanOrJob {
@@ -27,9 +29,10 @@ struct PlanOrJob {
   std::vector<compiler::Proof> proofs;
   std::vector<std::string> notes;
   std::string declaredIr, boundIr, planIr;
+  std::vector<compiler::Remark> remarks; ///< Of a job.
 };
 Result<PlanOrJob> loadPlanOrJob(const std::string &path, const std::vector<std::string> &defines,
-                                bool keepIr = false);
+                                const CompileWishes &wishes = {});
 
 /// Replaces this process by `recast-run`, with the plan in a memory file and `arguments` behind it:
 /// what executes links no LLVM. Returns only on failure.

@@ -2,8 +2,9 @@
 
 #include "runtime/base/Text.h"
 #include "runtime/capi/Instantiate.h"
-#include "runtime/device/cpu/KernelFinder.h"
 #include "tools/recast/ExplainDeadlines.h"
+#include "tools/recast/HowExecuted.h"
+#include "tools/recast/Why.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -15,27 +16,6 @@ namespace {
 double readRatio(const capi::Forecast &forecast) {
   uint64_t unique = forecast.loadBytes + forecast.checkBytes;
   return unique == 0 ? 1.0 : static_cast<double>(forecast.readBytes) / static_cast<double>(unique);
-}
-
-std::string kernelName(const recipe::Recipe &slice, device::cpu::KernelFinder &kernels) {
-  if (recipe::isCopy(slice))
-    return "copy, no kernel";
-  auto [kernel, origin] = kernels.find(slice.hash(), slice.str());
-  return kernel.run ? fmt::format("{} ({})", kernel.name, origin) : "interpreter";
-}
-
-/// How a slice is executed on this CPU. A check runs its computed sides, then compares bits.
-std::string howExecuted(const recipe::Recipe &slice, device::cpu::KernelFinder &kernels) {
-  if (slice.checkCount() == 0)
-    return kernelName(slice, kernels);
-  std::string out;
-  for (unsigned side : {0u, 1u}) {
-    std::vector<uint16_t> inputs;
-    recipe::Recipe computed = recipe::sliceForCheckSide(slice, 0, side, inputs);
-    if (!recipe::isCopy(computed))
-      out += kernelName(computed, kernels) + ", then ";
-  }
-  return out + "compare";
 }
 
 std::string familyLine(const plan::Plan &plan, const plan::Family &family) {
@@ -55,6 +35,37 @@ std::string familyLine(const plan::Plan &plan, const plan::Family &family) {
                      family.recipe.checkCount() ? "  [checked: cast(master) == weight]" : "");
 }
 
+void addReasons(std::string &out, const std::vector<Reason> &reasons) {
+  for (const Reason &reason : reasons) {
+    std::string amount = amountText(reason);
+    out += fmt::format("        {} {:<22} {}{}\n", reason.isApplied ? '+' : '-', reason.rewrite,
+                       reason.text, amount.empty() ? "" : fmt::format("  [{}]", amount));
+  }
+}
+
+std::string whyText(const plan::Plan &plan, const Why &why) {
+  std::string out = "\nwhy: + was done, - was not\n";
+  for (size_t f = 0; f < plan.families.size(); ++f) {
+    out += familyLine(plan, plan.families[f]);
+    addReasons(out, why.families[f]);
+  }
+  out += "  the whole plan\n";
+  addReasons(out, why.plan);
+  return out;
+}
+
+nlohmann::json reasonsJson(const std::vector<Reason> &reasons) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const Reason &reason : reasons)
+    out.push_back({{"applied", reason.isApplied},
+                   {"rewrite", reason.rewrite},
+                   {"text", reason.text},
+                   {"read_bytes", reason.readBytes},
+                   {"temporary_bytes", reason.temporaryBytes},
+                   {"table_bytes", reason.tableBytes}});
+  return out;
+}
+
 } // namespace
 
 std::string proofsText(const PlanOrJob &loaded) {
@@ -71,7 +82,7 @@ std::string memoryText(const plan::Plan &plan, const exec::MemoryForecast &memor
                                  : "; no budget was given");
 }
 
-Result<std::string> explainText(const PlanOrJob &loaded) {
+Result<std::string> explainText(const PlanOrJob &loaded, bool why) {
   const plan::Plan &plan = loaded.plan;
   RECAST_ASSIGN(capi::Instance instance, capi::instantiate(plan));
   const capi::Forecast &forecast = instance.forecast;
@@ -107,13 +118,17 @@ Result<std::string> explainText(const PlanOrJob &loaded) {
   instance.notes.insert(instance.notes.end(), kernels.notes().begin(), kernels.notes().end());
   for (const std::string &note : instance.notes)
     out += fmt::format("  note     {}\n", note);
+  if (why) {
+    RECAST_ASSIGN(Why reasons, whyOf(loaded, instance, kernels));
+    out += whyText(plan, reasons);
+  }
   if (!loaded.boundIr.empty())
     out += fmt::format("\n// ---- declared\n{}\n// ---- bound\n{}\n// ---- plan\n{}",
                        loaded.declaredIr, loaded.boundIr, loaded.planIr);
   return out;
 }
 
-Result<std::string> explainJson(const PlanOrJob &loaded) {
+Result<std::string> explainJson(const PlanOrJob &loaded, bool why) {
   const plan::Plan &plan = loaded.plan;
   RECAST_ASSIGN(capi::Instance instance, capi::instantiate(plan));
   const capi::Forecast &forecast = instance.forecast;
@@ -147,6 +162,16 @@ Result<std::string> explainJson(const PlanOrJob &loaded) {
     json["proofs"].push_back(proof.statement);
   for (const plan::LeftOut &item : plan.leftOut)
     json["left_out"].push_back(item.what + ": " + item.why);
+  if (why) {
+    RECAST_ASSIGN(Why reasons, whyOf(loaded, instance, kernels));
+    nlohmann::json families = nlohmann::json::array();
+    for (size_t f = 0; f < plan.families.size(); ++f)
+      families.push_back({{"members", plan.families[f].memberCount()},
+                          {"shape", plan.families[f].shape},
+                          {"recipe", plan.families[f].recipe.str()},
+                          {"reasons", reasonsJson(reasons.families[f])}});
+    json["why"] = {{"families", families}, {"plan", reasonsJson(reasons.plan)}};
+  }
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -255,9 +255,17 @@ void CommandLine::addPlanning(CLI::App &app) {
   command = addSpecCommand(
       app, "explain",
       "Show what a plan or a job will read, compute and write, and what was proved.\n"
-      "Example: recast explain job.ucl --ir",
+      "Example: recast explain job.ucl --ir\n"
+      "         recast explain job.ucl --why",
       explain);
   command->add_flag("--json", explain.json, "Print for machines");
+  command->add_flag(
+      "--why", explain.why,
+      "Per family: what the compiler did, the bytes and memory that it saves, what it\n"
+      "did not do and why");
+  command->add_flag(
+      "--no-fuse", explain.noFuse,
+      "Of a job: as with reads of its own for every target and nothing merged, for comparison");
   command->add_flag("--ir", explain.ir, "Show the bound IR and the plan dialect too (jobs only)");
   command->callback([this] { action = [this] { return tools::explain(explain); }; });
 
