@@ -6,7 +6,6 @@
 #include "compiler/Transforms/Passes.h"
 
 #include "mlir/IR/Diagnostics.h"
-#include "mlir/Transforms/Passes.h"
 
 #include <fmt/format.h>
 
@@ -53,8 +52,6 @@ void buildPlanPipeline(mlir::OpPassManager &manager, bool fuse) {
   if (fuse) {
     manager.addPass(createCkptNormalize());
     manager.addPass(createCkptMergeFamilies());
-    manager.addPass(mlir::createCanonicalizerPass());
-    manager.addPass(mlir::createCSEPass());
   } else {
     manager.addPass(createCkptSplitTargets());
   }

@@ -31,8 +31,9 @@ private:
 
 RemarkCollector::RemarkCollector(mlir::MLIRContext &context)
     : context_(context), remarks_(std::make_shared<std::vector<Remark>>()) {
+  // A kind whose own filter is not set is off, whatever `all` says.
   mlir::remark::RemarkCategories all;
-  all.all = ".*";
+  all.passed = all.missed = ".*";
   // Fails only where the streamer needs a file.
   (void)mlir::remark::enableOptimizationRemarks(
       context, std::make_unique<Keeper>(remarks_),

@@ -44,44 +44,6 @@ struct SinkCastBelowReshard : OpRewritePattern<ckpt::ReshardOp> {
   }
 };
 
-/// reshard(mean(a, b)) -> mean(reshard(a), reshard(b))
-struct SinkMeanBelowReshard : OpRewritePattern<ckpt::ReshardOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(ckpt::ReshardOp op, PatternRewriter &rewriter) const override {
-    auto mean = op.getInput().getDefiningOp<ckpt::MeanOp>();
-    if (!mean)
-      return failure();
-    applied(op, "SinkMeanBelowReshard") << "a mean sinks below a reshard";
-    SmallVector<Value> moved;
-    for (Value value : mean.getValues())
-      moved.push_back(
-          ckpt::ReshardOp::create(rewriter, op.getLoc(), op.getResult().getType(), value));
-    rewriter.replaceOpWithNewOp<ckpt::MeanOp>(op, op.getResult().getType(), moved);
-    return success();
-  }
-};
-
-/// reshard(extrapolate(w, m, ..)) -> extrapolate(reshard(w), reshard(m), ..)
-struct SinkExtrapolateBelowReshard : OpRewritePattern<ckpt::ReshardOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(ckpt::ReshardOp op, PatternRewriter &rewriter) const override {
-    auto ahead = op.getInput().getDefiningOp<ckpt::ExtrapolateOp>();
-    if (!ahead)
-      return failure();
-    applied(op, "SinkExtrapolateBelowReshard") << "a prediction sinks below a reshard";
-    auto moved = [&](Value value) -> Value {
-      return rewriter.createOrFold<ckpt::ReshardOp>(op.getLoc(), op.getResult().getType(), value);
-    };
-    SmallVector<Value> states;
-    for (Value state : ahead.getStates())
-      states.push_back(moved(state));
-    rewriter.replaceOpWithNewOp<ckpt::ExtrapolateOp>(
-        op, op.getResult().getType(), ahead.getDirection(), moved(ahead.getWeights()), states,
-        ahead.getScalars());
-    return success();
-  }
-};
-
 /// map(cast(a), cast(b)) -> cast(map(a, b)), where all casts are the same
 struct SinkCastsBelowMap : OpRewritePattern<ckpt::MapOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -165,9 +127,8 @@ void explainCastsThatStay(ckpt::CastOp op) {
 class CkptNormalize : public impl::CkptNormalizeBase<CkptNormalize> {
   LogicalResult initialize(MLIRContext *context) override {
     RewritePatternSet patterns(context);
-    patterns.add<SinkCastBelowReshard, SinkMeanBelowReshard, SinkExtrapolateBelowReshard,
-                 SinkCastsBelowMap, SinkCastBelowUnmap, DropReshardBeforeMap<ckpt::MapOp>,
-                 DropReshardBeforeMap<ckpt::UnmapOp>>(context);
+    patterns.add<SinkCastBelowReshard, SinkCastsBelowMap, SinkCastBelowUnmap,
+                 DropReshardBeforeMap<ckpt::MapOp>, DropReshardBeforeMap<ckpt::UnmapOp>>(context);
     ckpt::ReshardOp::getCanonicalizationPatterns(patterns, context);
     ckpt::UnmapOp::getCanonicalizationPatterns(patterns, context);
     ckpt::MapOp::getCanonicalizationPatterns(patterns, context);

@@ -8,9 +8,10 @@ include "mlir/Pass/PassBase.td"
 def CkptNormalize : Pass<"ckpt-normalize"> {
   let summary = "Bring every chain to the form: decode, index map, arithmetic, encode";
   let description = [{
-    Index maps (`ckpt.reshard`, `ckpt.map`, `ckpt.unmap`) move up to the loads and casts sink below
-    them, where each use has at most one reshard. Values do not change: index maps move elements,
-    casts work on each by itself. A cast that rounds stays, and stays the only one of its chain.
+    Casts sink below index maps (`ckpt.reshard`, `ckpt.map`, `ckpt.unmap`), which move up towards the
+    loads; each use has at most one reshard, and maps that undo each other vanish. Values do not
+    change: index maps move elements, casts work on each by itself. Two casts become one where the
+    first rounds nothing and there is a direct one that is not the way back.
 
     Before:
     ```mlir
@@ -22,7 +23,8 @@ def CkptNormalize : Pass<"ckpt-normalize"> {
     %0 = ckpt.reshard %m : !ckpt.value<tensor<8xf32>, on = #rows> to !ckpt.value<tensor<8xf32>>
     %1 = ckpt.cast %0 to bf16 : !ckpt.value<tensor<8xf32>>
     ```
-    Each rewrite is a remark of the category `ckpt-normalize`.
+    Each rewrite is a remark of the category `ckpt-normalize`; so is, as missed, each cast that stays
+    before another one, with the reason.
   }];
   let dependentDialects = ["::recast::ir::ckpt::CkptDialect"];
 }

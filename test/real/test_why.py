@@ -63,7 +63,7 @@ target uni = deepspeed_universal("{workdir}/uni") as same
 target hub = safetensors("{workdir}/hub") as same
 convert run -> uni, hub {{
   for uni {{ else: keep  objects {{ else: keep }} }}
-  for hub {{ weight: master | cast(bf16)  frozen: keep | cast(bf16)  buffer: keep
+  for hub {{ weight: master | cast(f16)  frozen: keep | cast(bf16)  buffer: keep
             drop master, exp_avg, exp_avg_sq, step  objects {{ else: drop }} }}
 }}
 """)
@@ -174,7 +174,7 @@ def test_tiles_and_the_budget(workdir):
     assert "256.00 KiB per operand" not in reasons(tight, "tiles")[0]["text"]
     assert "the budget of 640.00 KiB" in reasons(tight, "tiles", applied=False)[0]["text"]
     computed = reasons(free, "copy", applied=False)
-    assert len(computed) == 1 and "cast %0 bf16" in computed[0]["text"] and "f32_bf16 (built in)" in computed[0]["text"]
+    assert len(computed) == 1 and "cast %0 bf16" in computed[0]["text"] and "by f32_bf16." in computed[0]["text"] and "(built in)" in computed[0]["text"]
 
 
 def test_a_plan_says_what_its_job_says(two_targets, workdir):

@@ -205,9 +205,8 @@ private:
     }
     reasons_.push_back(
         {true, "copy", fmt::format("{} is written as it was read, no kernel", name)});
-    reasons_.push_back(
-        {false, "copy_file_range",
-         fmt::format("{}: {}; {}", name, checkedOnTheWay(inputs.front(), o), kMeasured)});
+    reasons_.push_back({false, "copy_file_range",
+                        fmt::format("{}: {}", name, checkedOnTheWay(inputs.front(), o))});
   }
 
   /// Why the bytes of a copy have to pass through the process.
@@ -302,11 +301,10 @@ Result<Why> whyOf(const PlanOrJob &loaded, const capi::Instance &instance,
   addSharedReads(plan, instance, why);
   addTiles(program, instance.forecast.memory, why);
   if (!program.inMemory())
-    why.plan.push_back(
-        {false, "copy_file_range, O_DIRECT, io_uring",
-         fmt::format("none is faster here than pread and pwrite on as many threads as "
-                     "there are cores, with all checksums: {}",
-                     kMeasured)});
+    why.plan.push_back({false, "copy_file_range, O_DIRECT, io_uring",
+                        fmt::format("none moves bytes faster than pread and pwrite on a thread per "
+                                    "core: {}",
+                                    kMeasured)});
   return why;
 }
 

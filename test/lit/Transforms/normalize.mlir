@@ -1,5 +1,5 @@
 // RUN: recast-opt %s --ckpt-normalize | FileCheck %s
-// RUN: recast-opt %s --ckpt-normalize --remarks-filter-passed="ckpt-normalize" --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: recast-opt %s --ckpt-normalize --remarks-filter-passed="ckpt-normalize" --remarks-filter-missed="ckpt-normalize" --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 #rows = #ckpt.layout<mesh = <["dp"], [2]>, steps = [#ckpt.chunk<0 by "dp">]>
 #flat = #ckpt.layout<mesh = <["dp"], [2]>, steps = [#ckpt.flat<"dp" per param>]>
@@ -22,6 +22,10 @@ ckpt.family @chain roles ["master"] targets [@hub] members dense_resource<chain>
   ckpt.yield %2 : !ckpt.value<tensor<8xbf16>, on = #flat>
 }
 
+// REMARK-DAG: remark: [Missed] CastOfExactCast | Category:ckpt-normalize | Function=rounded | Remark="f32 -> bf16 rounds, and rounding twice is not rounding once"
+// REMARK-DAG: remark: [Passed] CastOfExactCast | Category:ckpt-normalize | Function=widened | Remark="bf16 -> f32 -> f16 is one cast: the first rounds nothing"
+// REMARK-DAG: remark: [Missed] CastOfExactCast | Category:ckpt-normalize | Function=there_and_back | Remark="bf16 -> f32 -> bf16 makes signalling NaNs quiet, so it is not nothing"
+
 // Rounding to bf16 and back stays where it is: inner roundings are kept.
 // CHECK-LABEL: ckpt.family @rounded
 // CHECK-NEXT:  ^bb0(%[[M:.+]]: !ckpt
@@ -36,6 +40,31 @@ ckpt.family @rounded roles ["master"] targets [@hub]
   %1 = ckpt.cast %0 to f32 : !rows16
   %2 = ckpt.reshard %1 : !rows to !ckpt.value<tensor<8xf32>>
   ckpt.yield %2 : !ckpt.value<tensor<8xf32>>
+}
+
+// What rounds nothing need not stand before another cast.
+// CHECK-LABEL: ckpt.family @widened
+// CHECK-NEXT:  ^bb0(%[[W:.+]]: !ckpt
+// CHECK-NEXT:    %[[C:.+]] = ckpt.cast %[[W]] to f16
+// CHECK-NEXT:    ckpt.yield %[[C]]
+ckpt.family @widened roles ["weight"] targets [@hub]
+    members dense_resource<widened> : tensor<1x8xi64> {
+^bb0(%w: !rows16):
+  %0 = ckpt.cast %w to f32 : !rows16
+  %1 = ckpt.cast %0 to f16 : !rows
+  ckpt.yield %1 : !ckpt.value<tensor<8xf16>, on = #rows>
+}
+
+// But the way there and back is not nothing.
+// CHECK-LABEL: ckpt.family @there_and_back
+// CHECK-COUNT-2: ckpt.cast
+// CHECK-NEXT:    ckpt.yield
+ckpt.family @there_and_back roles ["weight"] targets [@hub]
+    members dense_resource<there_and_back> : tensor<1x8xi64> {
+^bb0(%w: !rows16):
+  %0 = ckpt.cast %w to f32 : !rows16
+  %1 = ckpt.cast %0 to bf16 : !rows
+  ckpt.yield %1 : !rows16
 }
 
 // CHECK-LABEL: func.func @packed
