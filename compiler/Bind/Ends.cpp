@@ -20,6 +20,30 @@ Result<std::unique_ptr<BoundView>> viewOf(mlir::ModuleOp module, const EndpointD
   return std::make_unique<BoundView>(std::move(view));
 }
 
+/// Who owns a tensor of a target, its pipeline says; and no ranks of it get different values.
+Status noRankSteps(const EndpointDecl &target, const BoundView &view) {
+  for (const StoredTensor &stored : view.stored)
+    for (const layout::Step &step : stored.ranks) {
+      std::string axis = layout::meshAxesOf(step).front();
+      int at = target.mesh.axisIndex(axis);
+      const bool isStaged = !target.stages.empty() && axis == kPipelineAxis;
+      if (at < 0 || target.mesh.sizes[at] == 1 ||
+          (isStaged && std::holds_alternative<layout::Stage>(step)))
+        continue;
+      return fail(
+          specError(target.loc, fmt::format("`{}` in the view '{}' is said of sources; '{}' is a "
+                                            "target of {} = {} ranks",
+                                            layout::str(step), view.name, target.name, axis,
+                                            target.mesh.sizes[at]))
+              .tensor(stored.name)
+              .hint(
+                  fmt::format("A pipeline says which ranks own what: `stages p` behind a mesh with "
+                              "the axis `{}`.",
+                              kPipelineAxis)));
+    }
+  return {};
+}
+
 /// Every axis of a mesh is used, or said to be replicated.
 Status meshUsed(const EndpointDecl &target, const BoundView &view) {
   for (size_t i = 0; i < target.mesh.axes.size(); ++i) {
@@ -135,8 +159,10 @@ Result<Ends> bindEnds(mlir::ModuleOp module, const Job &job, format::Inventory s
         continue;
       }
       RECAST_ASSIGN(std::unique_ptr<BoundView> to, viewOf(module, job.targets[t]));
-      if (job.targets[t].hasRanks())
+      if (job.targets[t].hasRanks()) {
+        RECAST_TRY(noRankSteps(job.targets[t], *to));
         RECAST_TRY(meshUsed(job.targets[t], *to));
+      }
       RECAST_ASSIGN(ends.targets[t], Destinations::create(*to, *ends.model));
       ends.views.push_back(std::move(to));
     }

@@ -238,6 +238,8 @@ def test_predictions_of_slices(workdir):
     ("on (tp = 2) stages p", dict(kind="gpipe"), "no axis `pp` for the 2 ranks"),
     ("on (pp = 4, tp = 2) stages p", dict(kind="gpipe"), "has pp = 4, and the pipeline `p` has 2 ranks"),
     ("on (pp = 2, tp = 2)", {}, "along `pp`"),
+    ("on (tp = 2)", dict(steps=("varying tp", "", "")), "is said of sources"),
+    ("on (tp = 2)", dict(steps=("stage tp", "", "")), "is said of sources"),
     ("on (tp = 2000)", {}, "more than a plan may have (1024)"),
 ], ids=lambda value: value if isinstance(value, str) and value.startswith("on") else "")
 def test_refused(workdir, on, options, message):
