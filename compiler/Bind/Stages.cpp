@@ -25,17 +25,21 @@ struct Subject {
   std::optional<uint32_t> decl; ///< With a model.
   std::vector<int64_t> indices;
 
-  /// The layer it is of, if any.
-  std::optional<int64_t> layer() const {
+  /// The layer it is of, if any: its number, and what stands before that in the name.
+  struct Layer {
+    int64_t number = 0;
+    std::string_view stack;
+  };
+  std::optional<Layer> layer() const {
     if (!indices.empty())
-      return indices.front();
+      return Layer{indices.front(), std::string_view(shown).substr(0, shown.find('['))};
     std::string_view rest = stored;
     while (!rest.empty()) {
       std::string_view part = rest.substr(0, rest.find('.'));
       int64_t number = 0;
       auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
       if (error == std::errc() && end == part.data() + part.size() && number >= 0)
-        return number;
+        return Layer{number, std::string_view(stored).substr(0, stored.size() - rest.size())};
       rest.remove_prefix(std::min(rest.size(), part.size() + 1));
     }
     return std::nullopt;
@@ -175,11 +179,20 @@ private:
       return fail(Error(bad("assigns by layers a tensor that is of none"))
                       .tensor(subjects_[subject].shown)
                       .hint("Give it to `first`, `last` or `stage(n)`."));
+    if (layers_.empty())
+      stack_ = layer->stack;
+    if (layer->stack != stack_)
+      return fail(
+          Error(bad(fmt::format("deals out layers of two stacks, `{}` and `{}`: their numbers "
+                                "do not say which comes first",
+                                stack_, layer->stack)))
+              .tensor(subjects_[subject].shown)
+              .hint("Give one of them to `first`, `last` or `stage(n)`."));
     bool uniform = bool(word);
     if (!layers_.empty() && uniform != uniform_)
       return fail(bad("assigns some layers by number and some by cost"));
     uniform_ = uniform;
-    if (owner_[subject] >= 0 || !layers_.emplace(subject, *layer).second)
+    if (owner_[subject] >= 0 || !layers_.emplace(subject, layer->number).second)
       return fail(
           Error(bad("gives a tensor to two rules of `assign`")).tensor(subjects_[subject].shown));
     return {};
@@ -222,6 +235,7 @@ private:
   std::vector<int32_t> owner_;       ///< By subject; -1: none yet.
   std::map<size_t, int64_t> layers_; ///< Subjects that are dealt out by layer.
   bool uniform_ = false;
+  std::string_view stack_; ///< What stands before the number in names of layers that are dealt out.
   std::map<std::string, double> elements_; ///< By canonical name.
 };
 

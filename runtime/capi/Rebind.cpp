@@ -4,6 +4,7 @@
 #include "runtime/plan/Expand.h"
 
 #include <algorithm>
+#include <cctype>
 #include <tuple>
 
 namespace recast::capi {
@@ -110,9 +111,39 @@ Status Rebinder::checkTables() {
 
 namespace {
 
+/// A specification without its comments and texts, which may say anything.
+std::string codeOf(std::string_view spec) {
+  std::string out;
+  for (size_t at = 0; at < spec.size(); ++at) {
+    if (spec[at] == '#') {
+      at = std::min(spec.find('\n', at), spec.size());
+    } else if (spec[at] == '"') {
+      for (++at; at < spec.size() && spec[at] != '"'; ++at)
+        at += spec[at] == '\\';
+    } else {
+      out += spec[at];
+      continue;
+    }
+    out += ' ';
+  }
+  return out;
+}
+
+/// Whether it is there, and no part of a longer word.
+bool saysWord(std::string_view code, std::string_view word) {
+  auto isPart = [&](size_t at) {
+    return at < code.size() &&
+           (std::isalnum(static_cast<unsigned char>(code[at])) || code[at] == '_');
+  };
+  for (size_t at = code.find(word); at != code.npos; at = code.find(word, at + 1))
+    if (!isPart(at + word.size()) && (at == 0 || !isPart(at - 1)))
+      return true;
+  return false;
+}
+
 /// Learning rate and step went into the numbers of the plan, or into leaving a prediction out.
 bool predicts(const plan::Plan &plan) {
-  if (plan.spec.find("predict") != plan.spec.npos)
+  if (saysWord(codeOf(plan.spec), "predict"))
     return true;
   return std::any_of(plan.families.begin(), plan.families.end(), [](const plan::Family &family) {
     return std::any_of(family.recipe.nodes.begin(), family.recipe.nodes.end(),
@@ -122,8 +153,9 @@ bool predicts(const plan::Plan &plan) {
 
 /// Conditions over what changes at every save were judged when the job was compiled.
 bool asksForTheStep(const std::string &spec) {
-  return spec.find("expect") != spec.npos &&
-         (spec.find(".iteration") != spec.npos || spec.find(".tag") != spec.npos);
+  std::string code = codeOf(spec);
+  return saysWord(code, "expect") &&
+         (code.find(".iteration") != code.npos || code.find(".tag") != code.npos);
 }
 
 } // namespace

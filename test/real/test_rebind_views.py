@@ -60,6 +60,15 @@ def test_packed_and_padded_targets_and_sources(steps, workdir):
     assert out.keys() == expected.keys() and all(torch.equal(out[name], expected[name]) for name in out)
 
 
+def test_words_in_comments_and_texts_ask_for_nothing(steps, workdir):
+    """What a job predicts, or expects of a step, cannot be rebound; what it says by the way can."""
+    text = job(steps / "step1", workdir / "predict", statements="weight: keep  # expect no predict(master) of from.iteration")
+    recast("rebind", plan(workdir, "words", text), steps / "step2", "-o", workdir / "rebound.rplan")
+    expecting = job(steps / "step1", workdir / "out", statements='weight: keep  expect from.tag == ""')
+    done = recast("rebind", plan(workdir, "expecting", expecting), steps / "step2", "-o", workdir / "no.rplan", check=False)
+    assert done.code == 2 and "expects a certain tag or iteration" in done.err, done.err
+
+
 def plan_job(folder, name, text):
     (folder / f"{name}.ucl").write_text(text)
     return folder / f"{name}.ucl"

@@ -4,9 +4,11 @@ import itertools
 import json
 
 import pytest
+import torch
 from conftest import recast
 from hub_models import hub_model
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 LAYERS = 5
 ASSIGN = "embed : first   layer[l] : {how}   norm, head : last"
@@ -172,3 +174,16 @@ def test_paths_need_a_model(workdir, folder):
     assert done.code == 2 and "assigns paths of a model, and the source is `as same`" in done.err
 
 
+def test_two_stacks_of_layers_have_no_order(workdir):
+    names = [f"{stack}.layers.{i}.weight" for stack in ("encoder", "decoder") for i in range(2)]
+    save_file({name: torch.full((4,), float(i)) for i, name in enumerate(names)}, workdir / "t5.safetensors")
+    path = workdir / "job.ucl"
+    text = f"""source from = safetensors("{workdir / 't5.safetensors'}") as same
+    pipeline p {{ ranks = 2  microbatches = 4  schedule = gpipe  assign {{ RULES }} }}
+    target live = memory() as same stages p
+    restore from -> live {{ weight : keep   deadline p }}"""
+    path.write_text(text.replace("RULES", '"**" : uniform'))
+    done = recast("check", path, check=False, cwd=workdir)
+    assert done.code == 2 and "layers of two stacks, `decoder.layers.` and `encoder.layers.`" in done.err, done.err
+    path.write_text(text.replace("RULES", '"encoder.**" : first   "decoder.**" : last'))
+    recast("check", path, cwd=workdir)
