@@ -1,9 +1,8 @@
 #include "compiler/Bind/View.h"
 
 #include "compiler/Bind/Evaluate.h"
-#include "compiler/Bind/RankSteps.h"
 #include "compiler/Bind/SourceText.h"
-#include "runtime/base/Checked.h"
+#include "compiler/Bind/ViewSteps.h"
 #include "runtime/layout/PackedShapes.h"
 
 #include <fmt/format.h>
@@ -74,7 +73,7 @@ bool stack(std::vector<layout::Factor> &product, const std::string &name,
 class Binder {
 public:
   Binder(ckpt::ViewOp op, BoundModel model, const layout::Mesh &mesh, bool shares)
-      : op_(op), mesh_(mesh), shares_(shares) {
+      : op_(op), mesh_(mesh), steps_(mesh, shares, out_.cutAxes) {
     out_.name = op.getSymName().str();
     out_.model = std::move(model);
     out_.places.assign(out_.model.tensors.size(), {kNowhere, 0});
@@ -342,7 +341,6 @@ private:
     return {};
   }
 
-  /// Pads stay; cuts over one rank do nothing. What cuts needs a format that has ranks.
   Status addSteps(ckpt::RuleOp rule, StoredTensor &stored) {
     auto steps = rule.getSteps().value_or(mlir::ArrayAttr::get(op_.getContext(), {}));
     for (mlir::Attribute attr : steps) {
@@ -351,16 +349,10 @@ private:
         if (multiple.value->kind != Kind::Int || multiple.value->integer < 1)
           return usage(fmt::format("an axis is padded to a multiple of a whole number, not of {}",
                                    show(*multiple.value)));
-        RECAST_TRY(pad(padTo.getAxis().str(), multiple.value->integer, stored));
-        continue;
+        RECAST_TRY(steps_.add(layout::Pad{padTo.getAxis().str(), multiple.value->integer}, stored));
+      } else {
+        RECAST_TRY(steps_.add(ckpt::stepOf(attr), stored));
       }
-      layout::Step step = ckpt::stepOf(attr);
-      if (auto *known = std::get_if<layout::Pad>(&step)) {
-        RECAST_TRY(pad(known->axis, known->multiple, stored));
-        continue;
-      }
-      RECAST_TRY(overRanks(std::move(step), stored));
-      continue;
     }
     if (stored.layout.steps.empty()) {
       if (stored.asItIs)
@@ -374,63 +366,12 @@ private:
     return layout::verify(stored.layout, shapes);
   }
 
-  int64_t ranksAlong(const std::string &axis) const {
-    int at = mesh_.axisIndex(axis);
-    return at < 0 ? 1 : mesh_.sizes[at];
-  }
-
-  /// A step that speaks of mesh axes: it cuts, or says what is said of sources alone.
-  Status overRanks(layout::Step step, StoredTensor &stored) {
-    std::string text = layout::str(step);
-    int64_t ranks = 1;
-    for (const std::string &axis : layout::meshAxesOf(step)) {
-      out_.cutAxes.insert(axis);
-      ranks = std::max(ranks, ranksAlong(axis));
-    }
-    if (auto *split = std::get_if<layout::Split>(&step)) {
-      for (const std::string &axis : split->axes)
-        if (!stored.layout.axes.sizes.count(axis))
-          return usage(fmt::format("`{}`: the tensor has no axis '{}'", text, axis));
-      std::erase_if(split->by, [&](const std::string &axis) { return ranksAlong(axis) == 1; });
-    }
-    if (ranks > 1 && !shares_)
-      return usage(
-          fmt::format("`{}` speaks of {} ranks, and this format holds whole tensors", text, ranks));
-    if (isRankStep(step)) {
-      stored.ranks.push_back(std::move(step));
-    } else if (ranks > 1) {
-      if (std::holds_alternative<layout::Flat>(step))
-        return usage(fmt::format("`{}`: a rank's tensors have the dimensions of the model; `split` "
-                                 "and `chunk` cut them",
-                                 text));
-      stored.layout.mesh = mesh_;
-      stored.layout.steps.push_back(std::move(step));
-    }
-    return {};
-  }
-
-  Status pad(const std::string &axis, int64_t multiple, StoredTensor &stored) {
-    auto size = stored.layout.axes.sizes.find(axis);
-    if (size == stored.layout.axes.sizes.end())
-      return usage(fmt::format("the tensor has no axis '{}' to pad", axis));
-    if (size->second % multiple == 0)
-      return {};
-    auto padded = checkedMul(ceilDiv(size->second, multiple), multiple);
-    if (!padded)
-      return usage(fmt::format("axis '{}' padded to a multiple of {} is too long", axis, multiple));
-    stored.layout.steps.push_back(layout::Pad{axis, multiple});
-    layout::AxisMap longer = stored.layout.axes;
-    longer.sizes[axis] = *padded;
-    stored.shape = layout::storedShape(longer);
-    return {};
-  }
-
   ckpt::ViewOp op_;
   layout::Mesh mesh_;
-  bool shares_;
   Names names_;
   std::map<std::string, int64_t> indices_; ///< Captured, of the tensor being bound.
   BoundView out_;
+  ViewSteps steps_;
 };
 
 } // namespace
