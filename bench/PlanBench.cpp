@@ -2,6 +2,7 @@
 // processor time of one core, by phase.
 //
 //   bench_plan JOB.ucl [rounds]     least of the rounds (default 3)
+#include "bench/Lap.h"
 #include "runtime/capi/Instantiate.h"
 #include "runtime/capi/Rebind.h"
 #include "runtime/format/Inventory.h"
@@ -11,23 +12,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 using namespace recast;
+using bench::lap;
 
 namespace {
-
-/// Processor seconds since the last call: other work on the machine does not count.
-double lap() {
-  static std::clock_t last = std::clock();
-  std::clock_t now = std::clock();
-  double out = static_cast<double>(now - last) / CLOCKS_PER_SEC;
-  last = now;
-  return out;
-}
 
 /// The least time of each phase, in the order in which they were first met.
 class Phases {
@@ -109,9 +102,12 @@ Status measure(const std::string &job, Phases &phases, bool isLast) {
 } // namespace
 
 int main(int argc, char **argv) {
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: bench_plan JOB.ucl [rounds]\n");
-    return 2;
+  if (argc < 2 || argv[1][0] == '-') {
+    std::printf(
+        "usage: bench_plan JOB.ucl [rounds]\n"
+        "Processor time from metadata to a proved plan, and of what is done with it, by phase;\n"
+        "least of the rounds (default 3).\n");
+    return argc > 1 && std::string_view(argv[1]) == "--help" ? 0 : 2;
   }
   int rounds = argc > 2 ? std::atoi(argv[2]) : 3;
   Phases phases;

@@ -1,4 +1,5 @@
 // How long schedules of many actions take on one core; see kHelp.
+#include "bench/Lap.h"
 #include "compiler/Schedule/Check.h"
 #include "compiler/Schedule/Generate.h"
 #include "compiler/Schedule/Simulate.h"
@@ -6,11 +7,11 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <string>
 #include <string_view>
 
 using namespace recast;
+using bench::lap;
 using namespace recast::schedule;
 
 namespace {
@@ -21,15 +22,6 @@ constexpr char kHelp[] =
 How long a schedule of many actions takes to generate, to simulate, to derive weight versions of and to prove,
 in seconds of one core. Without arguments: interleaved 64 8 10000 80, which is 10.2 million actions.
 )";
-
-/// Processor seconds since the last call: other work on the machine does not count.
-double lap() {
-  static std::clock_t last = std::clock();
-  std::clock_t now = std::clock();
-  double out = static_cast<double>(now - last) / CLOCKS_PER_SEC;
-  last = now;
-  return out;
-}
 
 int failed(const Error &error) {
   std::fprintf(stderr, "error: %s\n", error.str().c_str());
