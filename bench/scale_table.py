@@ -35,14 +35,14 @@ def plan(folder, source):
     shutil.rmtree(out, ignore_errors=True)
     subprocess.run([BIN / "recast", "init", source, "--to", "deepspeed-universal", "--out-dir", out, "-o", job],
                    check=True, capture_output=True)
-    text = subprocess.run([BIN / "bench_plan", job, "2"], check=True, capture_output=True, text=True).stdout
+    text = subprocess.run([BIN / "bench_plan", job, "5"], check=True, capture_output=True, text=True).stdout
     artifact = folder / "job.rplan"
     subprocess.run([BIN / "recast", "plan", job, "-o", artifact], check=True, capture_output=True)
     run = subprocess.run([BIN / "recast-run", artifact, "--json", "--no-sync", "--memory", "64MiB"], check=True,
                          capture_output=True, text=True)
     shutil.rmtree(out)
     peak = number(r'"peak_resident_bytes": ?(\d+)', run.stdout) / 2**20
-    return (number(r"bind, prove, plan alone\s+([\d.]+)", text), int(number(r"(\d+) pieces", text)),
+    return (number(r"bind, prove, plan alone\s+(-?[\d.]+)", text), int(number(r"(\d+) pieces", text)),
             artifact.stat().st_size, peak)
 
 
