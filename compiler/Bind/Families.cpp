@@ -8,7 +8,6 @@
 #include <bit>
 #include <fmt/format.h>
 #include <map>
-#include <set>
 #include <tuple>
 #include <unordered_map>
 
@@ -40,13 +39,15 @@ constexpr uint32_t kNobody = 0xffffffffu;
 /// The outputs of one share: a family computes what all of its outputs hold, so ranks that hold
 /// different elements are in different ones. All targets that hold tensors whole are one share.
 struct Share {
-  std::map<uint32_t, std::vector<const Cell *>> cells; ///< By tensor of the source.
-  std::map<uint32_t, uint32_t> owners;                 ///< See ownersOf; absent: a tensor's own.
+  using Cells = std::vector<const Cell *>;
+  /// By tensor of the source, ascending: as many as there are tensors, so no tree.
+  std::vector<std::pair<uint32_t, Cells>> cells;
+  std::unordered_map<uint32_t, uint32_t> owners; ///< See ownersOf; absent: a tensor's own.
 
-  const std::vector<const Cell *> &of(uint32_t tensor) const {
-    static const std::vector<const Cell *> kNone;
-    auto found = cells.find(tensor);
-    return found == cells.end() ? kNone : found->second;
+  const Cells &of(uint32_t tensor) const {
+    static const Cells kNone;
+    auto found = std::ranges::lower_bound(cells, tensor, {}, &std::pair<uint32_t, Cells>::first);
+    return found == cells.end() || found->first != tensor ? kNone : found->second;
   }
   uint32_t ownerOf(uint32_t tensor) const {
     auto found = owners.find(tensor);
@@ -56,9 +57,10 @@ struct Share {
 
 /// Which tensor's family reads a tensor besides its own: a weight that a check reads belongs to its
 /// master's, a state that a prediction reads to that of the weights. So each byte is read once.
-std::map<uint32_t, uint32_t> ownersOf(const Share &share, const std::vector<int32_t> &armed,
-                                      const std::vector<uint32_t> &checked) {
-  std::map<uint32_t, uint32_t> owners;
+std::unordered_map<uint32_t, uint32_t> ownersOf(const Share &share,
+                                                const std::vector<int32_t> &armed,
+                                                const std::vector<uint32_t> &checked) {
+  std::unordered_map<uint32_t, uint32_t> owners;
   auto owned = [&](uint32_t tensor) { return owners.contains(tensor); };
   for (uint32_t master : checked)
     owners[static_cast<uint32_t>(armed[master])] = master;
@@ -159,8 +161,12 @@ std::vector<Share> sharesOf(const Job &job, const Resolution &resolution) {
     return shares[entry->second];
   };
   for (uint32_t i = 0; i < resolution.uses.size(); ++i)
-    for (const Cell &cell : resolution.uses[i].cells)
-      shareOf(cell.target, cell.to).cells[i].push_back(&cell);
+    for (const Cell &cell : resolution.uses[i].cells) {
+      auto &cells = shareOf(cell.target, cell.to).cells;
+      if (cells.empty() || cells.back().first != i)
+        cells.emplace_back(i, Share::Cells());
+      cells.back().second.push_back(&cell);
+    }
   return shares;
 }
 
@@ -172,10 +178,12 @@ public:
   /// `checked`: the masters that are held against their weights here.
   void add(Share &share, const std::vector<uint32_t> &checked) {
     share.owners = ownersOf(share, armed_, checked);
-    std::set<uint32_t> tensors(checked.begin(), checked.end());
+    std::vector<uint32_t> tensors = checked;
     for (const auto &[tensor, cells] : share.cells)
       if (!share.owners.contains(tensor))
-        tensors.insert(tensor);
+        tensors.push_back(tensor);
+    std::ranges::sort(tensors);
+    tensors.erase(std::unique(tensors.begin(), tensors.end()), tensors.end());
     for (uint32_t i : tensors) {
       Member member(source_, share, i);
       member.add(i);
@@ -237,7 +245,7 @@ std::vector<FamilyDraft> draftFamilies(const Job &job, const format::Inventory &
     for (uint32_t i = 0; i < armed.size(); ++i)
       if (armed[i] >= 0) {
         auto writes = [&](const Share &share) {
-          return share.cells.contains(i) || share.cells.contains(static_cast<uint32_t>(armed[i]));
+          return !share.of(i).empty() || !share.of(static_cast<uint32_t>(armed[i])).empty();
         };
         if (writes(shares[s]) || (s == 0 && std::ranges::none_of(shares, writes)))
           checked.push_back(i);
