@@ -2,7 +2,8 @@
 import json
 
 import torch
-from conftest import DATA, recast
+from conftest import recast
+from fused_jobs import RUN, run_and_weights, three_targets
 from safetensors.torch import save_file
 
 
@@ -30,16 +31,7 @@ def test_each_target_reads_for_itself(workdir):
     (workdir / "in").mkdir()
     tensors = {"a": torch.randn(300, 70), "xb": torch.randn(1000), "xc": torch.randn(64, 64)}
     save_file(tensors, workdir / "in" / "model.safetensors")
-    fused, unfused = both(workdir, f'source s = safetensors("{workdir / "in"}") as same\n' + """
-target one = safetensors("{out}/one") as same
-target two = torch("{out}/two") as same
-target three = safetensors("{out}/three") as same
-convert s -> one, two, three {{
-  for one {{ weight: keep }}
-  for two {{ weight: keep | cast(bf16) }}
-  for three {{ weight in "a": keep | cast(f16)  drop weight in "x?" }}
-}}
-""")
+    fused, unfused = both(workdir, three_targets(workdir / "in"))
     size = {name: 4 * value.numel() for name, value in tensors.items()}
     assert fused["bytes_read"] == sum(size.values())
     assert unfused["bytes_read"] == 2 * sum(size.values()) + size["a"]
@@ -47,17 +39,8 @@ convert s -> one, two, three {{
 
 def test_checksums_and_checks_of_a_run(workdir):
     """What two targets read, they read once each, and once more for the checksums of the files."""
-    run = DATA / "z1_bf16_dp2" / "native"
-    fused, unfused = both(workdir, f'source run = deepspeed("{run}") as same\n' + """
-target uni = deepspeed_universal("{out}/uni") as same
-target hub = safetensors("{out}/hub") as same
-convert run -> uni, hub {{
-  for uni {{ else: keep  objects {{ else: keep }} }}
-  for hub {{ weight: master | cast(bf16)  frozen: keep | cast(bf16)  buffer: keep
-            drop master, exp_avg, exp_avg_sq, step  objects {{ else: drop }} }}
-}}
-""")
-    roles = {r["role"]: r["bytes"] for r in json.loads(recast("inspect", run, "--json").out)["roles"]}
+    fused, unfused = both(workdir, run_and_weights("bf16"))
+    roles = {r["role"]: r["bytes"] for r in json.loads(recast("inspect", RUN, "--json").out)["roles"]}
     shared = roles["master"] + roles["frozen"] + roles["buffer"]
     assert unfused["bytes_read"] - fused["bytes_read"] == 2 * shared
     assert fused["elements_checked"] > 0 and unfused["records_verified"] == fused["records_verified"] > 0

@@ -3,7 +3,8 @@ import json
 
 import pytest
 import torch
-from conftest import DATA, ROOT, recast
+from conftest import ROOT, recast
+from fused_jobs import RUN, run_and_weights, three_targets
 from safetensors.torch import load_file, save_file
 
 
@@ -32,22 +33,13 @@ def safetensors_of(folder, **tensors):
 
 
 @pytest.fixture
-def two_targets(workdir):
+def three_files(workdir):
     source = safetensors_of(workdir / "in", a=torch.randn(300, 70), xb=torch.randn(1000), xc=torch.randn(64, 64))
-    return job(workdir, f"""source s = safetensors("{source}") as same
-target one = safetensors("{workdir}/one") as same
-target two = torch("{workdir}/two") as same
-target three = safetensors("{workdir}/three") as same
-convert s -> one, two, three {{
-  for one {{ weight: keep }}
-  for two {{ weight: keep | cast(bf16) }}
-  for three {{ weight in "a": keep | cast(f16)  drop weight in "x?" }}
-}}
-""")
+    return job(workdir, three_targets(source).format(out=workdir))
 
 
-def test_one_read_saves_what_reading_apart_costs(two_targets):
-    fused, apart = explain(two_targets), explain(two_targets, "--no-fuse")
+def test_one_read_saves_what_reading_apart_costs(three_files):
+    fused, apart = explain(three_files), explain(three_files, "--no-fuse")
     saved = reasons(fused, "one read")
     assert total(saved) == apart["bytes_read"] - fused["bytes_read"] == 4 * (2 * 300 * 70 + 1000 + 64 * 64)
     assert not reasons(fused, "one read", applied=False)
@@ -57,16 +49,7 @@ def test_one_read_saves_what_reading_apart_costs(two_targets):
 
 
 def test_a_run_with_checks_and_checksums(workdir):
-    run = DATA / "z1_bf16_dp2" / "native"
-    spec = job(workdir, f"""source run = deepspeed("{run}") as same
-target uni = deepspeed_universal("{workdir}/uni") as same
-target hub = safetensors("{workdir}/hub") as same
-convert run -> uni, hub {{
-  for uni {{ else: keep  objects {{ else: keep }} }}
-  for hub {{ weight: master | cast(f16)  frozen: keep | cast(bf16)  buffer: keep
-            drop master, exp_avg, exp_avg_sq, step  objects {{ else: drop }} }}
-}}
-""")
+    spec = job(workdir, run_and_weights("f16").format(out=workdir))
     fused, apart = explain(spec), explain(spec, "--no-fuse")
     saved, again = total(reasons(fused, "one read")), total(reasons(apart, "one read", applied=False))
     assert saved == again > 0
@@ -85,7 +68,7 @@ convert run -> uni, hub {{
     assert any("Ways to move bytes" in r["text"] for r in fused["why"]["plan"])
     assert "Ways to move bytes" in (ROOT / "docs" / "performance.md").read_text()
     # The model-states files are kept as they are; the weights in them are read for the comparison, too.
-    files = sum(path.stat().st_size for path in run.rglob("*model_states.pt"))
+    files = sum(path.stat().st_size for path in RUN.rglob("*model_states.pt"))
     kept = reasons(fused, "kept files")
     assert len(kept) == 1 and f"{files / 1024:.2f} KiB are copied byte for byte" in kept[0]["text"]
     assert 2 * fused["elements_checked"] <= kept[0]["read_bytes"] < files
@@ -177,9 +160,9 @@ def test_tiles_and_the_budget(workdir):
     assert len(computed) == 1 and "cast %0 bf16" in computed[0]["text"] and "by f32_bf16." in computed[0]["text"] and "(built in)" in computed[0]["text"]
 
 
-def test_a_plan_says_what_its_job_says(two_targets, workdir):
-    recast("plan", two_targets, "-o", workdir / "job.rplan", "-q")
-    assert explain(two_targets)["why"] == explain(workdir / "job.rplan")["why"]
+def test_a_plan_says_what_its_job_says(three_files, workdir):
+    recast("plan", three_files, "-o", workdir / "job.rplan", "-q")
+    assert explain(three_files)["why"] == explain(workdir / "job.rplan")["why"]
     text = recast("explain", workdir / "job.rplan", "--why").out
     assert "why: + was done, - was not" in text
     assert "input 0 (f32) is read once for one weight, two weight, three weight  [saves 164.06 KiB of reads]" in text
