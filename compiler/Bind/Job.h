@@ -79,6 +79,11 @@ inline DType typeAfter(DType type, const std::vector<ChainStep> &chain) {
 struct PredictRule {
   std::vector<std::string> states; ///< Roles.
   std::map<std::string, mlir::Attribute> args;
+  /// The argument of a name; null where it is not said.
+  mlir::Attribute given(std::string_view name) const {
+    auto found = args.find(std::string(name));
+    return found == args.end() ? mlir::Attribute() : found->second;
+  }
   /// The pipeline of `s = p.lag`; empty where `s` is a number.
   std::string lagOf() const;
 };

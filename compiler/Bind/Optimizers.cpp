@@ -1,6 +1,6 @@
 #include "compiler/Bind/Optimizers.h"
 
-#include "compiler/Bind/Predict.h"
+#include "compiler/Bind/HyperParameters.h"
 #include "compiler/Bind/SourceText.h"
 #include "compiler/Schedule/WeightWords.h"
 
@@ -20,9 +20,7 @@ std::optional<double> numberIn(const plan::Object *group, const char *key) {
 
 /// The rule that a `predict` names; nothing where it names none that is known.
 std::optional<Optimizer> ruleOf(const PredictRule &predict) {
-  auto found = predict.args.find("rule");
-  auto word = found == predict.args.end() ? ckpt::WordAttr()
-                                          : llvm::dyn_cast<ckpt::WordAttr>(found->second);
+  auto word = llvm::dyn_cast_or_null<ckpt::WordAttr>(predict.given("rule"));
   if (!word)
     return std::nullopt;
   return schedule::valueOf<Optimizer>(schedule::kOptimizerWords, word.getText().str());

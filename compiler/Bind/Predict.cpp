@@ -1,5 +1,6 @@
 #include "compiler/Bind/Predict.h"
 
+#include "compiler/Bind/HyperParameters.h"
 #include "compiler/Bind/Optimizers.h"
 #include "compiler/Bind/SourceText.h"
 #include "compiler/Schedule/WeightWords.h"
@@ -50,15 +51,6 @@ const Rule kRules[] = {
      {"betas", "step", "decay", "weight_decay"}},
 };
 
-std::optional<double> numberOf(mlir::Attribute value) {
-  if (auto real = llvm::dyn_cast_or_null<mlir::FloatAttr>(value))
-    return real.getValueAsDouble();
-  if (auto whole = llvm::dyn_cast_or_null<mlir::IntegerAttr>(value);
-      whole && !llvm::isa<mlir::BoolAttr>(value))
-    return static_cast<double>(whole.getInt());
-  return std::nullopt;
-}
-
 class Predictor {
 public:
   Predictor(const PredictRule &rule, mlir::Location loc, const format::Inventory &source,
@@ -70,13 +62,10 @@ public:
 
 private:
   tl::unexpected<Error> bad(std::string message, std::string hint = {}) const {
-    Error error = specError(loc_, "`predict`: " + message).tensor(tensor_.name);
-    return fail(hint.empty() ? std::move(error) : std::move(error).hint(std::move(hint)));
+    return predictError(loc_, tensor_, std::move(message), std::move(hint));
   }
-  mlir::Attribute given(std::string_view name) const {
-    auto found = written_.args.find(std::string(name));
-    return found == written_.args.end() ? mlir::Attribute() : found->second;
-  }
+  mlir::Attribute given(std::string_view name) const { return written_.given(name); }
+  HyperParameters hyper() const { return {written_, loc_, tensor_, group_}; }
   /// A word among `choices`, the first where nothing is given.
   Result<std::string> word(std::string_view name, std::vector<std::string_view> choices) const;
   Status readRule();
@@ -84,15 +73,6 @@ private:
   Status findStates();
   Status checkState(const format::Tensor &state) const;
   Status findGroup();
-  /// A hyper-parameter: what is given, else that of the group. `low` to `high`, both included where
-  /// `closed`.
-  struct Range {
-    double low = 0, high = INFINITY;
-    bool lowIn = true, highIn = false;
-  };
-  Result<double> hyper(const std::string &name, Range range) const;
-  Result<double> inRange(const std::string &name, double value, Range range, bool isGiven) const;
-  Result<std::pair<double, double>> betas() const;
   Status checkOptimizer() const;
   /// What the formula multiplies and divides by, in f64; `what` it is, for people.
   Result<double> factor(const std::string &what, double value) const;
@@ -256,67 +236,6 @@ Result<double> Predictor::factor(const std::string &what, double value) const {
   return bad(fmt::format("{} is {}, too large for f64", what, value));
 }
 
-Result<double> Predictor::inRange(const std::string &name, double value, Range range,
-                                  bool isGiven) const {
-  bool above = range.lowIn ? value >= range.low : value > range.low;
-  bool below = range.highIn ? value <= range.high : value < range.high;
-  if (std::isfinite(value) && above && below)
-    return value;
-  std::string allowed =
-      range.high == INFINITY
-          ? fmt::format("{} {}", range.lowIn ? "at least" : "more than", range.low)
-          : fmt::format("from {} to {} {}", range.low, range.highIn ? "at most" : "below",
-                        range.high);
-  return bad(fmt::format("{}{} is {}; it is {}", name, isGiven ? "" : " of its parameter group",
-                         value, allowed));
-}
-
-Result<double> Predictor::hyper(const std::string &name, Range range) const {
-  if (mlir::Attribute value = given(name)) {
-    auto number = numberOf(value);
-    if (!number)
-      return bad(fmt::format("`{}` is a number", name));
-    return inRange(name, *number, range, true);
-  }
-  std::string hint = fmt::format("Say it: `predict(.., {} = ..)`.", name);
-  const plan::Object *value = group_ ? group_->find(name) : nullptr;
-  if (!value)
-    return bad(group_ ? fmt::format("its parameter group has no {}", name)
-                      : fmt::format("the source has no parameter group of it, and so no {}", name),
-               std::move(hint));
-  auto number = objectNumber(*value);
-  if (!number)
-    return bad(fmt::format("{} of its parameter group is no number", name), std::move(hint));
-  return inRange(name, *number, range, false);
-}
-
-Result<std::pair<double, double>> Predictor::betas() const {
-  std::optional<double> first, second;
-  const bool isGiven = static_cast<bool>(given("betas"));
-  if (auto pair = llvm::dyn_cast_or_null<mlir::ArrayAttr>(given("betas"))) {
-    if (pair.size() == 2) {
-      first = numberOf(pair[0]);
-      second = numberOf(pair[1]);
-    }
-  } else if (!isGiven) {
-    const plan::Object *value = group_ ? group_->find("betas") : nullptr;
-    if (!value)
-      return bad(group_ ? "its parameter group has no betas"
-                        : "the source has no parameter group of it, and so no betas",
-                 "Say them: `predict(.., betas = (0.9, 0.999))`.");
-    if (value->isSequence() && value->items.size() == 2) {
-      first = objectNumber(*value->items[0]);
-      second = objectNumber(*value->items[1]);
-    }
-  }
-  if (!first || !second)
-    return bad(isGiven ? "`betas` is a pair of numbers, as in (0.9, 0.999)"
-                       : "betas of its parameter group is no pair of numbers");
-  RECAST_TRY(inRange("betas", *first, {0, 1}, isGiven));
-  RECAST_TRY(inRange("betas", *second, {0, 1}, isGiven));
-  return std::pair(*first, *second);
-}
-
 /// Updates that the optimizer has made.
 Result<int64_t> Predictor::steps() const {
   if (mlir::Attribute value = given("step")) {
@@ -339,11 +258,11 @@ Result<int64_t> Predictor::steps() const {
 }
 
 Result<Predicted> Predictor::adam(double lr) {
-  RECAST_ASSIGN(auto rates, betas());
+  RECAST_ASSIGN(auto rates, hyper().betas());
   const auto [beta1, beta2] = rates;
   double eps = 1e-8;
   if (variant_ == "paper") {
-    RECAST_ASSIGN(eps, hyper("eps", {0, INFINITY, false}));
+    RECAST_ASSIGN(eps, hyper().number("eps", {0, INFINITY, false}));
   }
   RECAST_ASSIGN(int64_t step, steps());
   if (variant_ == "code")
@@ -352,7 +271,7 @@ Result<Predicted> Predictor::adam(double lr) {
   const auto ahead = static_cast<double>(ahead_), made = static_cast<double>(step);
   RECAST_ASSIGN(double rate, factor("lr * s", lr * ahead));
   if (decay_) {
-    RECAST_ASSIGN(double weightDecay, hyper("weight_decay", {}));
+    RECAST_ASSIGN(double weightDecay, hyper().number("weight_decay", {}));
     RECAST_ASSIGN(double decay, factor("lr * weight_decay * s", lr * weightDecay * ahead));
     out.scalars.push_back(1 - decay);
   }
@@ -371,7 +290,7 @@ Result<Predicted> Predictor::run() {
   RECAST_TRY(checkOptimizer());
   if (ahead_ == 0)
     return Predicted{};
-  RECAST_ASSIGN(double lr, hyper("lr", {}));
+  RECAST_ASSIGN(double lr, hyper().number("lr", {}));
   if (rule_->direction == ckpt::Direction::Adam)
     return adam(lr);
 
@@ -379,27 +298,19 @@ Result<Predicted> Predictor::run() {
   Prediction out{rule_->direction, states_, {rate}};
   double momentum = 0;
   if (factor_ == "geometric" || rule_->direction == ckpt::Direction::Momentum) {
-    RECAST_ASSIGN(momentum, hyper("momentum", {0, 1}));
+    RECAST_ASSIGN(momentum, hyper().number("momentum", {0, 1}));
   }
   if (factor_ == "geometric")
     out.scalars[0] =
         lr * (momentum * (1 - std::pow(momentum, static_cast<double>(ahead_))) / (1 - momentum));
   if (rule_->direction == ckpt::Direction::Momentum) {
-    RECAST_ASSIGN(double dampening, hyper("dampening", {0, 1, true, true}));
+    RECAST_ASSIGN(double dampening, hyper().number("dampening", {0, 1, true, true}));
     out.scalars.insert(out.scalars.end(), {momentum, 1 - dampening});
   }
   return Predicted{std::move(out), false};
 }
 
 } // namespace
-
-std::optional<double> objectNumber(const plan::Object &value) {
-  if (value.kind == plan::Object::Kind::Float)
-    return value.real;
-  if (value.kind == plan::Object::Kind::Int)
-    return static_cast<double>(value.integer);
-  return std::nullopt;
-}
 
 Result<Predicted> predicted(const PredictRule &rule, mlir::Location loc,
                             const format::Inventory &source, uint32_t weights,

@@ -29,9 +29,6 @@ struct Predicted {
 /// The index of the tensor with a name and a role; -1 if there is none.
 using FindTensor = std::function<int64_t(const std::string &name, const std::string &role)>;
 
-/// What an object says as a number; nothing where it is none.
-std::optional<double> objectNumber(const plan::Object &value);
-
 /// Fails with Usage at `loc`, naming the tensor, where the rule does not fit its arguments, the
 /// states or the hyper-parameters. Nothing is read besides metadata.
 Result<Predicted> predicted(const PredictRule &rule, mlir::Location loc,
