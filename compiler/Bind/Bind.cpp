@@ -8,10 +8,12 @@
 #include "compiler/Bind/Stages.h"
 #include "compiler/Bind/Tables.h"
 #include "compiler/Target/PlanIO.h"
+#include "runtime/format/Cut.h"
 #include "runtime/format/PlanSource.h"
 
 #include "mlir/IR/Verifier.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace recast::compiler {
@@ -38,6 +40,30 @@ Result<bool> checkAsked(const Job &job) {
   return asked;
 }
 
+plan::Cut wantedCut(const CutCheck &check) {
+  return check.wantsDrained ? plan::Cut::Drained : plan::Cut::NotDrained;
+}
+
+Status cutHolds(const CutCheck &check, const format::Inventory &source) {
+  Status holds = format::checkCut(wantedCut(check), source);
+  if (holds)
+    return {};
+  std::string message = specError(check.loc, holds.error().message()).message();
+  return fail(Error(Code::Negative, std::move(message)).file(source.root));
+}
+
+/// What the job makes of the step of its source, besides copying it.
+plan::Rebinding rebindingOf(const Job &job, const std::map<std::string, Stages> &stages) {
+  if (std::any_of(job.expects.begin(), job.expects.end(), asksForStep))
+    return plan::Rebinding::ExpectsStep;
+  bool predicts = std::any_of(job.rules.begin(), job.rules.end(),
+                              [](const RoleRule &rule) { return rule.predict.has_value(); });
+  // The optimizer that a pipeline predicts by was compared with that of the source.
+  for (const auto &[name, of] : stages)
+    predicts |= of.pipeline.schedule.weights.rule == schedule::WeightRule::Predict;
+  return predicts ? plan::Rebinding::Predicts : plan::Rebinding::Fits;
+}
+
 } // namespace
 
 Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
@@ -47,7 +73,7 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
   for (const Condition &expect : job.expects)
     RECAST_TRY(expectHolds(expect, job.source, source));
   for (const CutCheck &cut : job.cuts)
-    RECAST_TRY(checkCut(cut, source));
+    RECAST_TRY(cutHolds(cut, source));
   std::vector<std::string> notes = source.notes;
   std::string held = format::tensorsHash(source);
   RECAST_ASSIGN(Ends ends, bindEnds(declared, job, std::move(source)));
@@ -67,6 +93,9 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
   plan::Plan plan;
   plan.spec = specText;
   plan.budget = job.budget;
+  plan.rebinding = rebindingOf(job, stages);
+  if (!job.cuts.empty())
+    plan.cut = wantedCut(job.cuts.front()); // All of them hold, so they are the same.
   Strings strings;
   format::addSource(plan, job.source.name, ends.source);
   plan.sources[0].facts = {{format::kTensorsFact, std::move(held)}};

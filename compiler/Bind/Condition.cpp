@@ -78,6 +78,16 @@ Status expectHolds(const Condition &condition, const EndpointDecl &source,
   return fail(Error(Code::Negative, error.message()).file(inventory.root));
 }
 
+bool asksForStep(const Condition &condition) {
+  bool asks = false;
+  mlir::Attribute expression = condition.expression;
+  expression.walk([&](ckpt::MemberAttr member) {
+    llvm::StringRef field = member.getField();
+    asks |= field == "iteration" || field == "tag" || field == "global_steps";
+  });
+  return asks;
+}
+
 bool asksForWeightCheck(const Condition &condition, const EndpointDecl &source) {
   auto equation = llvm::dyn_cast<ckpt::BinaryAttr>(condition.expression);
   if (!equation || equation.getOp() != "==")

@@ -12,6 +12,10 @@ namespace recast::compiler {
 Status expectHolds(const Condition &condition, const EndpointDecl &source,
                    const format::Inventory &inventory);
 
+/// Whether it asks for something that changes at every save: then what was judged holds of one
+/// step.
+bool asksForStep(const Condition &condition);
+
 /// `weight == SOURCE.weight`: asks for the armed check of masters against weights.
 bool asksForWeightCheck(const Condition &condition, const EndpointDecl &source);
 

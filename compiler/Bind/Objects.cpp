@@ -15,9 +15,13 @@ namespace {
 
 using plan::isWithin;
 using plan::ObjectPtr;
+using Change = plan::ObjectChange::Kind;
 
 constexpr char kGroups[] = "param_groups";
-constexpr char kSet[] = "set to another value";
+
+/// For people, by Change.
+constexpr const char *kShown[] = {"dropped", "set to another value",
+                                  "replaced by groups with names"};
 
 bool has(const std::vector<std::string> &names, const std::string &name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -101,9 +105,11 @@ private:
   }
 
   /// What the source says there does not reach the target. Rebinding a plan relies on it.
-  void leaveOut(const std::string &path, std::string_view how) {
+  void leaveOut(const std::string &path, Change change) {
     leftOut_.push_back(
-        {fmt::format("object '{}'", path), fmt::format("{} for '{}'", how, targetName())});
+        {fmt::format("object '{}'", path),
+         fmt::format("{} for '{}'", kShown[static_cast<size_t>(change)], targetName()),
+         plan::ObjectChange{path, targetName(), change}});
   }
 
   Status refuseVerbatim(const ObjectRule &rule, const std::string &object) const {
@@ -127,7 +133,7 @@ private:
     if (verbatim && (rule->policy == "drop" || rule->policy == "set"))
       return refuseVerbatim(*rule, name);
     if (rule->policy == "drop") {
-      leaveOut(name, "dropped");
+      leaveOut(name, Change::Dropped);
       return {};
     }
     if (rule->policy == "set") // `entry` does.
@@ -149,7 +155,7 @@ private:
               .hint(fmt::format("Add `objects {{ {} : by_name }}` for '{}', or drop it.", name,
                                 targetName())));
     if (name == kGroups && !traits_.regroups && !source_.groups.empty())
-      leaveOut(name, "replaced by groups with names");
+      leaveOut(name, Change::Regrouped);
     kept_[name] = object;
     return {};
   }
@@ -182,7 +188,7 @@ private:
         return fail(
             specError(rule.loc, fmt::format("{} cannot hold object '{}'", traits_.format, key)));
       kept_[key] = std::move(value);
-      leaveOut(key, kSet);
+      leaveOut(key, Change::Set);
       return {};
     }
     auto kept = kept_.find(object);
@@ -193,7 +199,7 @@ private:
       return fail(
           specError(rule.loc, fmt::format("object '{}': {}", object, edited.error().message())));
     kept->second = std::move(*edited);
-    leaveOut(key, value ? kSet : "dropped");
+    leaveOut(key, value ? Change::Set : Change::Dropped);
     return {};
   }
 

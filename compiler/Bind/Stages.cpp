@@ -8,7 +8,6 @@
 #include "runtime/base/Checked.h"
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 #include <fmt/format.h>
 #include <set>
@@ -342,40 +341,6 @@ void addDeadlines(plan::Plan &plan, const Job &job, const Stages &stages,
     plan.deadlines.push_back({std::get<0>(tensor), std::get<1>(tensor), std::get<2>(tensor), time});
   plan.pipeline = stages.pipeline.name;
   plan.pipelineTime = stages.pipeline.firstUpdates;
-}
-
-Status checkCut(const CutCheck &check, const format::Inventory &source) {
-  const format::Tensor *first = nullptr;
-  auto negative = [&](std::string message) {
-    return Error(Code::Negative, specError(check.loc, message).message()).file(source.root);
-  };
-  auto shown = [](const format::Tensor &tensor) {
-    uint64_t bits = *tensor.scalar;
-    if (tensor.dtype == DType::F32)
-      return fmt::format("{}", std::bit_cast<float>(static_cast<uint32_t>(bits)));
-    if (tensor.dtype == DType::F64)
-      return fmt::format("{}", std::bit_cast<double>(bits));
-    return fmt::format("{}", bits);
-  };
-  for (const format::Tensor &tensor : source.tensors) {
-    if (tensor.role != format::role::kStep || !tensor.scalar)
-      continue;
-    if (!first)
-      first = &tensor;
-    if (shown(tensor) == shown(*first))
-      continue;
-    if (!check.wantsDrained)
-      return {};
-    return fail(negative(fmt::format("the cut is not drained: '{}' has made {} updates and '{}' {}",
-                                     first->name, shown(*first), tensor.name, shown(tensor))));
-  }
-  if (!first)
-    return fail(negative("nothing tells whether the cut is drained: no tensor of the source has a "
-                         "step"));
-  if (check.wantsDrained)
-    return {};
-  return fail(
-      negative(fmt::format("the cut is drained: all tensors have made {} updates", shown(*first))));
 }
 
 } // namespace recast::compiler

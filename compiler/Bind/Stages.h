@@ -35,8 +35,4 @@ Result<std::map<std::string, Stages>> bindStages(mlir::ModuleOp module, const Jo
 void addDeadlines(plan::Plan &plan, const Job &job, const Stages &stages,
                   const Resolution &resolution, Strings &strings);
 
-/// `check p.cut == drained`: all steps of the source are equal. Code::Negative with two tensors and
-/// their steps where they are not, or where nothing tells.
-Status checkCut(const CutCheck &check, const format::Inventory &source);
-
 } // namespace recast::compiler

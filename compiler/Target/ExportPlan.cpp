@@ -88,6 +88,8 @@ private:
     plan_.budget = op.getBudget();
     plan_.schemaFingerprint = op.getSchema();
     plan_.instanceFingerprint = op.getInstance();
+    plan_.rebinding = static_cast<plan::Rebinding>(op.getRebinding());
+    plan_.cut = static_cast<plan::Cut>(op.getCut());
     return {};
   }
 
@@ -216,7 +218,10 @@ private:
   }
 
   Status add(ir::plan::LeftOutOp op) {
-    plan_.leftOut.push_back({op.getWhat().str(), op.getWhy().str()});
+    plan::LeftOut &item = plan_.leftOut.emplace_back(op.getWhat().str(), op.getWhy().str());
+    if (op.getObject())
+      item.object = {op.getObject()->str(), op.getTarget()->str(),
+                     static_cast<plan::ObjectChange::Kind>(*op.getChange())};
     return {};
   }
 

@@ -14,10 +14,7 @@ public:
       : builder_(builder), plan_(plan), loc_(builder.getUnknownLoc()) {}
 
   void run() {
-    create<ir::plan::HeaderOp>(builder_.getI32IntegerAttr(plan::kVersionMajor),
-                               builder_.getI32IntegerAttr(plan::kVersionMinor), bits(plan_.budget),
-                               bits(plan_.schemaFingerprint), bits(plan_.instanceFingerprint),
-                               text(plan_.spec));
+    header();
     strings();
     for (const plan::SourceEndpoint &source : plan_.sources)
       create<ir::plan::SourceOp>(text(source.name), text(source.format), text(source.path),
@@ -30,7 +27,7 @@ public:
     for (size_t i = 0; i < plan_.families.size(); ++i)
       family(i);
     for (const plan::LeftOut &item : plan_.leftOut)
-      create<ir::plan::LeftOutOp>(text(item.what), text(item.why));
+      leftOut(item);
     deadlines();
   }
 
@@ -48,6 +45,17 @@ private:
   }
   mlir::DenseResourceElementsAttr bytes(StringRef key, StringRef data) {
     return ir::plan::makeBytes(builder_.getContext(), key, data);
+  }
+
+  void header() {
+    mlir::MLIRContext *context = builder_.getContext();
+    auto rebinding = static_cast<ir::plan::Rebinding>(plan_.rebinding);
+    auto cut = static_cast<ir::plan::Cut>(plan_.cut);
+    create<ir::plan::HeaderOp>(builder_.getI32IntegerAttr(plan::kVersionMajor),
+                               builder_.getI32IntegerAttr(plan::kVersionMinor), bits(plan_.budget),
+                               bits(plan_.schemaFingerprint), bits(plan_.instanceFingerprint),
+                               ir::plan::RebindingAttr::get(context, rebinding),
+                               ir::plan::CutAttr::get(context, cut), text(plan_.spec));
   }
 
   void strings() {
@@ -91,6 +99,18 @@ private:
         add(store.firstExtent, store.extentCount);
       create<ir::plan::StoresOp>(table("stores", 2, rows));
     }
+  }
+
+  void leftOut(const plan::LeftOut &item) {
+    mlir::StringAttr object, target;
+    ir::plan::ObjectChangeAttr change;
+    if (item.object) {
+      object = text(item.object->path);
+      target = text(item.object->target);
+      change = ir::plan::ObjectChangeAttr::get(
+          builder_.getContext(), static_cast<ir::plan::ObjectChange>(item.object->kind));
+    }
+    create<ir::plan::LeftOutOp>(text(item.what), text(item.why), object, change, target);
   }
 
   void deadlines() {

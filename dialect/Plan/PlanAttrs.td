@@ -65,4 +65,24 @@ def Plan_SideFileAttr : Plan_Attr<"SideFile", "side_file"> {
   let assemblyFormat = "`<` $source `as` $name `size` $size `mtime` $mtime `>`";
 }
 
+// The numbers are those of the artifact.
+
+def Plan_RebindingAttr : I32EnumAttr<"Rebinding", "whether a plan fits the other steps of its run", [
+    I32EnumAttrCase<"Unknown", 0, "unknown">, I32EnumAttrCase<"Fits", 1, "fits">,
+    I32EnumAttrCase<"ExpectsStep", 2, "expects_step">, I32EnumAttrCase<"Predicts", 3, "predicts">]> {
+  let cppNamespace = "::recast::ir::plan";
+}
+
+def Plan_CutAttr : I32EnumAttr<"Cut", "how the cut of the source must be", [
+    I32EnumAttrCase<"Any", 0, "any">, I32EnumAttrCase<"Drained", 1, "drained">,
+    I32EnumAttrCase<"NotDrained", 2, "not_drained">]> {
+  let cppNamespace = "::recast::ir::plan";
+}
+
+def Plan_ObjectChangeAttr : I32EnumAttr<"ObjectChange", "what a target does with an object it does not keep", [
+    I32EnumAttrCase<"Dropped", 0, "dropped">, I32EnumAttrCase<"Set", 1, "set">,
+    I32EnumAttrCase<"Regrouped", 2, "regrouped">]> {
+  let cppNamespace = "::recast::ir::plan";
+}
+
 #endif // RECAST_DIALECT_PLAN_ATTRS_TD

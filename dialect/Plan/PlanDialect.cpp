@@ -7,6 +7,7 @@
 using namespace mlir;
 
 #include "dialect/Plan/PlanDialect.cpp.inc"
+#include "dialect/Plan/PlanEnums.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialect/Plan/PlanAttrs.cpp.inc"
 

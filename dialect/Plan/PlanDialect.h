@@ -12,6 +12,7 @@
 #include "mlir/IR/SymbolTable.h"
 
 #include "dialect/Plan/PlanDialect.h.inc"
+#include "dialect/Plan/PlanEnums.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialect/Plan/PlanAttrs.h.inc"
 #define GET_OP_CLASSES

@@ -9,17 +9,26 @@ def Plan_HeaderOp : Plan_Op<"header"> {
   let summary = "Version, budget, fingerprints and the text of the job";
   let description = [{
     The format version; the memory a rank may use, in bytes (0: the runtime's default); the schema
-    and instance fingerprints (0: not computed yet); the UCL text that the plan was made from.
+    and instance fingerprints (0: not computed yet); the UCL text that the plan was made from;
+    whether `rebind` can fit the plan to other steps of its run (`fits`), or what of it holds of one
+    step: a condition that was judged (`expects_step`), or numbers (`predicts`). Where nothing is
+    said it is not known, and `rebind` refuses. `cut`: what `rebind` checks of the next step,
+    `drained` where all tensors have made the same number of updates, or `not_drained`.
 
     ```mlir
-    plan.header version "1.0" budget 1073741824 schema 0x9ae16a3b2f90404f instance 0x1d spec "job x {}"
+    plan.header version "1.0" budget 1073741824 schema 0x9ae16a3b2f90404f instance 0x1d
+        rebinding fits spec "job x {}"
     ```
   }];
   let arguments = (ins I32Attr:$major, I32Attr:$minor, I64Attr:$budget, I64Attr:$schema,
-                       I64Attr:$instance, StrAttr:$spec);
+                       I64Attr:$instance,
+                       DefaultValuedAttr<Plan_RebindingAttr, "Rebinding::Unknown">:$rebinding,
+                       DefaultValuedAttr<Plan_CutAttr, "Cut::Any">:$cut,
+                       StrAttr:$spec);
   let assemblyFormat = [{
     `version` custom<Version>($major, $minor) `budget` custom<Unsigned>($budget)
-    `schema` custom<Hex>($schema) `instance` custom<Hex>($instance) `spec` $spec attr-dict
+    `schema` custom<Hex>($schema) `instance` custom<Hex>($instance) (`rebinding` $rebinding^)?
+    (`cut` $cut^)? `spec` $spec attr-dict
   }];
 }
 
@@ -197,12 +206,22 @@ def Plan_FamilyOp : Plan_Op<"family", [Symbol]> {
 def Plan_LeftOutOp : Plan_Op<"left_out"> {
   let summary = "Something the job leaves out on purpose";
   let description = [{
+    What and why are for people. Of an object there is the same for programs: its path in the
+    source, what became of it, and the name of the target.
+
     ```mlir
     plan.left_out "exp_avg" because "dropped for `hub`"
+    plan.left_out "object 'args.lr'" because "set to another value for 'hub'"
+        object "args.lr" set for "hub"
     ```
   }];
-  let arguments = (ins StrAttr:$what, StrAttr:$why);
-  let assemblyFormat = "$what `because` $why attr-dict";
+  let arguments = (ins StrAttr:$what, StrAttr:$why, OptionalAttr<StrAttr>:$object,
+                       OptionalAttr<Plan_ObjectChangeAttr>:$change,
+                       OptionalAttr<StrAttr>:$target);
+  let assemblyFormat = [{
+    $what `because` $why (`object` $object^ $change `for` $target)? attr-dict
+  }];
+  let hasVerifier = 1;
 }
 
 def Plan_DeadlinesOp : Plan_Op<"deadlines"> {

@@ -39,6 +39,12 @@ LogicalResult DeadlinesOp::verify() {
                      {Cell::Index, Cell::Index, Cell::Index, Cell::Any});
 }
 
+LogicalResult LeftOutOp::verify() {
+  if (bool(getObject()) != bool(getChange()) || bool(getObject()) != bool(getTarget()))
+    return emitOpError() << "says some of object, change and target, not all";
+  return success();
+}
+
 LogicalResult LayoutOp::verify() {
   std::string text = getText().str();
   auto parsed = layout::Layout::parse(text);

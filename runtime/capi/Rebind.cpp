@@ -1,10 +1,10 @@
 #include "runtime/capi/Rebinder.h"
 
+#include "runtime/format/Cut.h"
 #include "runtime/format/PlanSource.h"
 #include "runtime/plan/Expand.h"
 
 #include <algorithm>
-#include <cctype>
 #include <tuple>
 
 namespace recast::capi {
@@ -111,40 +111,8 @@ Status Rebinder::checkTables() {
 
 namespace {
 
-/// A specification without its comments and texts, which may say anything.
-std::string codeOf(std::string_view spec) {
-  std::string out;
-  for (size_t at = 0; at < spec.size(); ++at) {
-    if (spec[at] == '#') {
-      at = std::min(spec.find('\n', at), spec.size());
-    } else if (spec[at] == '"') {
-      for (++at; at < spec.size() && spec[at] != '"'; ++at)
-        at += spec[at] == '\\';
-    } else {
-      out += spec[at];
-      continue;
-    }
-    out += ' ';
-  }
-  return out;
-}
-
-/// Whether it is there, and no part of a longer word.
-bool saysWord(std::string_view code, std::string_view word) {
-  auto isPart = [&](size_t at) {
-    return at < code.size() &&
-           (std::isalnum(static_cast<unsigned char>(code[at])) || code[at] == '_');
-  };
-  for (size_t at = code.find(word); at != code.npos; at = code.find(word, at + 1))
-    if (!isPart(at + word.size()) && (at == 0 || !isPart(at - 1)))
-      return true;
-  return false;
-}
-
-/// Learning rate and step went into the numbers of the plan, or into leaving a prediction out.
-bool predicts(const plan::Plan &plan) {
-  if (saysWord(codeOf(plan.spec), "predict"))
-    return true;
+/// Learning rate and step are in the numbers of the plan, whatever it says of itself.
+bool holdsHyperParameters(const plan::Plan &plan) {
   return std::any_of(plan.families.begin(), plan.families.end(), [](const plan::Family &family) {
     return std::any_of(family.recipe.nodes.begin(), family.recipe.nodes.end(),
                        [](const recipe::Node &node) { return node.op == recipe::Op::Scalar; });
@@ -152,25 +120,37 @@ bool predicts(const plan::Plan &plan) {
 }
 
 /// Conditions over what changes at every save were judged when the job was compiled.
-bool asksForTheStep(const std::string &spec) {
-  std::string code = codeOf(spec);
-  return saysWord(code, "expect") &&
-         (code.find(".iteration") != code.npos || code.find(".tag") != code.npos);
+Status checkRebinding(plan::Rebinding rebinding) {
+  auto refuse = [](std::string why) {
+    return fail(Error(Code::Usage, std::move(why)).hint(kAgain));
+  };
+  switch (rebinding) {
+  case plan::Rebinding::Fits:
+    return {};
+  case plan::Rebinding::Unknown:
+    break;
+  case plan::Rebinding::ExpectsStep:
+    return refuse("the job expects a certain tag or iteration");
+  case plan::Rebinding::Predicts:
+    return refuse("the job predicts weights with the step and the hyper-parameters of the "
+                  "checkpoint that it was compiled for");
+  }
+  return refuse(
+      "the plan does not say whether it fits other steps: it is of an older Recast, or was "
+      "made without a job");
 }
 
 } // namespace
 
 Result<plan::Plan> rebind(const plan::Plan &plan, const RebindRequest &request) {
-  if (asksForTheStep(plan.spec))
-    return fail(Error(Code::Usage, "the job expects a certain tag or iteration").hint(kAgain));
-  if (predicts(plan))
-    return fail(Error(Code::Usage, "the job predicts weights with the step and the "
-                                   "hyper-parameters of the checkpoint that it was compiled for")
-                    .hint(kAgain));
+  RECAST_TRY(checkRebinding(plan.rebinding));
+  if (holdsHyperParameters(plan))
+    RECAST_TRY(checkRebinding(plan::Rebinding::Predicts));
   format::ReadOptions options = request.read;
   if (plan.sources.size() == 1)
     options.format = plan.sources[0].format;
   RECAST_ASSIGN(format::Inventory source, format::readSoundInventory(request.source, options));
+  RECAST_TRY(format::checkCut(plan.cut, source));
   return Rebinder(plan, request, source).run();
 }
 

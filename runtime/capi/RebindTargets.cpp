@@ -8,10 +8,14 @@
 
 namespace recast::capi {
 
-bool Rebinder::isLeftOut(const std::string &what, const std::string &why) const {
-  return std::any_of(old_.leftOut.begin(), old_.leftOut.end(), [&](const plan::LeftOut &item) {
-    return item.what == what && (why.empty() || item.why == why);
-  });
+bool Rebinder::isLeftOut(const std::string &what) const {
+  return std::any_of(old_.leftOut.begin(), old_.leftOut.end(),
+                     [&](const plan::LeftOut &item) { return item.what == what; });
+}
+
+bool Rebinder::isDropped(const plan::ObjectChange &object) const {
+  return std::any_of(old_.leftOut.begin(), old_.leftOut.end(),
+                     [&](const plan::LeftOut &item) { return item.object == object; });
 }
 
 /// What the plan does not read was left out on purpose when it was made, in the same number.
@@ -36,8 +40,8 @@ Status Rebinder::checkLeftOut() {
     if (counts.second == 0 || verbatim.count(role))
       continue;
     std::string exact = fmt::format("{} of {} tensors", role, counts.first);
-    if (!isLeftOut(exact, "") && !isLeftOut(exact + " as stored", "") &&
-        !isLeftOut(fmt::format("{} of {} tensors", role, counts.second), ""))
+    if (!isLeftOut(exact) && !isLeftOut(exact + " as stored") &&
+        !isLeftOut(fmt::format("{} of {} tensors", role, counts.second)))
       return tensorDiffers(
           example[role]->name,
           fmt::format("{} {} are not used, and the plan does not say so", counts.second, role));
@@ -50,14 +54,11 @@ Status Rebinder::checkLeftOut() {
 Status Rebinder::rebindObject(const plan::TargetEndpoint &target,
                               const format::TargetTraits &traits, const std::string &name,
                               std::string &json) {
-  std::string end = fmt::format(" for '{}'", target.name);
   for (const plan::LeftOut &item : old_.leftOut) {
-    std::string_view path = item.what;
-    if (!path.starts_with("object '") || !item.why.ends_with(end))
+    if (!item.object || item.object->target != target.name)
       continue;
-    path.remove_prefix(8);
-    path.remove_suffix(1);
-    if (path == name && item.why.starts_with("set "))
+    const std::string &path = item.object->path;
+    if (path == name && item.object->kind == plan::ObjectChange::Kind::Set)
       return {};
     if (plan::isWithin(path, name))
       return fail(
@@ -111,7 +112,7 @@ Status Rebinder::rebindTarget(plan::TargetEndpoint &target) {
 
   for (const auto &[name, object] : source_.objects)
     if (!target.objects.count(name) &&
-        !isLeftOut(fmt::format("object '{}'", name), fmt::format("dropped for '{}'", target.name)))
+        !isDropped({name, target.name, plan::ObjectChange::Kind::Dropped}))
       return differs(fmt::format("object '{}' is new", name));
   for (auto &[name, json] : target.objects)
     RECAST_TRY(rebindObject(target, *traits, name, json));

@@ -70,7 +70,8 @@ private:
   Status checkGroups(const plan::TargetEndpoint &target);
   Status rebindTarget(plan::TargetEndpoint &target);
   std::set<std::string> rolesFrom(const plan::Family &family, uint32_t member, size_t input) const;
-  bool isLeftOut(const std::string &what, const std::string &why) const;
+  bool isLeftOut(const std::string &what) const;
+  bool isDropped(const plan::ObjectChange &object) const;
   bool isDropped(const std::string &role, const plan::Family &family) const;
   bool findRenames() const;
 

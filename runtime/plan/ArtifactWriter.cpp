@@ -206,15 +206,24 @@ void writeDirectory(Builder &builder, const Plan &plan, const MemberColumns &mem
   for (const LeftOut &item : plan.leftOut) {
     auto what = builder.CreateString(item.what);
     auto why = builder.CreateString(item.why);
-    leftOutTables.push_back(fb::CreateLeftOut(builder, what, why));
+    Offset<fb::ObjectChange> object = 0;
+    if (item.object) {
+      auto path = builder.CreateString(item.object->path);
+      auto target = builder.CreateString(item.object->target);
+      object =
+          fb::CreateObjectChange(builder, path, target, static_cast<uint8_t>(item.object->kind));
+    }
+    leftOutTables.push_back(fb::CreateLeftOut(builder, what, why, object));
   }
   auto leftOut = builder.CreateVector(leftOutTables);
   auto sections = builder.CreateVectorOfStructs(columns.table());
   auto pipeline = builder.CreateString(plan.pipeline);
   fb::FinishDirectoryBuffer(
-      builder, fb::CreateDirectory(builder, producer, spec, plan.budget, plan.schemaFingerprint,
-                                   plan.instanceFingerprint, sources, layouts, targets, families,
-                                   leftOut, sections, pipeline, plan.pipelineTime));
+      builder,
+      fb::CreateDirectory(builder, producer, spec, plan.budget, plan.schemaFingerprint,
+                          plan.instanceFingerprint, sources, layouts, targets, families, leftOut,
+                          sections, pipeline, plan.pipelineTime,
+                          static_cast<uint8_t>(plan.rebinding), static_cast<uint8_t>(plan.cut)));
 }
 
 template <typename T> void patch(std::string &bytes, size_t offset, T value) {

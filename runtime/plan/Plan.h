@@ -10,13 +10,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace recast::plan {
 
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 5;
+inline constexpr uint16_t kVersionMinor = 6;
 inline constexpr uint32_t kNone = 0xffffffffu;
 
 struct SourceEndpoint {
@@ -156,11 +157,38 @@ struct Deadline {
   bool operator==(const Deadline &) const = default;
 };
 
+/// What a target does with an object of the source, or with an entry inside of one, instead of
+/// keeping it.
+struct ObjectChange {
+  enum class Kind : uint8_t { Dropped, Set, Regrouped };
+  static constexpr Kind kLast = Kind::Regrouped;
+
+  std::string path;   ///< In the source: `args`, or `args.lr` inside it.
+  std::string target; ///< Its name.
+  Kind kind = Kind::Dropped;
+  bool operator==(const ObjectChange &) const = default;
+};
+
 /// Something the job leaves out on purpose, shown by `explain` ("dropped: exp_avg for hub").
 struct LeftOut {
   std::string what, why;
+  std::optional<ObjectChange> object = {}; ///< The same for programs, of an object. Since 1.6.
   bool operator==(const LeftOut &) const = default;
 };
+
+/// Whether the plan fits the other steps of its run (`rebind`), or what of it holds of one step.
+enum class Rebinding : uint8_t {
+  Unknown, ///< Plans before 1.6, and those that no job made.
+  Fits,
+  ExpectsStep, ///< A condition over what changes at every save was judged.
+  Predicts,    ///< Step and hyper-parameters went into its numbers, or into leaving them out.
+};
+inline constexpr Rebinding kLastRebinding = Rebinding::Predicts;
+
+/// What the job checks of its source, and `rebind` of the next one: whether all of its tensors have
+/// made the same number of updates (format::checkCut).
+enum class Cut : uint8_t { Any, Drained, NotDrained };
+inline constexpr Cut kLastCut = Cut::NotDrained;
 
 struct Plan {
   std::string spec;    ///< UCL text of the job, for provenance.
@@ -177,6 +205,8 @@ struct Plan {
   std::vector<TargetEndpoint> targets;
   std::vector<Family> families;
   std::vector<LeftOut> leftOut;
+  Rebinding rebinding = Rebinding::Unknown;
+  Cut cut = Cut::Any; ///< Since 1.6.
   /// Ascending by (target, name, role), each once; the runtime hands out what is due first. Since
   /// 1.3, as are ranks.
   std::vector<Deadline> deadlines;

@@ -105,6 +105,20 @@ public:
     return {};
   }
 
+  Status leftOut(const fb::LeftOut &from, LeftOut &to) {
+    RECAST_TRY(text(from.what(), to.what));
+    RECAST_TRY(text(from.why(), to.why));
+    if (!from.object())
+      return {};
+    to.object.emplace();
+    RECAST_TRY(text(from.object()->path(), to.object->path));
+    RECAST_TRY(text(from.object()->target(), to.object->target));
+    if (from.object()->kind() > static_cast<uint8_t>(ObjectChange::kLast))
+      return malformed("unknown change {} of an object", from.object()->kind());
+    to.object->kind = static_cast<ObjectChange::Kind>(from.object()->kind());
+    return {};
+  }
+
 private:
   Status spend(size_t bytes) {
     if (bytes > budget_)
@@ -177,12 +191,14 @@ Status readDirectory(const fb::Directory &directory, size_t bytes, Plan &plan) {
   for (size_t i = 0; i < families; ++i)
     RECAST_TRY(reader.family(*directory.families()->Get(i), plan.families.emplace_back()));
   RECAST_ASSIGN(size_t leftOut, reader.size(directory.left_out(), 4));
-  for (size_t i = 0; i < leftOut; ++i) {
-    const fb::LeftOut &from = *directory.left_out()->Get(i);
-    LeftOut &to = plan.leftOut.emplace_back();
-    RECAST_TRY(reader.text(from.what(), to.what));
-    RECAST_TRY(reader.text(from.why(), to.why));
-  }
+  for (size_t i = 0; i < leftOut; ++i)
+    RECAST_TRY(reader.leftOut(*directory.left_out()->Get(i), plan.leftOut.emplace_back()));
+  if (directory.rebinding() > static_cast<uint8_t>(kLastRebinding))
+    return malformed("unknown way {} of rebinding", directory.rebinding());
+  plan.rebinding = static_cast<Rebinding>(directory.rebinding());
+  if (directory.cut() > static_cast<uint8_t>(kLastCut))
+    return malformed("unknown kind {} of cut", directory.cut());
+  plan.cut = static_cast<Cut>(directory.cut());
   return {};
 }
 

@@ -53,7 +53,8 @@ inline constexpr std::array<uint8_t, 32> kColumnWidth = {
     4, 1, 4, 8, 8, 4, 1, 4, 8, 8, 4, 4, 8, 8, 4, 4, 4, 4, 8, 8, 4, 4, 4, 4, 4, 4, 4, 8, 8, 4, 4, 1};
 inline constexpr size_t kColumnCount = kColumnWidth.size();
 /// Columns of each minor version, 1.0 first.
-inline constexpr std::array<size_t, 6> kColumnsOfMinor = {22, 24, 24, 28, 28, kColumnCount};
+inline constexpr std::array<size_t, 7> kColumnsOfMinor = {22, 24,           24,          28,
+                                                          28, kColumnCount, kColumnCount};
 inline constexpr uint64_t kColumnAlignment = 64;
 
 /// Fixed head of the file. Byte offsets: magic 0, major 8 (u16), minor 10 (u16), zero 12 (u32),

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+import torch
 
 from conftest import DATA, recast
 
@@ -105,6 +106,21 @@ def test_ranks_read_their_share(workdir):
     assert refused.code == 2 and "no target of rank 2" in refused.err and "0 to 1" in refused.err
     assert recast("rebind", workdir / "p.rplan", CASE, "-o", workdir / "q.rplan").code == 0
     assert (workdir / "p.rplan").read_bytes() == (workdir / "q.rplan").read_bytes()
+
+
+def test_rebinding_judges_the_cut_again(workdir):
+    """A plan says that its job checks the cut; the next step may be cut elsewhere."""
+    recast("convert", CASE, "-o", workdir / "uni", "--to", "deepspeed-universal", "--no-sync")
+    text = job(workdir, run=workdir / "uni").read_text().replace("source run = deepspeed(", "source run = deepspeed_universal(")
+    (workdir / "job.ucl").write_text(text.replace("frozen, buffer : keep", "else : keep"))
+    recast("plan", workdir / "job.ucl", "-o", workdir / "p.rplan", cwd=workdir)
+    recast("rebind", workdir / "p.rplan", workdir / "uni", "-o", workdir / "q.rplan")
+    step = next((workdir / "uni").glob("*/zero/layers.0.*/step.pt"))
+    state = torch.load(step, weights_only=False)
+    torch.save(state + 1, step)
+    done = recast("rebind", workdir / "p.rplan", workdir / "uni", "-o", workdir / "no.rplan", check=False)
+    assert done.code == 1 and "the cut is not drained" in done.err, done.err
+    assert not (workdir / "no.rplan").exists()
 
 
 def test_a_tied_tensor_is_on_both_ends(workdir):

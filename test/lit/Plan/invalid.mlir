@@ -5,6 +5,11 @@ plan.header version "1" budget 0 schema 0x0 instance 0x0 spec ""
 
 // -----
 
+// expected-error @below {{'plan.left_out' op says some of object, change and target, not all}}
+"plan.left_out"() {what = "a", why = "b", object = "args.lr"} : () -> ()
+
+// -----
+
 // expected-error @below {{'plan.records' op attribute 'rows' failed to satisfy constraint: dense_resource of tensor<Nx4xi64>}}
 plan.records dense_resource<t> : tensor<1x3xi64>
 

@@ -8,7 +8,7 @@
 // ELIDED: plan.family @family0
 // ELIDED-NOT: string_bytes: "0x
 
-// CHECK: plan.header version "1.0" budget 1073741824 schema 0xfa7d9e75985825de instance 0xbf1699b9bba95d35 spec "job resume {\0A  from \22run\22\0A}\0A"
+// CHECK: plan.header version "1.0" budget 1073741824 schema 0xfa7d9e75985825de instance 0xbf1699b9bba95d35 rebinding expects_step cut drained spec "job resume {\0A  from \22run\22\0A}\0A"
 // CHECK: plan.strings dense_resource<string_lengths> : tensor<5x1xi64> bytes dense_resource<string_bytes> : tensor<37xi8>
 // CHECK: plan.source "run" format "deepspeed" path "/runs/a" tag "global_step3"
 // CHECK: plan.source "base" format "safetensors" path "/models/b" tag ""
@@ -25,6 +25,7 @@
 // CHECK: plan.family @family1 shape [24] inputs [f32 layout 2, bf16 layout 0] outputs [] recipe "load 0 f32; load 1 bf16; cast %0 bf16; check %1 %2" members dense_resource<members1> : tensor<1x9xi64>
 // CHECK: plan.family @family2 shape [] inputs [f32 layout 0] outputs [f32 layout 0 target 1] recipe "load 0 f32; store %0 0" members dense_resource<members2> : tensor<2x8xi64>
 // CHECK: plan.left_out "exp_avg" because "dropped for `hub`"
+// CHECK: plan.left_out "object 'args.lr'" because "set to another value for 'universal'" object "args.lr" set for "universal"
 // CHECK: plan.deadlines "p" time 1.175000e+02 rows dense_resource<deadlines> : tensor<2x4xi64>
 // CHECK-DAG: deadlines: "0x08000000000000000000000003000000000000000100000000000000000000000000E03F0100000000000000020000000000000001000000000000000000000000001240"
 // CHECK-DAG: string_lengths: "0x0800000006000000000000000400000000000000070000000000000007000000000000000D00000000000000"
@@ -43,7 +44,7 @@
 
 module {
   plan.header version "1.0" budget 1073741824
-      schema 0xfa7d9e75985825de instance 0xbf1699b9bba95d35
+      schema 0xfa7d9e75985825de instance 0xbf1699b9bba95d35 rebinding expects_step cut drained
       spec "job resume {\0A  from \22run\22\0A}\0A"
   plan.strings dense_resource<string_lengths> : tensor<5x1xi64>
       bytes dense_resource<string_bytes> : tensor<37xi8>
@@ -78,6 +79,8 @@ module {
       recipe "load 0 f32; store %0 0"
       members dense_resource<members2> : tensor<2x8xi64>
   plan.left_out "exp_avg" because "dropped for `hub`"
+  plan.left_out "object 'args.lr'" because "set to another value for 'universal'"
+      object "args.lr" set for "universal"
   plan.deadlines "p" time 1.175000e+02 rows dense_resource<deadlines> : tensor<2x4xi64>
 }
 

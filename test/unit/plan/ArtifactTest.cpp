@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string goldenPath() { return std::string(RECAST_TEST_DATA) + "/plan/v1.5.rplan"; }
+std::string goldenPath() { return std::string(RECAST_TEST_DATA) + "/plan/v1.6.rplan"; }
 
 std::string readFile(const std::string &path) {
   std::ifstream in(path, std::ios::binary);
@@ -67,7 +67,8 @@ TEST(Artifact, ReadsAtAnyAddress) {
 
 // A file of each version of the format, written when it was defined: all must stay readable, and
 // the writer must produce the newest byte for byte. (1.0 had no parts, 1.1 no facts,
-// 1.2 no ranks and deadlines, 1.3 no shares of a mesh, 1.4 no runs and nothing that strings share.)
+// 1.2 no ranks and deadlines, 1.3 no shares of a mesh, 1.4 no runs and nothing that strings share,
+// 1.5 nothing for `rebind` to go by.)
 TEST(Artifact, GoldenFiles) {
   std::string bytes = readFile(goldenPath());
   auto plan = readArtifact(bytes);
@@ -75,9 +76,19 @@ TEST(Artifact, GoldenFiles) {
   EXPECT_EQ(*plan, goldenPlan());
   EXPECT_EQ(writeArtifact(*plan), bytes);
 
-  auto old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.4.rplan"));
+  auto old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.5.rplan"));
   ASSERT_TRUE(old.has_value()) << old.error().str();
-  Plan withoutLayers = goldenPlan();
+  Plan withoutChanges = goldenPlan();
+  withoutChanges.leftOut.pop_back();
+  withoutChanges.rebinding = Rebinding::Unknown;
+  withoutChanges.cut = Cut::Any;
+  withoutChanges.schemaFingerprint = computeSchemaFingerprint(withoutChanges);
+  withoutChanges.instanceFingerprint = computeInstanceFingerprint(withoutChanges);
+  EXPECT_EQ(*old, withoutChanges);
+
+  old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.4.rplan"));
+  ASSERT_TRUE(old.has_value()) << old.error().str();
+  Plan withoutLayers = withoutChanges;
   withoutLayers.strings.resize(6);
   withoutLayers.families.pop_back();
   withoutLayers.schemaFingerprint = computeSchemaFingerprint(withoutLayers);
@@ -272,7 +283,7 @@ TEST(Artifact, HeadErrorsSayWhatIsWrong) {
 
   std::string unlike = bytes;
   put<uint64_t>(unlike, 16, 0);
-  EXPECT_THAT(readError(resealed(unlike)), HasSubstr("1.5 with the feature bits 0x0"));
+  EXPECT_THAT(readError(resealed(unlike)), HasSubstr("1.6 with the feature bits 0x0"));
 
   std::string trailing = bytes + std::string(64, '\0');
   put<uint64_t>(trailing, 24, trailing.size());
@@ -285,6 +296,35 @@ TEST(Artifact, HeadErrorsSayWhatIsWrong) {
   std::string changed = bytes;
   changed.back() = static_cast<char>(changed.back() + 1);
   EXPECT_THAT(readError(changed), HasSubstr("checksum"));
+}
+
+// Two plans that differ in one byte of the directory say where it lies.
+size_t directoryByte(const Plan &a, const Plan &b) {
+  std::string first = writeArtifact(a), second = writeArtifact(b);
+  size_t at = kHeadSize;
+  while (at < first.size() && first[at] == second[at])
+    ++at;
+  return at;
+}
+
+TEST(Artifact, UnknownKindsAreErrors) {
+  Plan plan = goldenPlan(), other = goldenPlan();
+  other.rebinding = Rebinding::Fits;
+  std::string bytes = writeArtifact(plan);
+  bytes.at(directoryByte(plan, other)) = 4;
+  EXPECT_THAT(readError(resealed(bytes)), HasSubstr("unknown way 4 of rebinding"));
+
+  other = goldenPlan();
+  other.cut = Cut::NotDrained;
+  bytes = writeArtifact(plan);
+  bytes.at(directoryByte(plan, other)) = 3;
+  EXPECT_THAT(readError(resealed(bytes)), HasSubstr("unknown kind 3 of cut"));
+
+  other = goldenPlan();
+  other.leftOut.back().object->kind = ObjectChange::Kind::Regrouped;
+  bytes = writeArtifact(plan);
+  bytes.at(directoryByte(plan, other)) = 3;
+  EXPECT_THAT(readError(resealed(bytes)), HasSubstr("unknown change 3 of an object"));
 }
 
 TEST(Artifact, NewerMinorVersionIsRead) {

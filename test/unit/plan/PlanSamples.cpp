@@ -137,7 +137,11 @@ Plan goldenPlan() {
       layers.memberOutputs.push_back({name, weight});
     }
   plan.families = {master, checked, steps, parts, slices, layers};
-  plan.leftOut = {{"exp_avg", "dropped for `hub`"}};
+  plan.leftOut = {{"exp_avg", "dropped for `hub`"},
+                  {"object 'args.lr'", "set to another value for 'universal'",
+                   ObjectChange{"args.lr", "universal", ObjectChange::Kind::Set}}};
+  plan.rebinding = Rebinding::ExpectsStep;
+  plan.cut = Cut::Drained;
   plan.deadlines = {{0, b, step, 0}, {1, b, step, 4.5}};
   sortDeadlines(plan);
   plan.pipeline = "p";
@@ -164,8 +168,13 @@ public:
       addTarget();
     for (size_t i = number(4); i-- > 0;)
       addFamily();
-    for (size_t i = number(2); i-- > 0;)
+    for (size_t i = number(2); i-- > 0;) {
       plan_.leftOut.push_back({text(9), text(9)});
+      if (number(1))
+        plan_.leftOut.back().object = {text(9), text(5), ObjectChange::Kind(number(2))};
+    }
+    plan_.rebinding = static_cast<Rebinding>(number(static_cast<uint64_t>(kLastRebinding)));
+    plan_.cut = static_cast<Cut>(number(static_cast<uint64_t>(kLastCut)));
     if (number(1))
       addDeadlines();
     if (!plan_.files.empty())

@@ -159,7 +159,7 @@ TEST_F(PlanText, ExportErrors) {
   EXPECT_EQ(exportError(header), "no error");
   EXPECT_THAT(exportError(header + header), HasSubstr("a module may have only one"));
   EXPECT_THAT(exportError("plan.header version \"9.1\" budget 0 schema 0x0 instance 0x0 spec \"\""),
-              HasSubstr("format version 9.1, this program writes 1.5"));
+              HasSubstr("format version 9.1, this program writes 1.6"));
   EXPECT_THAT(exportError("plan.layout \"nonsense\""), HasSubstr("does not read as a layout"));
 }
 
