@@ -155,7 +155,7 @@ TEST_F(PlanText, ExportErrors) {
   EXPECT_EQ(exportError("module {}"), "no error");
   EXPECT_THAT(exportError("plan.extents dense_resource<gone> : tensor<1x3xi64>"),
               HasSubstr("the data of resource `gone` is not there"));
-  std::string header = "plan.header version \"1.5\" budget 0 schema 0x0 instance 0x0 spec \"\"\n";
+  std::string header = "plan.header version \"1.6\" budget 0 schema 0x0 instance 0x0 spec \"\"\n";
   EXPECT_EQ(exportError(header), "no error");
   EXPECT_THAT(exportError(header + header), HasSubstr("a module may have only one"));
   EXPECT_THAT(exportError("plan.header version \"9.1\" budget 0 schema 0x0 instance 0x0 spec \"\""),
