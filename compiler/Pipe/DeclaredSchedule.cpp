@@ -56,23 +56,6 @@ Result<WeightPolicy> readWeights(Attribute attr) {
   return out;
 }
 
-Attribute weightsAttr(MLIRContext *context, const WeightPolicy &policy) {
-  auto word = [&](auto value) {
-    std::string_view text = schedule::name(value);
-    return ckpt::WordAttr::get(context, StringRef(text.data(), text.size()));
-  };
-  if (policy.rule != WeightRule::Predict)
-    return word(policy.rule);
-  SmallVector<Attribute> args;
-  if (policy.optimizer != Optimizer::Unknown)
-    args.push_back(word(policy.optimizer));
-  Attribute lag = policy.lagRule == LagRule::Fixed
-                      ? Attribute(IntegerAttr::get(IntegerType::get(context, 64), policy.lag))
-                      : word(policy.lagRule);
-  args.push_back(ckpt::ArgAttr::get(context, "s", lag));
-  return ckpt::CallAttr::get(context, "predict", ArrayAttr::get(context, args));
-}
-
 Status readActions(ArrayRef<Attribute> ranks, schedule::Schedule &out) {
   for (auto [rank, attr] : llvm::enumerate(ranks)) {
     auto &list = out.actions.emplace_back();
@@ -176,6 +159,23 @@ Result<schedule::Schedule> readLists(pipe::ListsOp op) {
   }
   RECAST_TRY(readActions(op.getActions().getValue(), out));
   return out;
+}
+
+Attribute weightsAttr(MLIRContext *context, const WeightPolicy &policy) {
+  auto word = [&](auto value) {
+    std::string_view text = schedule::name(value);
+    return ckpt::WordAttr::get(context, StringRef(text.data(), text.size()));
+  };
+  if (policy.rule != WeightRule::Predict)
+    return word(policy.rule);
+  SmallVector<Attribute> args;
+  if (policy.optimizer != Optimizer::Unknown)
+    args.push_back(word(policy.optimizer));
+  Attribute lag = policy.lagRule == LagRule::Fixed
+                      ? Attribute(IntegerAttr::get(IntegerType::get(context, 64), policy.lag))
+                      : word(policy.lagRule);
+  args.push_back(ckpt::ArgAttr::get(context, "s", lag));
+  return ckpt::CallAttr::get(context, "predict", ArrayAttr::get(context, args));
 }
 
 pipe::ListsOp makeLists(OpBuilder &builder, mlir::Location loc, StringRef name,

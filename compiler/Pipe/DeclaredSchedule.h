@@ -21,6 +21,9 @@ Result<DeclaredSchedule> readSchedule(ir::pipe::ScheduleOp op);
 /// The schedule of a `pipe.lists`; the same errors.
 Result<schedule::Schedule> readLists(ir::pipe::ListsOp op);
 
+/// A weight policy as the language writes it: `predict(adamw, s = derived)`, `stash`.
+mlir::Attribute weightsAttr(mlir::MLIRContext *context, const schedule::WeightPolicy &policy);
+
 /// `lists` as an op at the builder's place.
 ir::pipe::ListsOp makeLists(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name,
                             const schedule::Schedule &lists);

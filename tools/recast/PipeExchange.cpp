@@ -2,9 +2,9 @@
 #include "compiler/Schedule/ActionText.h"
 #include "compiler/Schedule/Check.h"
 #include "compiler/Schedule/Exchange.h"
-#include "compiler/Schedule/WeightWords.h"
 #include "lang/ast/Builder.h"
 #include "lang/ast/Words.h"
+#include "lang/import/ExprAttr.h"
 #include "lang/ucl/Check.h"
 #include "lang/ucl/Format.h"
 #include "runtime/base/Printable.h"
@@ -42,20 +42,9 @@ Status prove(const schedule::Schedule &schedule, bool unchecked) {
   return {};
 }
 
-lang::Value weightsOf(const schedule::WeightPolicy &policy) {
-  if (policy.rule != schedule::WeightRule::Predict)
-    return lang::name(schedule::name(policy.rule));
-  std::vector<lang::Arg> args;
-  if (policy.optimizer != schedule::Optimizer::Unknown)
-    args.push_back(lang::arg(lang::name(schedule::name(policy.optimizer))));
-  args.push_back(lang::arg("s", policy.lagRule == schedule::LagRule::Fixed
-                                    ? lang::Value(policy.lag)
-                                    : lang::name(schedule::name(policy.lagRule))));
-  return lang::callOf(schedule::name(policy.rule), std::move(args));
-}
-
 /// A pipeline that says the lists.
-Result<std::string> asUcl(const schedule::Schedule &schedule, const std::string &name) {
+Result<std::string> asUcl(const schedule::Schedule &schedule, const std::string &name,
+                          mlir::MLIRContext &context) {
   lang::SpecBuilder spec;
   lang::PipelineRef pipeline = spec.pipeline(name);
   pipeline.set("ranks", schedule.ranks).set("microbatches", schedule.microbatches);
@@ -64,7 +53,7 @@ Result<std::string> asUcl(const schedule::Schedule &schedule, const std::string 
   if (schedule.updateEvery != 0)
     pipeline.set("update", lang::callOf("every", {lang::arg(schedule.updateEvery)}));
   if (!(schedule.weights == schedule::WeightPolicy()))
-    pipeline.set("weights", weightsOf(schedule.weights));
+    pipeline.set("weights", lang::attrToExpr(compiler::weightsAttr(&context, schedule.weights)));
   std::vector<lang::Arg> rankOf, actions;
   for (int32_t rank : schedule.rankOf)
     rankOf.push_back(lang::arg(rank));
@@ -76,9 +65,8 @@ Result<std::string> asUcl(const schedule::Schedule &schedule, const std::string 
   return lang::format(spec.spec());
 }
 
-std::string asIr(const schedule::Schedule &schedule, const std::string &name) {
-  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-  context.loadDialect<ir::ckpt::CkptDialect, ir::pipe::PipeDialect>();
+std::string asIr(const schedule::Schedule &schedule, const std::string &name,
+                 mlir::MLIRContext &context) {
   mlir::OpBuilder builder(&context);
   mlir::OwningOpRef<mlir::ModuleOp> module =
       mlir::ModuleOp::create(builder, builder.getUnknownLoc());
@@ -113,11 +101,13 @@ Result<int> pipeImport(const PipeImportOptions &options) {
                     .hint("A name is letters, digits and '_', and does not begin with a digit."));
   RECAST_TRY(refuseInput(options.output, options.source.what));
   RECAST_ASSIGN(LoadedSchedule loaded, loadSchedule(options.source));
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<ir::ckpt::CkptDialect, ir::pipe::PipeDialect>();
   if (options.ir) {
-    RECAST_TRY(put(options.output, asIr(loaded.schedule, options.name)));
+    RECAST_TRY(put(options.output, asIr(loaded.schedule, options.name, context)));
     return 0;
   }
-  RECAST_ASSIGN(std::string text, asUcl(loaded.schedule, options.name));
+  RECAST_ASSIGN(std::string text, asUcl(loaded.schedule, options.name, context));
   RECAST_TRY(put(options.output, text));
   return 0;
 }
