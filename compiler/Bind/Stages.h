@@ -21,10 +21,6 @@ struct Stages {
   std::optional<int32_t> lagOf(uint32_t tensor, uint32_t rank) const;
 };
 
-/// As `assign { .. }` of the pipeline says; every tensor needs an owner. The layer of a tensor is
-/// the first index of its path in a model, or the first whole number between dots of its name.
-Result<Stages> assignStages(ir::pipe::ScheduleOp op, const Ends &ends);
-
 /// The pipelines that a job speaks of, by name.
 Result<std::map<std::string, Stages>> bindStages(mlir::ModuleOp module, const Job &job,
                                                  const Ends &ends);
