@@ -1,5 +1,6 @@
 #include "compiler/Codegen/CastLowering.h"
 #include "compiler/Codegen/Codegen.h"
+#include "compiler/Codegen/FloatEnvironment.h"
 #include "compiler/Codegen/RecipeBody.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -48,10 +49,13 @@ private:
     b_.setInsertionPointToStart(function.addEntryBlock());
     inputs_ = basePointers(function.getArgument(0), recipe_.inputCount());
     outputs_ = basePointers(function.getArgument(1), recipe_.outputCount());
-    Value saved = usesFloatUnit() ? enterDefaultEnvironment() : Value();
+    FloatEnvironment environment(b_, target_);
+    bool entered = usesFloatUnit();
+    if (entered)
+      environment.enter();
     emit(function.getArguments());
-    if (saved)
-      leaveDefaultEnvironment(saved);
+    if (entered)
+      environment.leave();
     func::ReturnOp::create(b_);
   }
 
@@ -260,42 +264,6 @@ private:
            castUsesFloatUnit(recipe_.nodes[node.a].type, node.type, target_)))
         return true;
     return false;
-  }
-
-  /// Sets the floating-point unit to the state that processes start in: nearest, nothing flushed,
-  /// no exception trapped. Returns the old state, or where it is kept.
-  Value enterDefaultEnvironment() {
-    if (!target_.triple.starts_with("x86_64")) {
-      Value saved = controlWord("mrs $0, fpcr", "=r,~{memory}", ValueRange(), b_.getI64Type());
-      controlWord("msr fpcr, $0", "r,~{memory}", index(0));
-      return saved;
-    }
-    constexpr int64_t kDefault = 0x1f80; // Of MXCSR.
-    auto word = [&](int64_t value) {
-      return arith::ConstantIntOp::create(b_, b_.getI32Type(), value);
-    };
-    Value saved = LLVM::AllocaOp::create(b_, pointer(), b_.getI32Type(), word(1));
-    Value fresh = LLVM::AllocaOp::create(b_, pointer(), b_.getI32Type(), word(1));
-    LLVM::StoreOp::create(b_, word(kDefault), fresh);
-    controlWord("stmxcsr ($0)", "r,~{memory}", saved);
-    controlWord("ldmxcsr ($0)", "r,~{memory}", fresh);
-    return saved;
-  }
-
-  void leaveDefaultEnvironment(Value saved) {
-    bool isX86 = target_.triple.starts_with("x86_64");
-    controlWord(isX86 ? "ldmxcsr ($0)" : "msr fpcr, $0", "r,~{memory}", saved);
-  }
-
-  /// As inline assembly, because it clobbers memory: all arithmetic stands between the load of its
-  /// operands and the store of its result, and neither may pass.
-  Value controlWord(StringRef instruction, StringRef constraints, ValueRange operands,
-                    TypeRange results = {}) {
-    auto none = LLVM::TailCallKindAttr::get(b_.getContext(), LLVM::TailCallKind::None);
-    auto line = LLVM::InlineAsmOp::create(b_, results, operands, b_.getStringAttr(instruction),
-                                          b_.getStringAttr(constraints), b_.getUnitAttr(),
-                                          UnitAttr(), none, LLVM::AsmDialectAttr(), ArrayAttr());
-    return results.empty() ? Value() : line.getResult(0);
   }
 
   /// Calls `emit` with an insertion point inside.
