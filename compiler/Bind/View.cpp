@@ -2,12 +2,12 @@
 
 #include "compiler/Bind/Evaluate.h"
 #include "compiler/Bind/SourceText.h"
+#include "compiler/Bind/StackedIndices.h"
 #include "compiler/Bind/ViewSteps.h"
 #include "runtime/layout/PackedShapes.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <set>
 
 namespace recast::compiler {
 namespace {
@@ -17,9 +17,6 @@ using plan::ObjectPtr;
 using Kind = plan::Object::Kind;
 
 constexpr uint32_t kNowhere = UINT32_MAX;
-/// The axis of extent 1 that tells apart the members of the `index`-th stacked index.
-std::string unitOf(size_t index) { return fmt::format("_{}", index + 1); }
-
 /// `{l}` in a stored name becomes the value of l.
 std::string fill(std::string_view pattern, const std::map<std::string, std::string> &values) {
   std::string out;
@@ -38,36 +35,6 @@ std::string fill(std::string_view pattern, const std::map<std::string, std::stri
 
 bool captures(std::string_view pattern, const std::string &name) {
   return pattern.find("{" + name + "}") != std::string_view::npos;
-}
-
-/// Replaces the axis `name` by a concatenation of `units`; true if it was there. As in texts, no
-/// alternative is nothing but a concatenation.
-bool stack(std::vector<layout::Factor> &product, const std::string &name,
-           const std::vector<std::string> &units) {
-  bool found = false;
-  for (layout::Factor &factor : product) {
-    if (factor.axis == name) {
-      factor = layout::Factor{units.front(), {}};
-      if (units.size() > 1) {
-        factor.axis.clear();
-        for (const std::string &unit : units)
-          factor.alternatives.push_back({layout::Factor{unit, {}}});
-      }
-      found = true;
-      continue;
-    }
-    std::vector<std::vector<layout::Factor>> alternatives;
-    for (auto &alternative : factor.alternatives) {
-      found |= stack(alternative, name, units);
-      if (alternative.size() == 1 && !alternative.front().alternatives.empty())
-        std::move(alternative.front().alternatives.begin(), alternative.front().alternatives.end(),
-                  std::back_inserter(alternatives));
-      else
-        alternatives.push_back(std::move(alternative));
-    }
-    factor.alternatives = std::move(alternatives);
-  }
-  return found;
 }
 
 class Binder {
@@ -106,12 +73,6 @@ public:
   }
 
 private:
-  /// An index that the stored name leaves to the map.
-  struct StackedIndex {
-    std::string name;
-    size_t group = 0;
-  };
-
   Status bindRule(ckpt::RuleOp rule) {
     RECAST_ASSIGN(PathMatch match, out_.model.match(rule.getPath(), rule.getLoc()));
     for (size_t way = 0; way < match.packs.size(); ++way) {
@@ -228,10 +189,8 @@ private:
     RECAST_ASSIGN(layout::AxisMap map,
                   layout::AxisMap::parse(rule.getMap()->str(), out_.model.dims));
     if (!stacked.empty())
-      RECAST_TRY(stackIndices(pack.size(), tuples, stacked, map, stored));
-    size_t parts = map.partCount();
-    if (parts != stored.parts.size())
-      return wrongCount(parts, stored.parts.size());
+      RECAST_TRY(stackIndices(pack.size(), tuples, stacked, map, stored.parts));
+    RECAST_TRY(checkPartCount(map, stored.parts.size()));
     std::vector<std::vector<int64_t>> shapes;
     for (uint32_t part : stored.parts)
       shapes.push_back(out_.model.tensors[part].shape);
@@ -243,80 +202,6 @@ private:
     return layout::verify(stored.layout, shapes);
   }
 
-  static tl::unexpected<Error> wrongCount(size_t parts, size_t tensors) {
-    return usage(
-        fmt::format("the map has {} parts for the {} tensors of the path", parts, tensors));
-  }
-
-  /// Makes each stacked index a concatenation of units, one per value that it has.
-  Status stackIndices(size_t packed, const std::vector<std::vector<int64_t>> &tuples,
-                      const std::vector<StackedIndex> &stacked, layout::AxisMap &map,
-                      StoredTensor &stored) {
-    if (!map.logical.empty())
-      return usage("a map with `->` does not stack indices");
-    layout::AxisMap labelled = map; // Every value of an index as an axis of its own.
-    size_t all = 1;
-    for (size_t i = 0; i < stacked.size(); ++i) {
-      std::set<int64_t> values;
-      for (const auto &tuple : tuples)
-        values.insert(tuple[stacked[i].group]);
-      all *= values.size();
-      std::vector<std::string> labels, units(values.size(), unitOf(i));
-      for (int64_t value : values)
-        labels.push_back(labelOf(i, value));
-      bool found = false;
-      for (auto &dim : labelled.stored)
-        found |= stack(dim, stacked[i].name, labels);
-      for (auto &dim : map.stored)
-        stack(dim, stacked[i].name, units);
-      if (!found)
-        return usage(fmt::format("the index '{}' is no axis of the map", stacked[i].name));
-      map.sizes.erase(stacked[i].name);
-      map.sizes[unitOf(i)] = 1;
-    }
-    if (all != tuples.size())
-      return usage("the tensors that are stacked do not fill the array");
-    if (labelled.partCount() != stored.parts.size())
-      return wrongCount(labelled.partCount(), stored.parts.size());
-    // For a given tuple, paths come in the order of the pack.
-    std::map<std::vector<std::string>, std::vector<uint32_t>> membersOf;
-    for (size_t t = 0; t < tuples.size(); ++t) {
-      auto &members = membersOf[labelsOf(tuples[t], stacked)];
-      auto first = stored.parts.begin() + static_cast<ptrdiff_t>(t * packed);
-      members.assign(first, first + static_cast<ptrdiff_t>(packed));
-    }
-    std::map<std::vector<std::string>, size_t> met;
-    std::vector<uint32_t> parts;
-    for (size_t part = 0; part < stored.parts.size(); ++part) {
-      std::vector<std::string> axes = labelled.partAxes(part), labels;
-      for (std::string &axis : axes)
-        if (axis.starts_with(kLabel))
-          labels.push_back(std::move(axis));
-      std::sort(labels.begin(), labels.end());
-      auto members = membersOf.find(labels);
-      size_t next = members == membersOf.end() ? packed : met[labels]++;
-      if (next >= packed)
-        return usage("each part of the map needs each stacked index once");
-      parts.push_back(members->second[next]);
-    }
-    stored.parts = std::move(parts);
-    return {};
-  }
-
-  /// No axis of a map begins with it.
-  static constexpr const char *kLabel = "#";
-  static std::string labelOf(size_t index, int64_t value) {
-    return fmt::format("{}{} {}", kLabel, index, value);
-  }
-  static std::vector<std::string> labelsOf(const std::vector<int64_t> &tuple,
-                                           const std::vector<StackedIndex> &stacked) {
-    std::vector<std::string> out;
-    for (size_t i = 0; i < stacked.size(); ++i)
-      out.push_back(labelOf(i, tuple[stacked[i].group]));
-    std::sort(out.begin(), out.end());
-    return out;
-  }
-
   /// The logical side of each part: the axes that the model gives the tensor.
   Status nameParts(const std::vector<uint32_t> &tensors, size_t stackedCount,
                    layout::AxisMap &map) {
@@ -325,7 +210,7 @@ private:
       const TensorDecl &decl = out_.model.decls[out_.model.tensors[tensors[part]].decl];
       layout::AxisMap::Dims dims = decl.axes;
       for (size_t i = 0; i < stackedCount && !dims.empty(); ++i)
-        dims.front().insert(dims.front().begin(), unitOf(i));
+        dims.front().insert(dims.front().begin(), stackedUnit(i));
       std::vector<std::string> named, given = map.partAxes(part);
       for (const auto &dim : dims)
         named.insert(named.end(), dim.begin(), dim.end());
