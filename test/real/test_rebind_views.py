@@ -69,6 +69,18 @@ def test_words_in_comments_and_texts_ask_for_nothing(steps, workdir):
     assert done.code == 2 and "expects a certain tag or iteration" in done.err, done.err
 
 
+def test_a_plan_that_does_not_say_what_it_fits(steps, workdir):
+    """As plans of older versions are read, and those of other front ends made."""
+    made = plan(workdir, "made", job(steps / "step1", workdir / "out"))
+    text = recast("--rplan-to-mlir", made, program="recast-translate").out
+    assert " rebinding fits " in text
+    (workdir / "silent.mlir").write_text(text.replace(" rebinding fits ", " "))
+    recast("--mlir-to-rplan", workdir / "silent.mlir", "-o", workdir / "silent.rplan", program="recast-translate")
+    done = recast("rebind", workdir / "silent.rplan", steps / "step2", "-o", workdir / "no.rplan", check=False)
+    assert done.code == 2 and "of an older Recast" in done.err and "Compile the job again" in done.err, done.err
+    assert not (workdir / "no.rplan").exists()
+
+
 def plan_job(folder, name, text):
     (folder / f"{name}.ucl").write_text(text)
     return folder / f"{name}.ucl"

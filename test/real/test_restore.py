@@ -121,6 +121,11 @@ def test_rebinding_judges_the_cut_again(workdir):
     done = recast("rebind", workdir / "p.rplan", workdir / "uni", "-o", workdir / "no.rplan", check=False)
     assert done.code == 1 and "the cut is not drained" in done.err, done.err
     assert not (workdir / "no.rplan").exists()
+    expecting = text.replace("deadline p   check p.cut == drained", "expect run.global_steps >= 0")
+    (workdir / "job.ucl").write_text(expecting.replace("frozen, buffer : keep", "else : keep"))
+    recast("plan", workdir / "job.ucl", "-o", workdir / "p.rplan", cwd=workdir)
+    done = recast("rebind", workdir / "p.rplan", workdir / "uni", "-o", workdir / "no.rplan", check=False)
+    assert done.code == 2 and "expects a certain tag or iteration" in done.err, done.err
 
 
 def test_a_tied_tensor_is_on_both_ends(workdir):
