@@ -73,11 +73,21 @@ std::vector<uint32_t> orderTasks(const Program &program, const std::vector<uint3
   return order;
 }
 
+/// Output files of `task` that the task before it does not write to in the same place.
+size_t newFiles(const Task &task, const Task *before) {
+  size_t count = 0;
+  for (size_t o = 0; o < task.outputs.size(); ++o)
+    count +=
+        !before || o >= before->outputs.size() || before->outputs[o].file != task.outputs[o].file;
+  return count;
+}
+
 /// Cuts the ordered tasks into units: several small ones of one file, or a part of a large one.
 std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &order,
                            const std::vector<uint32_t> &priorities) {
   std::vector<Unit> units;
   uint64_t filled = kUnitBytes; // Of the open unit; full means there is none.
+  size_t files = 0;             // That the open unit writes to.
   for (uint32_t i = 0; i < order.size(); ++i) {
     const Task &task = program.tasks[order[i]];
     const TaskInput &primary = task.inputs[0];
@@ -99,10 +109,12 @@ std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &
     const Task *before = i > 0 ? &program.tasks[order[i - 1]] : nullptr;
     bool joins = before && before->dims.empty() && before->inputs[0].file == primary.file &&
                  priorities[order[i - 1]] == priorities[order[i]];
-    if (!joins || filled + bytes > kUnitBytes) {
+    if (!joins || filled + bytes > kUnitBytes || files + newFiles(task, before) > kUnitFiles) {
       units.push_back({i, i, 0, -1});
       filled = 0;
+      files = 0;
     }
+    files += newFiles(task, units.back().begin == i ? nullptr : before);
     units.back().end = i + 1;
     filled += bytes;
   }

@@ -10,6 +10,9 @@ namespace recast::exec {
 /// Bytes of primary input one worker takes at a time. Large enough that workers seldom write to one
 /// file at once, small enough that they end together.
 inline constexpr uint64_t kUnitBytes = uint64_t{4} << 20;
+/// Files that a unit of small tasks writes to. A worker keeps more than these open, so that it
+/// finishes files without opening them again.
+inline constexpr size_t kUnitFiles = 12;
 
 /// Whole tasks `order[begin, end)` that are wanted at one time, or, if `count` is not -1, elements
 /// [first, first + count) of the one task order[begin]; of a strided task, the part `first` of

@@ -14,6 +14,7 @@
 #include "runtime/exec/TensorDigests.h"
 #include "runtime/exec/Tile.h"
 #include "runtime/io/File.h"
+#include "runtime/io/TreeOpener.h"
 
 #include <atomic>
 
@@ -127,6 +128,8 @@ private:
   Tile tile_;
   FileCache<io::File> sources_;
   FileCache<io::Descriptor> targets_;
+  io::TreeOpener opener_;
+  uint32_t openedRoot_ = 0; ///< Of the opener.
   std::vector<SpanCrc> spanCrcs_;
   std::vector<const std::byte *> gathered_;
   Pending pending_;

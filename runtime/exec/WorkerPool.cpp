@@ -25,8 +25,9 @@ size_t openFilesPerWorker(unsigned threads) {
   io::Descriptor self(::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!self || !io::listFolder(self.get(), "", [&](const std::string &) { return ++open; }))
     open = 64;
-  // Some for whoever else opens files in this process meanwhile, and two per worker in passing.
-  size_t spare = 32 + 2 * size_t{threads};
+  // Some for whoever else opens files in this process meanwhile, and per worker two in passing and
+  // those of its folders.
+  size_t spare = 32 + (2 + io::TreeOpener::kDescriptors) * size_t{threads};
   size_t free = limit.rlim_cur > open + spare ? limit.rlim_cur - open - spare : 0;
   return std::clamp<size_t>(free / (2 * size_t{threads}), 1, 16);
 }
