@@ -29,9 +29,17 @@ size_t occurrences(std::string_view text, std::string_view word) {
 TEST(Codegen, F32ToBf16IsVectorCodeOnAvx2) {
   std::string text = assembly(cast(DType::F32, DType::BF16), "x86-64-v3");
   text.resize(text.find("kernel_box:"));
-  // 16 elements a step: two vectors, packed from 32 to 16 bits by one instruction and stored whole.
-  EXPECT_EQ(occurrences(text, "vpackusdw\t%ymm"), 1u) << text;
-  EXPECT_THAT(text, HasSubstr("vmovdqu\t%ymm"));
+  // Four vectors a step, each packed from 32 to 16 bits by one instruction and stored whole, in
+  // ascending order.
+  EXPECT_EQ(occurrences(text, "vpackusdw\t%xmm"), 4u) << text;
+  size_t last = 0;
+  for (const char *store : {"vmovdqu\t%xmm5, (%rcx", "vmovdqu\t%xmm5, 16(%rcx",
+                            "vmovdqu\t%xmm5, 32(%rcx", "vmovdqu\t%xmm5, 48(%rcx"}) {
+    size_t at = text.find(store);
+    ASSERT_NE(at, text.npos) << store << "\n" << text;
+    EXPECT_GE(at, last);
+    last = at;
+  }
   EXPECT_THAT(text, Not(HasSubstr("vpinsr")));
   EXPECT_THAT(text, Not(HasSubstr("vpextr")));
   EXPECT_THAT(text, Not(HasSubstr("call")));
