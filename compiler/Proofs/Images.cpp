@@ -5,29 +5,29 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <unordered_map>
 
 namespace recast::compiler {
 namespace {
 
 using Ranges = std::vector<std::pair<uint64_t, uint64_t>>; ///< Half-open.
 
-/// What a file takes from tensors and from files that are kept.
-Ranges slotsOf(const format::FileImage &image, const plan::TargetEndpoint &target,
-               const plan::Plan &plan) {
+/// What a file consists of, wherever it comes from.
+Ranges rangesOf(const format::FileTemplate &form, const plan::TargetEndpoint &target,
+                const plan::Plan &plan) {
   Ranges ranges;
-  for (const format::TensorSlot &slot : image.tensors)
+  for (const format::TensorSlot &slot : form.tensors)
     ranges.emplace_back(slot.offset, slot.offset + slot.bytes);
-  for (const format::VerbatimSlot &slot : image.verbatim)
+  for (const format::VerbatimSlot &slot : form.verbatim)
     ranges.emplace_back(slot.offset,
                         slot.offset + plan.files[target.keptFiles[slot.file].file].size);
+  for (const format::Literal &literal : form.literals)
+    ranges.emplace_back(literal.offset, literal.offset + literal.bytes.size());
+  std::sort(ranges.begin(), ranges.end());
   return ranges;
 }
 
-Status tiles(const format::FileImage &image, Ranges ranges, const format::Literals &literals) {
-  for (const format::Literal &literal : *literals)
-    ranges.emplace_back(literal.offset, literal.offset + literal.bytes.size());
-  std::sort(ranges.begin(), ranges.end());
+/// `path`: of a file of this size that consists of them.
+Status tiles(const Ranges &ranges, uint64_t size, const std::string &path) {
   uint64_t position = 0;
   for (auto [begin, end] : ranges) {
     if (begin == end)
@@ -36,65 +36,51 @@ Status tiles(const format::FileImage &image, Ranges ranges, const format::Litera
       return fail(Error(Code::Internal, begin > position
                                             ? "bytes of a target file have no origin"
                                             : "bytes of a target file have two origins")
-                      .file(image.path)
+                      .file(path)
                       .bytes(std::min(begin, position), std::max(begin, position)));
     position = end;
   }
-  if (position == image.size)
+  if (position == size)
     return {};
   return fail(Error(Code::Internal, "the end of a target file has no origin")
-                  .file(image.path)
-                  .bytes(position, image.size));
+                  .file(path)
+                  .bytes(position, size));
 }
 
-/// The files of one target. What is proved of one holds for all that share its literals and have
-/// the same slots and size.
-class Files {
-public:
-  Files(const plan::TargetEndpoint &target, const plan::Plan &plan)
-      : target_(target), plan_(plan) {}
-
-  Status prove(const format::FileImage &image, format::Literals literals) {
-    Ranges slots = slotsOf(image, target_, plan_);
-    auto proved = proved_.find(literals.get());
-    if (proved != proved_.end() && proved->second.slots == slots &&
-        proved->second.size == image.size)
-      return {};
-    RECAST_TRY(tiles(image, slots, literals));
-    const auto *key = literals.get();
-    proved_[key] = {std::move(literals), std::move(slots), image.size};
-    return {};
+/// What is proved of one file holds for all of its template.
+Status filesAreTiled(const format::TargetWriter &writer, const plan::TargetEndpoint &target,
+                     const plan::Plan &plan) {
+  std::vector<bool> proved(writer.templates().size());
+  for (const format::FileImage &image : writer.images()) {
+    if (proved[image.form])
+      continue;
+    const format::FileTemplate &form = writer.templateOf(image);
+    RECAST_TRY(tiles(rangesOf(form, target, plan), form.size, image.path()));
+    proved[image.form] = true;
   }
+  return {};
+}
 
-private:
-  struct Proved {
-    format::Literals literals; ///< Held, so that its address stays its own.
-    Ranges slots;
-    uint64_t size = 0;
-  };
-  const plan::TargetEndpoint &target_;
-  const plan::Plan &plan_;
-  std::unordered_map<const std::vector<format::Literal> *, Proved> proved_;
-};
-
-Status eachTensorOnce(const format::TargetImages &images) {
-  std::vector<char> seen(images.tensors.size(), 0);
-  for (const format::FileImage &image : images.writer->images())
-    for (const format::TensorSlot &slot : image.tensors) {
-      const format::TargetTensor &tensor = images.tensors[slot.tensor];
+Status eachTensorOnce(const format::TargetWriter &writer) {
+  const format::TargetTensors &tensors = writer.tensors();
+  std::vector<char> seen(tensors.size(), 0);
+  for (const format::FileImage &image : writer.images())
+    for (const format::TensorSlot &slot : writer.templateOf(image).tensors) {
+      const uint32_t index = image.firstTensor + slot.tensor;
+      const format::TargetTensor tensor = tensors[index];
       auto bytes = static_cast<uint64_t>(unitCount(tensor.dtype, *elementCount(tensor.shape))) *
                    unitBytes(tensor.dtype);
-      if (seen[slot.tensor]++ || slot.bytes != bytes)
+      if (seen[index]++ || slot.bytes != bytes)
         return fail(Error(Code::Internal, "a tensor has two places, or one of another size")
                         .tensor(tensor.name)
-                        .file(image.path)
+                        .file(image.path())
                         .bytes(slot.offset, slot.offset + slot.bytes));
     }
   for (size_t i = 0; i < seen.size(); ++i)
-    if (!seen[i] && !images.tensors[i].isScalar)
-      return fail(Error(Code::Internal,
-                        fmt::format("{} has no place in the target", images.tensors[i].role))
-                      .tensor(images.tensors[i].name));
+    if (!seen[i] && !tensors.row(i).isScalar)
+      return fail(
+          Error(Code::Internal, fmt::format("{} has no place in the target", tensors[i].role))
+              .tensor(tensors[i].name));
   return {};
 }
 
@@ -104,13 +90,12 @@ Result<ImageCounts> proveImages(const plan::Plan &plan) {
   ImageCounts counts;
   for (uint32_t t = 0; t < plan.targets.size(); ++t) {
     RECAST_ASSIGN(format::TargetImages images, format::makeImages(plan, t));
-    RECAST_TRY(eachTensorOnce(images));
-    Files files(plan.targets[t], plan);
-    for (size_t i = 0; i < images.writer->images().size(); ++i) {
-      RECAST_TRY(files.prove(images.writer->images()[i], images.writer->literals(i)));
-      ++counts.files;
-      counts.bytes += images.writer->images()[i].size;
-    }
+    const format::TargetWriter &writer = *images.writer;
+    RECAST_TRY(eachTensorOnce(writer));
+    RECAST_TRY(filesAreTiled(writer, plan.targets[t], plan));
+    counts.files += writer.images().size();
+    for (const format::FileImage &image : writer.images())
+      counts.bytes += writer.templateOf(image).size;
   }
   return counts;
 }

@@ -41,6 +41,7 @@ private:
   void renumberInputs(size_t inputs, const std::set<uint16_t> &used);
   Result<exec::Task> makeTask(const plan::Run &run);
   uint32_t sliceOf(recipe::Recipe slice);
+  uint32_t nameOf(uint32_t string);
   Status account(const exec::Task &task);
 
   const plan::Plan &plan_;
@@ -59,9 +60,10 @@ private:
   };
   Slices current_;
   uint64_t taskBytes_ = 0;
+  std::vector<uint32_t> names_; ///< By string of the plan: its number in the program, or kNone.
   std::vector<std::pair<uint32_t, uint64_t>> imageStart_; ///< Program file -> (writer, image).
   std::vector<std::pair<uint32_t, uint32_t>> labels_; ///< Program tensor -> (root, tensor of it).
-  std::vector<std::optional<double>> deadlines_;      ///< By program tensor.
+  std::vector<std::optional<double>> deadlines_;      ///< By program tensor, or none at all.
   std::vector<uint32_t> priorities_;                  ///< By program tensor; see exec::Task.
 };
 
@@ -101,7 +103,7 @@ Status Instantiator::addTarget(uint32_t target) {
     return fail(Error(images.error()).hint(fmt::format("Look at target '{}'.", endpoint.name)));
   places.images = std::move(*images);
   const format::TargetWriter &writer = *places.images.writer;
-  places.places.resize(places.images.tensors.size());
+  places.places.resize(writer.tensors().size());
 
   auto rootIndex = static_cast<uint32_t>(program.roots.size());
   exec::TargetRoot root;
@@ -137,16 +139,19 @@ Status Instantiator::addTarget(uint32_t target) {
   for (size_t i = 0; i < writer.images().size(); ++i) {
     const format::FileImage &image = writer.images()[i];
     auto file = static_cast<uint32_t>(program.targets.size());
-    exec::TargetFile out{rootIndex, image.path, image.size, {}};
-    for (const format::CrcPatch &patch : image.patches)
+    const format::FileTemplate &form = writer.templateOf(image);
+    exec::TargetFile out{rootIndex, image.path(), form.size, {}};
+    out.patches.reserve(form.patches.size());
+    for (const format::CrcPatch &patch : form.patches)
       out.patches.push_back({patch.offset, patch.begin, patch.end});
-    for (const format::TensorSlot &slot : image.tensors) {
+    for (const format::TensorSlot &slot : form.tensors) {
       auto tensor = static_cast<uint32_t>(program.tensors.size());
-      places.places[slot.tensor] = {file, slot.offset, tensor};
+      const uint32_t index = image.firstTensor + slot.tensor;
+      places.places[index] = {file, slot.offset, tensor};
       program.tensors.push_back({file, slot.offset, slot.bytes});
-      labels_.emplace_back(rootIndex, slot.tensor);
+      labels_.emplace_back(rootIndex, index);
     }
-    for (const format::VerbatimSlot &slot : image.verbatim)
+    for (const format::VerbatimSlot &slot : form.verbatim)
       verbatim_.push_back({endpoint.keptFiles[slot.file].file, file, slot.offset});
     program.targets.push_back(std::move(out));
     imageStart_.emplace_back(rootIndex, i);
@@ -170,12 +175,22 @@ uint32_t Instantiator::sliceOf(recipe::Recipe slice) {
   return static_cast<uint32_t>(slices.size() - 1);
 }
 
+/// The states of a parameter share its name.
+uint32_t Instantiator::nameOf(uint32_t string) {
+  auto &names = instance_.program.names;
+  if (names_[string] == plan::kNone) {
+    names_[string] = static_cast<uint32_t>(names.size());
+    names.push_back(plan_.strings[string]);
+  }
+  return names_[string];
+}
+
 Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
   const plan::Family &family = plan_.families[run.family];
   exec::Task task;
   task.count = run.count;
   task.first = run.logicalOffset;
-  task.name = static_cast<uint32_t>(instance_.program.names.size() - 1);
+  task.name = nameOf(family.memberNames[run.member]);
   static_assert(plan::kNone == exec::TaskInput::kConstant);
   for (uint16_t i : current_.inputs)
     task.inputs.push_back({run.inputs[i].file, run.inputs[i].offset,
@@ -189,9 +204,10 @@ Result<exec::Task> Instantiator::makeTask(const plan::Run &run) {
         target.images.tensorOf[run.family][size_t{run.member} * family.outputs.size() + o];
     const Place &place = target.places[tensor];
     if (place.file == plan::kNone)
-      return internal(fmt::format(
-          "target '{}' has no place for {} '{}'", plan_.targets[family.outputs[o].target].name,
-          target.images.tensors[tensor].role, target.images.tensors[tensor].name));
+      return internal(fmt::format("target '{}' has no place for {} '{}'",
+                                  plan_.targets[family.outputs[o].target].name,
+                                  target.images.writer->tensors()[tensor].role,
+                                  target.images.writer->tensors()[tensor].name));
     task.outputs[k].file = place.file;
     task.outputs[k].offset = place.offset + run.outputs[o].tensorByte;
     task.outputs[k].tensor = place.tensor;
@@ -280,7 +296,6 @@ Status Instantiator::addFamily(uint32_t index) {
   for (uint32_t m = 0; m < family.memberCount(); ++m) {
     if (plan::isScalarMember(family, m))
       continue;
-    program.names.push_back(plan_.strings[family.memberNames[m]]);
     RECAST_TRY(expander.expandBoxes(m, [&](const plan::Run &run) -> Status {
       RECAST_ASSIGN(exec::Task task, makeTask(run));
       RECAST_TRY(account(task));
@@ -293,6 +308,10 @@ Status Instantiator::addFamily(uint32_t index) {
 
 /// Deadlines of the program's tensors, and their order as priorities.
 void Instantiator::addDeadlines() {
+  if (plan_.deadlines.empty()) {
+    priorities_.assign(labels_.size(), exec::Task::kNoDeadline);
+    return;
+  }
   std::map<std::tuple<uint32_t, std::string_view, std::string_view>, double> due;
   std::set<double> times;
   for (const plan::Deadline &deadline : plan_.deadlines)
@@ -306,7 +325,7 @@ void Instantiator::addDeadlines() {
     rankOf.emplace(time, static_cast<uint32_t>(rankOf.size()));
   for (auto [root, index] : labels_) {
     uint32_t target = instance_.targets[root];
-    const format::TargetTensor &tensor = targets_[target].images.tensors[index];
+    const format::TargetTensor tensor = instance_.writers[root]->tensors()[index];
     auto found = due.find({target, tensor.name, tensor.role});
     bool isDue = found != due.end();
     deadlines_.push_back(isDue ? std::optional(found->second) : std::nullopt);
@@ -325,6 +344,12 @@ Result<Instance> Instantiator::run() {
     if (chosen_[t])
       RECAST_TRY(addTarget(t));
   addDeadlines();
+  size_t members = 0;
+  for (const plan::Family &family : plan_.families)
+    members += family.shape.empty() ? 0 : family.memberCount();
+  if (!rank_)
+    program.tasks.reserve(members + members / 8); // Most have one; some more fill gaps.
+  names_.assign(plan_.strings.size(), plan::kNone);
   for (uint32_t f = 0; f < plan_.families.size(); ++f) {
     RECAST_TRY(addFamily(f));
     instance_.familyEnds.push_back(program.tasks.size());
@@ -339,21 +364,20 @@ Result<Instance> Instantiator::run() {
     auto [writer, image] = start[target];
     if (image == plan::kNone)
       return bytes;
-    format::Literals literals = writers[writer]->literals(image);
-    for (const format::Literal &literal : *literals)
+    const format::TargetWriter &of = *writers[writer];
+    for (const format::Literal &literal : of.templateOf(of.images()[image]).literals)
       bytes.push_back({literal.offset, literal.bytes});
     return bytes;
   };
-  std::vector<std::vector<format::TargetTensor>> tensors;
-  for (uint32_t target : instance_.targets)
-    tensors.push_back(std::move(targets_[target].images.tensors));
-  instance_.tensors =
-      std::make_shared<const std::vector<std::vector<format::TargetTensor>>>(std::move(tensors));
-  program.label = [tensors = instance_.tensors, labels = std::move(labels_),
+  program.label = [writers = instance_.writers, labels = std::move(labels_),
                    deadlines = std::move(deadlines_)](uint32_t tensor) {
     auto [root, index] = labels[tensor];
-    const format::TargetTensor &of = (*tensors)[root][index];
-    return exec::TensorLabel{of.name, of.role, of.dtype, of.shape, deadlines[tensor]};
+    const format::TargetTensor of = writers[root]->tensors()[index];
+    return exec::TensorLabel{std::string(of.name),
+                             std::string(of.role),
+                             of.dtype,
+                             {of.shape.begin(), of.shape.end()},
+                             deadlines.empty() ? std::nullopt : deadlines[tensor]};
   };
   return std::move(instance_);
 }

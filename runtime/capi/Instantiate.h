@@ -33,8 +33,6 @@ struct Instance {
   /// One per root of the program, which are the targets of the plan that were instantiated.
   std::vector<std::shared_ptr<format::TargetWriter>> writers;
   std::vector<uint32_t> targets; ///< By root: the target of the plan.
-  /// By root: what its writer was asked to hold, by the numbers that its images use.
-  std::shared_ptr<const std::vector<std::vector<format::TargetTensor>>> tensors;
   /// By family of the plan: the end of its tasks in the program; families follow each other, and
   /// after them comes what copies files and reads for checksums alone.
   std::vector<size_t> familyEnds;

@@ -27,15 +27,21 @@ std::vector<MemoryTensor> memoryTensors(const plan::Plan &plan, const Instance &
   std::vector<MemoryTensor> out;
   for (uint32_t root = 0; root < instance.targets.size(); ++root) {
     const uint32_t target = instance.targets[root];
-    const std::vector<format::TargetTensor> &tensors = (*instance.tensors)[root];
+    const format::TargetWriter &writer = *instance.writers[root];
     std::byte *base = instance.program.targets[root].memory; // One image each, in their order.
     size_t first = out.size();
-    const format::FileImage &image = instance.writers[root]->images().front();
-    for (const std::vector<format::TensorSlot> *slots : {&image.tensors, &image.values})
+    const format::FileImage &image = writer.images().front();
+    const format::FileTemplate &form = writer.templateOf(image);
+    for (const std::vector<format::TensorSlot> *slots : {&form.tensors, &form.values})
       for (const format::TensorSlot &slot : *slots) {
-        const format::TargetTensor &tensor = tensors[slot.tensor];
-        out.push_back({target, tensor.name, tensor.role, tensor.dtype, tensor.shape,
-                       base + slot.offset, slot.bytes});
+        const format::TargetTensor tensor = writer.tensors()[image.firstTensor + slot.tensor];
+        out.push_back({target,
+                       std::string(tensor.name),
+                       std::string(tensor.role),
+                       tensor.dtype,
+                       {tensor.shape.begin(), tensor.shape.end()},
+                       base + slot.offset,
+                       slot.bytes});
       }
     std::multimap<std::string, size_t> byName;
     for (size_t i = first; i < out.size(); ++i)

@@ -2,28 +2,20 @@
 // tensors, and slots to patch once bytes are known. No I/O, no tensor data, no clock.
 #pragma once
 
-#include "runtime/base/DType.h"
 #include "runtime/base/Status.h"
+#include "runtime/format/TargetTensors.h"
 #include "runtime/plan/Object.h"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
-#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace recast::format {
-
-/// A tensor that the target shall hold, whole and row-major.
-struct TargetTensor {
-  std::string name;
-  std::string role;
-  DType dtype = DType::F32;
-  std::vector<int64_t> shape;
-  bool isScalar = false; ///< A value known now (a step): `scalarBits`; written as a literal.
-  uint64_t scalarBits = 0;
-};
 
 /// A file of the source to be kept byte for byte.
 struct KeptFile {
@@ -32,7 +24,7 @@ struct KeptFile {
 };
 
 struct TargetGroup {
-  std::vector<std::string> names;
+  std::vector<uint32_t> names; ///< Numbers in WriteRequest::tensors.
   plan::ObjectPtr hyper;
 };
 
@@ -41,7 +33,7 @@ struct TargetGroup {
 struct WriteRequest {
   std::map<std::string, std::string> options; ///< Endpoint arguments: max_shard_size, ...
   std::string tag;                            ///< Source tag ("global_step3"), may be empty.
-  std::vector<TargetTensor> tensors;          ///< In source order; writers choose their own.
+  TargetTensors tensors;                      ///< In source order; writers choose their own.
   std::vector<std::pair<std::string, std::string>> aliases; ///< (alias, canonical).
   std::vector<TargetGroup> groups;
   std::map<std::string, plan::ObjectPtr> objects; ///< Kept objects only.
@@ -53,11 +45,8 @@ struct Literal {
   std::string bytes;
 };
 
-/// Of one file, sorted by offset. Files that are alike but for the bytes of their tensors share
-/// them: 10^5 parameters of a few shapes have a few.
-using Literals = std::shared_ptr<const std::vector<Literal>>;
-
-/// Bytes of tensor `tensor` (index into WriteRequest::tensors) go to [offset, offset + bytes).
+/// Bytes of a tensor go to [offset, offset + bytes). `tensor` counts from FileImage::firstTensor,
+/// as an index into WriteRequest::tensors.
 struct TensorSlot {
   uint64_t offset = 0, bytes = 0;
   uint32_t tensor = 0;
@@ -75,16 +64,27 @@ struct VerbatimSlot {
   uint32_t file = 0;
 };
 
-/// One output file. Literals, slots and verbatim ranges cover [0, size) exactly once.
-struct FileImage {
-  std::string path; ///< Relative to the output folder, '/'-separated.
+/// What files have in common that are alike but for the bytes of their tensors. Literals, slots and
+/// verbatim ranges cover [0, size) exactly once.
+struct FileTemplate {
   uint64_t size = 0;
+  std::vector<Literal> literals; ///< Sorted by offset, none empty.
   std::vector<TensorSlot> tensors;
   std::vector<CrcPatch> patches;
-  std::vector<VerbatimSlot> verbatim;
+  std::vector<VerbatimSlot> verbatim = {};
   /// Values that are known now (TargetTensor::isScalar), where something but a loader of files has
   /// to find them: each lies in a literal.
   std::vector<TensorSlot> values = {};
+};
+
+/// One output file. Its path is relative to the output folder, '/'-separated, and in three parts
+/// that the writer keeps: the paths of 10^6 files begin and end alike.
+struct FileImage {
+  std::string_view folder, name, ending;
+  uint32_t form = 0; ///< Index into TargetWriter::templates().
+  uint32_t firstTensor = 0;
+
+  std::string path() const;
 };
 
 /// A second name for a file of the target with the same bytes (a hard link where possible).
@@ -103,24 +103,41 @@ struct CommitPlan {
   std::string manifestDir; ///< Where `.recast/manifest.json` goes, "" = output folder.
 };
 
-/// A target as a function. `images` is complete after `create`; literals are produced on demand, so
-/// that 10^5 small files need not be in memory at once.
+/// A target as a function: complete once it is created.
 class TargetWriter {
 public:
+  explicit TargetWriter(WriteRequest request) : request_(std::move(request)) {}
   virtual ~TargetWriter() = default;
+  TargetWriter(const TargetWriter &) = delete;
+  TargetWriter &operator=(const TargetWriter &) = delete;
+
+  /// What it was asked to hold.
+  const TargetTensors &tensors() const { return request_.tensors; }
   const std::vector<FileImage> &images() const { return images_; }
+  /// 10^5 parameters of a few shapes have a few.
+  const std::vector<FileTemplate> &templates() const { return templates_; }
+  const FileTemplate &templateOf(const FileImage &image) const { return templates_[image.form]; }
   const std::vector<LinkedFile> &links() const { return links_; }
   const CommitPlan &commit() const { return commit_; }
   /// Sentences for the user: what loaders of this format will ignore.
   const std::vector<std::string> &notes() const { return notes_; }
-  /// Literal bytes of images()[file]; never null.
-  virtual Literals literals(size_t file) const = 0;
 
 protected:
+  /// Text for the paths of images.
+  std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
+  uint32_t addTemplate(FileTemplate form);
+  /// A file like no other.
+  void addImage(std::string path, FileTemplate form);
+
+  const WriteRequest request_;
   std::vector<FileImage> images_;
   std::vector<LinkedFile> links_;
   CommitPlan commit_;
   std::vector<std::string> notes_;
+
+private:
+  std::vector<FileTemplate> templates_;
+  std::deque<std::string> texts_;
 };
 
 /// What a format can hold, asked by bind before anything is shaped.

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <set>
 
 namespace recast::format {
 
@@ -23,10 +22,11 @@ Result<uint64_t> parseShardSize(std::string_view text) {
 Result<std::vector<SizedTensor>> sizedTensors(const WriteRequest &request,
                                               const TargetTraits &traits) {
   std::vector<SizedTensor> out;
-  std::set<std::string_view> names;
+  std::vector<bool> seen(request.tensors.nameCount());
   uint64_t total = 0;
   for (uint32_t i = 0; i < request.tensors.size(); ++i) {
-    const TargetTensor &tensor = request.tensors[i];
+    const TargetTensor tensor = request.tensors[i];
+    const uint32_t name = request.tensors.row(i).name;
     auto bad = [&](std::string message) {
       return Error(Code::BadInput, std::move(message)).tensor(printable(tensor.name));
     };
@@ -38,9 +38,10 @@ Result<std::vector<SizedTensor>> sizedTensors(const WriteRequest &request,
                                 traits.format)));
     if (!isUtf8(tensor.name))
       return fail(bad(fmt::format("a name in a {} file is UTF-8 text", traits.format)));
-    if (!names.insert(tensor.name).second)
+    if (seen[name])
       return fail(bad(fmt::format("two tensors have this name in one {} target", traits.format))
                       .hint("Roles do not keep names apart there: rename or drop one."));
+    seen[name] = true;
     auto elements = elementCount(tensor.shape);
     auto bits = elements ? checkedMul<int64_t>(*elements, bitWidth(tensor.dtype)) : std::nullopt;
     if (!bits)

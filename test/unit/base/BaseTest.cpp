@@ -3,9 +3,11 @@
 #include "runtime/base/NearestName.h"
 #include "runtime/base/Status.h"
 #include "runtime/base/Text.h"
+#include "runtime/base/TextTable.h"
 
 #include <gtest/gtest.h>
 #include <limits>
+#include <string>
 
 using namespace recast;
 
@@ -68,4 +70,23 @@ TEST(Bytes, AreReadAsPeopleWriteThem) {
   for (const char *bad : {"", " ", "GB", "0", "-1", "-5GB", "+5", "5.5GB", "5XB", "5GBx", "1e308",
                           "nan", "512M", "18446744073709551616", "99999999999TiB"})
     EXPECT_EQ(parseBytes(bad), std::nullopt) << bad;
+}
+
+TEST(TextTable, NumbersEachTextOnce) {
+  TextTable table;
+  EXPECT_EQ(table.find(""), std::nullopt);
+  constexpr uint32_t kCount = 1000;
+  auto text = [](uint32_t i) {
+    return i == 0 ? std::string() : std::string(i % 7, 'x') + std::to_string(i);
+  };
+  for (uint32_t i = 0; i < kCount; ++i)
+    EXPECT_EQ(table.add(text(i)), i);
+  TextTable copy = table;
+  for (uint32_t i = 0; i < kCount; ++i) {
+    EXPECT_EQ(copy.add(text(i)), i);
+    EXPECT_EQ(copy.find(text(i)), i);
+    EXPECT_EQ(copy[i], text(i));
+  }
+  EXPECT_EQ(copy.find("y"), std::nullopt);
+  EXPECT_EQ(copy.size(), kCount);
 }

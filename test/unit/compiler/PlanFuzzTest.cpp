@@ -263,10 +263,11 @@ std::map<std::string, std::string> writtenTensors(const plan::Plan &plan) {
   auto images = format::makeImages(plan, 0);
   EXPECT_TRUE(images) << images.error().str();
   for (const format::FileImage &image : images->writer->images()) {
-    auto bytes = io::readWhole(plan.targets[0].path + "/" + image.path, uint64_t{1} << 30);
+    auto bytes = io::readWhole(plan.targets[0].path + "/" + image.path(), uint64_t{1} << 30);
     EXPECT_TRUE(bytes) << bytes.error().str();
-    for (const format::TensorSlot &slot : image.tensors)
-      out[images->tensors[slot.tensor].name] = bytes->substr(slot.offset, slot.bytes);
+    for (const format::TensorSlot &slot : images->writer->templateOf(image).tensors)
+      out[std::string(images->writer->tensors()[image.firstTensor + slot.tensor].name)] =
+          bytes->substr(slot.offset, slot.bytes);
   }
   return out;
 }

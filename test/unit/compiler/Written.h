@@ -16,11 +16,12 @@ inline std::map<compiler::OracleKey, std::string> writtenTensors(const plan::Pla
     auto images = format::makeImages(plan, t);
     EXPECT_TRUE(images) << images.error().str();
     for (const format::FileImage &image : images->writer->images()) {
-      auto bytes = io::readWhole(plan.targets[t].path + "/" + image.path, uint64_t{1} << 30);
+      auto bytes = io::readWhole(plan.targets[t].path + "/" + image.path(), uint64_t{1} << 30);
       EXPECT_TRUE(bytes) << bytes.error().str();
-      for (const format::TensorSlot &slot : image.tensors) {
-        const format::TargetTensor &tensor = images->tensors[slot.tensor];
-        out[{plan.targets[t].name, tensor.role, tensor.name}] =
+      for (const format::TensorSlot &slot : images->writer->templateOf(image).tensors) {
+        const format::TargetTensor tensor =
+            images->writer->tensors()[image.firstTensor + slot.tensor];
+        out[{plan.targets[t].name, std::string(tensor.role), std::string(tensor.name)}] =
             bytes->substr(slot.offset, slot.bytes);
       }
     }

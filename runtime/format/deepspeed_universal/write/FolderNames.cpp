@@ -3,20 +3,16 @@
 #include "runtime/base/Utf8.h"
 #include "runtime/format/Printable.h"
 
+#include <algorithm>
 #include <fmt/format.h>
+#include <functional>
 
 namespace recast::format {
 namespace {
 
 constexpr size_t kMaxComponent = 255;
 
-std::string folded(std::string_view name) {
-  std::string out(name);
-  for (char &c : out)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
+char folded(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 } // namespace
 
@@ -42,14 +38,25 @@ Status checkFolderName(std::string_view name, std::string_view what) {
                         "drop it."));
 }
 
+size_t FolderNames::FoldedHash::operator()(std::string_view name) const {
+  char text[kMaxComponent]; // No longer ones get here.
+  std::transform(name.begin(), name.end(), text, folded);
+  return std::hash<std::string_view>()({text, name.size()});
+}
+
+bool FolderNames::FoldedEqual::operator()(std::string_view a, std::string_view b) const {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return folded(x) == folded(y); });
+}
+
 Status FolderNames::add(std::string_view name, std::string_view what) {
   RECAST_TRY(checkFolderName(name, what));
-  auto [entry, isNew] = byFolded_.try_emplace(folded(name), name);
-  if (!isNew && entry->second != name)
+  auto [entry, isNew] = names_.insert(name);
+  if (!isNew && *entry != name)
     return fail(Error(Code::BadInput,
                       fmt::format("the {}s '{}' and '{}' differ only in case, which not every file "
                                   "system keeps apart",
-                                  what, printable(entry->second), printable(name)))
+                                  what, printable(*entry), printable(name)))
                     .hint("Names become folders in this format: rename one of them."));
   return {};
 }

@@ -3,9 +3,9 @@
 
 #include "runtime/base/Status.h"
 
-#include <string>
+#include <cstddef>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 
 namespace recast::format {
 
@@ -14,14 +14,21 @@ namespace recast::format {
 Status checkFolderName(std::string_view name, std::string_view what);
 
 /// Names of entries of one folder: refuses two that a file system without case would not keep
-/// apart (ASCII letters).
+/// apart (ASCII letters). Keeps views: names outlive it.
 class FolderNames {
 public:
+  void reserve(size_t names) { names_.reserve(names); }
   /// The same name again is fine.
   Status add(std::string_view name, std::string_view what);
 
 private:
-  std::unordered_map<std::string, std::string> byFolded_;
+  struct FoldedHash {
+    size_t operator()(std::string_view name) const;
+  };
+  struct FoldedEqual {
+    bool operator()(std::string_view a, std::string_view b) const;
+  };
+  std::unordered_set<std::string_view, FoldedHash, FoldedEqual> names_;
 };
 
 } // namespace recast::format

@@ -5,13 +5,14 @@
 #include "runtime/format/deepspeed_universal/write/FolderNames.h"
 #include "runtime/format/deepspeed_universal/write/OptimizerState.h"
 #include "runtime/format/torch/write/TorchFile.h"
+#include "runtime/format/write/KeysByName.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <optional>
 #include <set>
 #include <tuple>
-#include <unordered_map>
+#include <vector>
 
 namespace recast::format {
 namespace {
@@ -35,7 +36,7 @@ std::string_view stateName(std::string_view role) {
 
 class UniversalWriter : public TargetWriter {
 public:
-  explicit UniversalWriter(WriteRequest request) : request_(std::move(request)) {}
+  using TargetWriter::TargetWriter;
 
   Status layOut() {
     RECAST_TRY(readOptions());
@@ -48,8 +49,6 @@ public:
     commit_.manifestDir = folder_;
     return {};
   }
-
-  Literals literals(size_t file) const override { return literals_[file]; }
 
 private:
   Status readOptions() {
@@ -75,32 +74,33 @@ private:
   }
 
   Status addAtoms() {
-    FolderNames folders, roleFiles;
+    const TargetTensors &tensors = request_.tensors;
+    FolderNames folders;
+    folders.reserve(tensors.nameCount());
     RECAST_TRY(folders.add(kOptimizerState, "parameter name"));
-    std::unordered_map<std::string_view, std::vector<std::string_view>> seen; ///< States by name.
-    std::set<std::string_view> roles;
-    for (uint32_t i = 0; i < request_.tensors.size(); ++i) {
-      const TargetTensor &tensor = request_.tensors[i];
-      std::vector<std::string_view> &states = seen[tensor.name];
-      if (states.empty())
+    std::vector<bool> hasFolder(tensors.nameCount());
+    KeysByName files(tensors.nameCount());
+    std::string_view folder = keep(folder_ + "/zero/");
+    images_.reserve(tensors.size() + 1 + request_.keptFiles.size());
+    bool hasMasters = false;
+    for (uint32_t i = 0; i < tensors.size(); ++i) {
+      const TargetTensors::Row &row = tensors.row(i);
+      const TargetTensor tensor = tensors[i];
+      if (!hasFolder[row.name])
         RECAST_TRY(addFolder(tensor, folders));
+      hasFolder[row.name] = true;
       RECAST_TRY(checkRole(tensor));
-      if (roles.insert(tensor.role).second) {
-        RECAST_TRY(checkFolderName(tensor.role, "role"));
-        RECAST_TRY(roleFiles.add(fmt::format("{}.pt", stateName(tensor.role)), "role file"));
-      }
-      if (std::ranges::find(states, stateName(tensor.role)) != states.end())
+      RECAST_ASSIGN(const StateFile *file, stateFileOf(row.role, tensor.role));
+      if (!files.add(row.name, file->state))
         return fail(about(tensor, fmt::format("two tensors would be written to its {}.pt",
                                               printable(stateName(tensor.role)))));
-      states.push_back(stateName(tensor.role));
-      auto atom = atomOf(tensor);
+      hasMasters = hasMasters || tensor.role == "master";
+      auto atom = atomOf(row, tensor);
       if (!atom)
         return fail(Error(atom.error()).tensor(printable(tensor.name)));
-      addImage(fmt::format("{}/zero/{}/{}.pt", folder_, tensor.name, stateName(tensor.role)),
-               **atom, i);
+      images_.push_back({folder, tensor.name, file->ending, *atom, i});
     }
-    if (std::none_of(request_.tensors.begin(), request_.tensors.end(),
-                     [](const TargetTensor &t) { return t.role == "master"; }))
+    if (!hasMasters)
       return fail(
           Error(Code::BadInput, "a universal checkpoint needs master weights, and the "
                                 "source gives none")
@@ -136,28 +136,43 @@ private:
     return {};
   }
 
-  /// An archive without its literals, which files share.
-  struct Archive {
-    torch::ArchiveImage image;
-    Literals literals;
-    explicit Archive(torch::ArchiveImage made)
-        : image(std::move(made)),
-          literals(std::make_shared<std::vector<Literal>>(std::move(image.literals))) {}
+  /// The file of a state in each parameter's folder.
+  struct StateFile {
+    uint32_t state = 0;      ///< Its number.
+    std::string_view ending; ///< "/NAME.pt".
   };
 
-  /// The file of a tensor says its type and shape, or its one value, and nothing else of it.
-  Result<const Archive *> atomOf(const TargetTensor &tensor) {
-    auto [entry, isNew] = archives_.try_emplace(
-        {tensor.dtype, tensor.isScalar ? std::optional(tensor.scalarBits) : std::nullopt,
-         tensor.shape});
-    if (isNew) {
-      RECAST_ASSIGN(torch::ArchiveImage image, atomImage(tensor));
-      entry->second.emplace(std::move(image));
+  /// Of a role by its number.
+  Result<const StateFile *> stateFileOf(uint32_t number, std::string_view role) {
+    std::optional<StateFile> &file = stateFiles_[number];
+    if (!file) {
+      RECAST_TRY(checkFolderName(role, "role"));
+      auto [known, isNew] = states_.try_emplace(
+          stateName(role), StateFile{static_cast<uint32_t>(states_.size()), {}});
+      if (isNew)
+        known->second.ending = keep(fmt::format("/{}.pt", stateName(role)));
+      file = known->second;
+      RECAST_TRY(stateNames_.add(file->ending.substr(1), "role file"));
     }
-    return &*entry->second;
+    return &*file;
   }
 
-  Result<torch::ArchiveImage> atomImage(const TargetTensor &tensor) const {
+  /// The file of a tensor says its type and shape, or its one value, and nothing else of it.
+  Result<uint32_t> atomOf(const TargetTensors::Row &row, const TargetTensor &tensor) {
+    AtomKey key{tensor.dtype, row.shape,
+                tensor.isScalar ? std::optional(tensor.scalarBits) : std::nullopt};
+    if (lastAtom_ && lastAtom_->first == key) // Tensors that are alike follow each other.
+      return lastAtom_->second;
+    auto found = atoms_.find(key);
+    if (found == atoms_.end()) {
+      RECAST_ASSIGN(FileTemplate form, atomFile(tensor));
+      found = atoms_.emplace(key, addTemplate(std::move(form))).first;
+    }
+    lastAtom_ = *found;
+    return found->second;
+  }
+
+  Result<FileTemplate> atomFile(const TargetTensor &tensor) const {
     if (tensor.isScalar) {
       RECAST_ASSIGN(ObjectPtr step, stepObject(tensor));
       return torch::torchFile(*step, {}, emit_);
@@ -168,55 +183,42 @@ private:
     auto elements = elementCount(tensor.shape);
     if (!elements)
       return badInput("its shape does not fit 64 bits");
-    ref.shape = flat_ ? std::vector<int64_t>{*elements} : tensor.shape;
+    if (flat_)
+      ref.shape = {*elements};
+    else
+      ref.shape.assign(tensor.shape.begin(), tensor.shape.end());
     ObjectPtr atom = plan::tensor(std::move(ref));
     if (!flat_)
       atom = plan::dict({plan::entry("param", std::move(atom))});
     return torch::torchFile(*atom, {{std::string(kTensorKey), 0}}, emit_);
   }
 
-  void addImage(std::string path, const Archive &archive, uint32_t tensor) {
-    FileImage image;
-    image.path = std::move(path);
-    image.size = archive.image.size;
-    image.tensors = archive.image.tensors;
-    for (TensorSlot &slot : image.tensors)
-      slot.tensor = tensor;
-    image.patches = archive.image.patches;
-    addImage(std::move(image), archive.literals);
-  }
-
-  void addImage(FileImage image, Literals literals) {
-    images_.push_back(std::move(image));
-    literals_.push_back(std::move(literals));
-  }
-
   /// The loader wants one step per group. Null: the group's optimizer has none.
   Result<std::vector<ObjectPtr>> groupSteps() const {
-    std::unordered_map<std::string_view, const TargetTensor *> steps;
-    for (const TargetTensor &tensor : request_.tensors)
-      if (tensor.role == "step")
-        steps[tensor.name] = &tensor;
+    const TargetTensors &tensors = request_.tensors;
+    constexpr uint32_t kNone = UINT32_MAX;
+    std::vector<uint32_t> steps(tensors.nameCount(), kNone);
+    for (uint32_t i = 0; i < tensors.size(); ++i)
+      if (tensors.row(i).isScalar) // Nothing else is, see checkRole().
+        steps[tensors.row(i).name] = i;
     std::vector<ObjectPtr> out;
     for (const TargetGroup &group : request_.groups) {
-      const TargetTensor *first = nullptr;
-      for (size_t i = 0; i < group.names.size(); ++i) {
-        auto found = steps.find(group.names[i]);
-        const TargetTensor *step = found == steps.end() ? nullptr : found->second;
-        if (i == 0)
-          first = step;
-        else if (!step != !first ||
-                 (step && (step->dtype != first->dtype || step->scalarBits != first->scalarBits)))
+      uint32_t first = group.names.empty() ? kNone : steps[group.names[0]];
+      for (uint32_t name : group.names) {
+        uint32_t step = steps[name];
+        if ((step == kNone) != (first == kNone) ||
+            (step != kNone && (tensors.row(step).dtype != tensors.row(first).dtype ||
+                               tensors.row(step).scalarBits != tensors.row(first).scalarBits)))
           return fail(Error(Code::BadInput,
                             fmt::format("its step differs from that of '{}' in the same group, and "
                                         "DeepSpeed's universal loader takes one step per group",
-                                        printable(group.names[0])))
-                          .tensor(printable(group.names[i]))
+                                        printable(tensors.name(group.names[0]))))
+                          .tensor(printable(tensors.name(name)))
                           .hint("Write the native format instead, or drop role 'step'."));
       }
       ObjectPtr object;
-      if (first) {
-        RECAST_ASSIGN(object, stepObject(*first));
+      if (first != kNone) {
+        RECAST_ASSIGN(object, stepObject(tensors[first]));
       }
       out.push_back(std::move(object));
     }
@@ -234,7 +236,7 @@ private:
     auto archive = torch::torchFile(*state.root, {}, emit_);
     if (!archive)
       return fail(Error(archive.error()).file(folder_ + "/zero/optimizer_state.pt"));
-    addImage(folder_ + "/zero/optimizer_state.pt", Archive(std::move(*archive)), 0);
+    addImage(folder_ + "/zero/optimizer_state.pt", std::move(*archive));
     notes_.insert(notes_.end(), state.notes.begin(), state.notes.end());
     return {};
   }
@@ -242,23 +244,22 @@ private:
   /// ZeRO-1 and 2 look for mp_rank_MM_model_states.pt, ZeRO-3 for zero_pp_rank_0_mp_rank_MM_...:
   /// whichever the source has, the other name is linked to it.
   Status addKeptFiles() {
-    auto nothing = std::make_shared<std::vector<Literal>>();
     FolderNames names;
     std::set<std::string> files;
     for (uint32_t i = 0; i < request_.keptFiles.size(); ++i) {
       const KeptFile &kept = request_.keptFiles[i];
-      std::string name = kept.path.substr(kept.path.rfind('/') + 1);
+      auto [at, isNew] = files.insert(kept.path.substr(kept.path.rfind('/') + 1));
+      const std::string &name = *at;
       RECAST_TRY(names.add(name, "kept file"));
-      if (name == "zero" || !files.insert(name).second)
+      if (name == "zero" || !isNew)
         return fail(
             Error(Code::BadInput,
                   fmt::format("two files of the target would be called '{}'", printable(name)))
                 .file(printable(kept.path)));
-      FileImage image;
-      image.path = folder_ + "/" + name;
-      image.size = kept.size;
-      image.verbatim.push_back({0, i});
-      addImage(std::move(image), nothing);
+      FileTemplate file;
+      file.size = kept.size;
+      file.verbatim.push_back({0, i});
+      addImage(folder_ + "/" + name, std::move(file));
     }
     bool hasStates = false;
     for (const std::string &name : files) {
@@ -283,31 +284,36 @@ private:
 
   void addNotes() {
     constexpr std::string_view kAdam[] = {"master", "exp_avg", "exp_avg_sq"};
-    std::unordered_map<std::string_view, size_t> adam; ///< How many of these a parameter has.
+    const TargetTensors &tensors = request_.tensors;
+    std::vector<uint8_t> adam(tensors.nameCount()); ///< How many of these a parameter has.
     bool hasUnits = false;
-    for (const TargetTensor &tensor : request_.tensors) {
-      if (std::ranges::find(kAdam, tensor.role) != std::end(kAdam))
-        ++adam[tensor.name];
-      hasUnits = hasUnits || isUnitRole(tensor.role);
+    for (uint32_t i = 0; i < tensors.size(); ++i) {
+      std::string_view role = tensors[i].role;
+      if (std::ranges::find(kAdam, role) != std::end(kAdam))
+        ++adam[tensors.row(i).name];
+      hasUnits = hasUnits || isUnitRole(role);
     }
     if (hasUnits)
       notes_.push_back("the universal loader leaves frozen parameters and buffers at their initial "
                        "values; their values are in the folder all the same");
-    if (std::ranges::any_of(adam, [&](const auto &of) { return of.second != std::size(kAdam); }))
+    if (std::ranges::any_of(adam, [&](uint8_t of) { return of != 0 && of != std::size(kAdam); }))
       notes_.push_back("not every parameter has exp_avg and exp_avg_sq: ZeRO-3's universal loader "
                        "needs both, ZeRO-1 and 2 take what is there");
     if (flat_)
       notes_.push_back("atoms = flat: only ZeRO-3 loads bare tensors");
   }
 
-  const WriteRequest request_;
   std::string folder_; ///< "TAG_universal".
   bool flat_ = false;
   torch::EmitOptions emit_;
-  /// By type, value if it is known now, and shape.
-  std::map<std::tuple<DType, std::optional<uint64_t>, std::vector<int64_t>>, std::optional<Archive>>
-      archives_;
-  std::vector<Literals> literals_; ///< Of each image.
+  /// Type, shape by its number, value if it is known now.
+  using AtomKey = std::tuple<DType, uint32_t, std::optional<uint64_t>>;
+  std::map<AtomKey, uint32_t> atoms_; ///< Templates.
+  std::optional<std::pair<AtomKey, uint32_t>> lastAtom_;
+  std::vector<std::optional<StateFile>> stateFiles_ = ///< By role.
+      std::vector<std::optional<StateFile>>(request_.tensors.roleCount());
+  std::map<std::string_view, StateFile> states_;
+  FolderNames stateNames_;
 };
 
 } // namespace

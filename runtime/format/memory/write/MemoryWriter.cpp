@@ -3,24 +3,26 @@
 #include "runtime/base/Checked.h"
 #include "runtime/base/Utf8.h"
 #include "runtime/format/Printable.h"
+#include "runtime/format/write/KeysByName.h"
 
 #include <fmt/format.h>
-#include <set>
 
 namespace recast::format {
 namespace {
 
 class MemoryWriter : public TargetWriter {
 public:
-  Status layOut(const WriteRequest &request) {
-    FileImage image;
-    image.path = "memory"; // For messages.
-    std::set<std::pair<std::string_view, std::string_view>> seen;
-    for (uint32_t i = 0; i < request.tensors.size(); ++i) {
-      const TargetTensor &tensor = request.tensors[i];
+  using TargetWriter::TargetWriter;
+
+  Status layOut() {
+    const TargetTensors &tensors = request_.tensors;
+    FileTemplate image;
+    KeysByName seen(tensors.nameCount());
+    for (uint32_t i = 0; i < tensors.size(); ++i) {
+      const TargetTensor tensor = tensors[i];
       if (!isUtf8(tensor.name) || !isUtf8(tensor.role))
         return fail(about(tensor, "a name or role is not UTF-8"));
-      if (!seen.emplace(tensor.name, tensor.role).second)
+      if (!seen.add(tensors.row(i).name, tensors.row(i).role))
         return fail(about(tensor, fmt::format("two tensors of role '{}' have this name",
                                               printable(tensor.role))));
       RECAST_ASSIGN(uint64_t bytes, sizeOf(tensor));
@@ -33,18 +35,16 @@ public:
         std::string value(bytes, '\0');
         for (size_t b = 0; b < bytes; ++b)
           value[b] = static_cast<char>(tensor.scalarBits >> (8 * b));
-        literals_->push_back({image.size, std::move(value)});
+        image.literals.push_back({image.size, std::move(value)});
         image.values.push_back(slot);
       } else {
         image.tensors.push_back(slot);
       }
       image.size = *end;
     }
-    images_.push_back(std::move(image));
+    addImage("memory", std::move(image)); // The name is for messages.
     return {};
   }
-
-  Literals literals(size_t) const override { return literals_; }
 
 private:
   static Error about(const TargetTensor &tensor, std::string message) {
@@ -65,15 +65,13 @@ private:
   }
 
   /// Zeros up to where the next tensor may begin.
-  void alignEnd(FileImage &image) {
+  static void alignEnd(FileTemplate &image) {
     uint64_t gap = (kMemoryAlignment - image.size % kMemoryAlignment) % kMemoryAlignment;
     if (gap == 0)
       return;
-    literals_->push_back({image.size, std::string(gap, '\0')});
+    image.literals.push_back({image.size, std::string(gap, '\0')});
     image.size += gap;
   }
-
-  std::shared_ptr<std::vector<Literal>> literals_ = std::make_shared<std::vector<Literal>>();
 };
 
 } // namespace
@@ -89,8 +87,8 @@ const TargetTraits &memoryTraits() {
 }
 
 Result<std::unique_ptr<TargetWriter>> createMemoryWriter(WriteRequest request) {
-  auto writer = std::make_unique<MemoryWriter>();
-  RECAST_TRY(writer->layOut(request));
+  auto writer = std::make_unique<MemoryWriter>(std::move(request));
+  RECAST_TRY(writer->layOut());
   return writer;
 }
 

@@ -26,7 +26,7 @@ int crateRank(DType type) {
 }
 
 /// A JSON string. Names are checked to be UTF-8 before, the serializer would abort otherwise.
-std::string quoted(const std::string &text) { return nlohmann::json(text).dump(); }
+std::string quoted(std::string_view text) { return nlohmann::json(text).dump(); }
 
 Error about(const TargetTensor &tensor, std::string message) {
   return Error(Code::BadInput, std::move(message)).tensor(printable(tensor.name));
@@ -34,7 +34,7 @@ Error about(const TargetTensor &tensor, std::string message) {
 
 class SafetensorsWriter : public TargetWriter {
 public:
-  explicit SafetensorsWriter(WriteRequest request) : request_(std::move(request)) {}
+  using TargetWriter::TargetWriter;
 
   Status layOut() {
     RECAST_ASSIGN(uint64_t limit, shardLimit());
@@ -54,10 +54,6 @@ public:
     return {};
   }
 
-  Literals literals(size_t file) const override {
-    return std::make_shared<std::vector<Literal>>(1, Literal{0, heads_[file]});
-  }
-
 private:
   Result<uint64_t> shardLimit() const {
     auto option = request_.options.find("max_shard_size");
@@ -67,7 +63,8 @@ private:
   }
 
   Status checkNames() const {
-    for (const TargetTensor &tensor : request_.tensors) {
+    for (size_t i = 0; i < request_.tensors.size(); ++i) {
+      const TargetTensor tensor = request_.tensors[i];
       if (tensor.name.empty() || tensor.name == "__metadata__")
         return fail(about(tensor, "this name cannot stand in a safetensors header"));
       if (info(tensor.dtype).safetensors.empty())
@@ -101,14 +98,14 @@ private:
   /// to back; the header padded with spaces to a multiple of 8.
   Status addFile(std::vector<SizedTensor> items, std::string path) {
     std::sort(items.begin(), items.end(), [&](const SizedTensor &a, const SizedTensor &b) {
-      const TargetTensor &x = request_.tensors[a.tensor], &y = request_.tensors[b.tensor];
+      const TargetTensor x = request_.tensors[a.tensor], y = request_.tensors[b.tensor];
       int left = crateRank(x.dtype), right = crateRank(y.dtype);
       return left != right ? left > right : x.name < y.name;
     });
     std::string header = R"({"__metadata__":)" + nlohmann::json(metadata_).dump();
     uint64_t position = 0;
     for (const SizedTensor &item : items) {
-      const TargetTensor &tensor = request_.tensors[item.tensor];
+      const TargetTensor tensor = request_.tensors[item.tensor];
       header += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
                             quoted(tensor.name), info(tensor.dtype).safetensors,
                             fmt::join(tensor.shape, ","), position, position + item.bytes);
@@ -120,21 +117,20 @@ private:
       return badInput(fmt::format("the header of '{}' would have {} bytes, and readers refuse more "
                                   "than {}: choose a smaller max_shard_size",
                                   path, header.size(), kMaxHeader));
-    FileImage image;
-    image.path = path;
+    FileTemplate image;
     uint64_t begin = 8 + header.size();
     image.size = begin + position;
     for (const SizedTensor &item : items) {
       image.tensors.push_back({begin, item.bytes, item.tensor});
       begin += item.bytes;
       total_ += item.bytes;
-      place_[request_.tensors[item.tensor].name] = path;
+      place_.emplace(request_.tensors[item.tensor].name, path);
     }
     std::string head;
     for (int i = 0; i < 8; ++i)
       head += static_cast<char>(static_cast<uint64_t>(header.size()) >> (8 * i));
-    images_.push_back(std::move(image));
-    heads_.push_back(head + header);
+    image.literals.push_back({0, head + header});
+    addImage(path, std::move(image));
     commit_.renames.push_back(std::move(path));
     return {};
   }
@@ -142,19 +138,16 @@ private:
   /// Its rename is the last: a folder without index is no model yet.
   void addIndex() {
     std::string text = shardIndexText(place_, total_);
-    FileImage image;
-    image.path = "model.safetensors.index.json";
+    FileTemplate image;
     image.size = text.size();
-    commit_.renames.push_back(image.path);
-    images_.push_back(std::move(image));
-    heads_.push_back(std::move(text));
+    image.literals.push_back({0, std::move(text)});
+    addImage("model.safetensors.index.json", std::move(image));
+    commit_.renames.push_back("model.safetensors.index.json");
   }
 
-  const WriteRequest request_;
   uint64_t total_ = 0;
   std::map<std::string, std::string> metadata_;
   std::map<std::string, std::string> place_; ///< Tensor name -> file.
-  std::vector<std::string> heads_;           ///< The one literal of each image.
 };
 
 } // namespace

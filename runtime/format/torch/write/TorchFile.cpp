@@ -16,7 +16,7 @@ struct Storage {
 
 } // namespace
 
-Result<ArchiveImage> torchFile(const plan::Object &root, const TensorSlots &slots,
+Result<FileTemplate> torchFile(const plan::Object &root, const TensorSlots &slots,
                                const EmitOptions &options) {
   std::vector<Storage> storages;
   std::map<uint32_t, std::string> keyOf; ///< Slot -> key: tied tensors share a storage.

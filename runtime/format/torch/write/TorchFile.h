@@ -17,7 +17,7 @@ using TensorSlots = std::map<std::string, uint32_t>;
 /// tensor is either in `slots`, or carries its bytes in TensorRef::literal, or has no elements;
 /// anything else is an error. No `serialization_id`: torch does not ask for it, and it would be
 /// one more thing that changes. Errors: those of emitPickle.
-Result<ArchiveImage> torchFile(const plan::Object &root, const TensorSlots &slots,
+Result<FileTemplate> torchFile(const plan::Object &root, const TensorSlots &slots,
                                const EmitOptions &options = {});
 
 } // namespace recast::format::torch

@@ -18,7 +18,7 @@ using Entries = std::vector<std::pair<ObjectPtr, ObjectPtr>>;
 
 class TorchWriter : public TargetWriter {
 public:
-  explicit TorchWriter(WriteRequest request) : request_(std::move(request)) {}
+  using TargetWriter::TargetWriter;
 
   Status layOut() {
     RECAST_ASSIGN(std::vector<SizedTensor> tensors, sizedTensors(request_, torchTraits()));
@@ -36,8 +36,6 @@ public:
     return addShards(cutShards(tensors, bytes));
   }
 
-  Literals literals(size_t file) const override { return literals_[file]; }
-
 private:
   std::string option(const std::string &name) const {
     auto found = request_.options.find(name);
@@ -46,7 +44,8 @@ private:
 
   /// Here, where their names are known.
   Status checkTypes() const {
-    for (const TargetTensor &tensor : request_.tensors) {
+    for (size_t i = 0; i < request_.tensors.size(); ++i) {
+      const TargetTensor tensor = request_.tensors[i];
       auto bad = [&](std::string message) {
         return fail(Error(Code::BadInput, std::move(message))
                         .tensor(printable(tensor.name))
@@ -67,10 +66,10 @@ private:
                     torch::TensorSlots &slots) {
     std::set<std::string_view> names;
     for (const SizedTensor &sized : tensors) {
-      const TargetTensor &tensor = request_.tensors[sized.tensor];
+      const TargetTensor tensor = request_.tensors[sized.tensor];
       plan::TensorRef ref;
       ref.dtype = tensor.dtype;
-      ref.shape = tensor.shape;
+      ref.shape.assign(tensor.shape.begin(), tensor.shape.end());
       if (tensor.isScalar) {
         for (uint64_t i = 0; i < sized.bytes; ++i)
           ref.literal += static_cast<char>(tensor.scalarBits >> (8 * i));
@@ -79,8 +78,8 @@ private:
         slots[ref.storage] = sized.tensor;
       }
       ObjectPtr value = plan::tensor(std::move(ref));
-      std::vector<std::string> all = {tensor.name};
-      if (auto tied = aliasesOf_.find(tensor.name); tied != aliasesOf_.end())
+      std::vector<std::string> all = {std::string(tensor.name)};
+      if (auto tied = aliasesOf_.find(all[0]); tied != aliasesOf_.end())
         all.insert(all.end(), tied->second.begin(), tied->second.end());
       for (const std::string &name : all)
         out.push_back(plan::entry(name, value));
@@ -155,13 +154,12 @@ private:
     if (shards.size() == 1)
       return {};
     // Renamed last: a folder without index is no model yet.
-    FileImage image;
-    image.path = "pytorch_model.bin.index.json";
     std::string text = shardIndexText(place, total);
+    FileTemplate image;
     image.size = text.size();
-    commit_.renames.push_back(image.path);
-    images_.push_back(std::move(image));
-    literals_.push_back(std::make_shared<std::vector<Literal>>(1, Literal{0, std::move(text)}));
+    image.literals.push_back({0, std::move(text)});
+    addImage("pytorch_model.bin.index.json", std::move(image));
+    commit_.renames.push_back("pytorch_model.bin.index.json");
     return {};
   }
 
@@ -169,21 +167,13 @@ private:
     auto archive = torch::torchFile(*root, slots, options_);
     if (!archive)
       return fail(Error(std::move(archive).error()).file(path));
-    FileImage image;
-    image.path = path;
-    image.size = archive->size;
-    image.tensors = std::move(archive->tensors);
-    image.patches = std::move(archive->patches);
-    images_.push_back(std::move(image));
-    literals_.push_back(std::make_shared<std::vector<Literal>>(std::move(archive->literals)));
+    addImage(path, std::move(*archive));
     commit_.renames.push_back(path);
     return {};
   }
 
-  const WriteRequest request_;
   torch::EmitOptions options_;
   std::map<std::string, std::vector<std::string>> aliasesOf_;
-  std::vector<Literals> literals_; ///< Of each image.
 };
 
 } // namespace

@@ -131,7 +131,7 @@ void ZipImage::addTensor(std::string_view name, uint64_t bytes, uint32_t tensor)
   end(member);
 }
 
-ArchiveImage ZipImage::finish() {
+FileTemplate ZipImage::finish() {
   uint64_t directory = position_;
   for (const Member &member : members_) {
     put32(0x02014b50);

@@ -15,14 +15,6 @@
 
 namespace recast::format::torch {
 
-/// What FileImage says of a file, and its literals.
-struct ArchiveImage {
-  uint64_t size = 0;
-  std::vector<Literal> literals; ///< Sorted by offset, none empty.
-  std::vector<TensorSlot> tensors;
-  std::vector<CrcPatch> patches;
-};
-
 /// Members are added in file order; `finish` ends the archive. No time stamps: equal members make
 /// equal bytes.
 class ZipImage {
@@ -34,7 +26,7 @@ public:
   void add(std::string_view name, std::string_view bytes);
   /// A member whose `bytes` bytes are those of tensor `tensor`; its CRC is patched in.
   void addTensor(std::string_view name, uint64_t bytes, uint32_t tensor);
-  ArchiveImage finish();
+  FileTemplate finish();
 
 private:
   struct Member {
@@ -60,7 +52,7 @@ private:
   uint64_t literalStart_ = 0;
   std::string literal_;
   std::vector<Member> members_;
-  ArchiveImage image_;
+  FileTemplate image_;
 };
 
 } // namespace recast::format::torch

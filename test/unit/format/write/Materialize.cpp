@@ -22,8 +22,9 @@ uint32_t slowCrc(std::string_view bytes) {
 
 class ImageBuilder {
 public:
-  ImageBuilder(const FileImage &image, std::string &complaint)
-      : image_(image), complaint_(complaint), bytes_(image.size, '\0'), hits_(image.size, 0) {}
+  ImageBuilder(std::string path, const FileTemplate &form, std::string &complaint)
+      : path_(std::move(path)), form_(form), complaint_(complaint), bytes_(form.size, '\0'),
+        hits_(form.size, 0) {}
 
   void put(uint64_t offset, const std::string &bytes) {
     if (offset > bytes_.size() || bytes.size() > bytes_.size() - offset)
@@ -39,7 +40,7 @@ public:
     auto hole = std::find(hits_.begin(), hits_.end(), 0);
     if (hole != hits_.end())
       complain(fmt::format("byte {} is never written", hole - hits_.begin()));
-    for (const CrcPatch &patch : image_.patches) {
+    for (const CrcPatch &patch : form_.patches) {
       if (patch.begin > patch.end || patch.end > bytes_.size() ||
           patch.offset + 4 > bytes_.size()) {
         complain("a CRC patch lies outside");
@@ -57,10 +58,11 @@ public:
 private:
   void complain(const std::string &what) {
     if (complaint_.empty())
-      complaint_ = image_.path + ": " + what;
+      complaint_ = path_ + ": " + what;
   }
 
-  const FileImage &image_;
+  const std::string path_;
+  const FileTemplate &form_;
   std::string &complaint_;
   std::string bytes_;
   std::vector<char> hits_;
@@ -85,27 +87,28 @@ Materialized materialize(const TargetWriter &writer, const BytesOf &tensor, cons
     if (!out.files.emplace(path, std::move(bytes)).second)
       complain(path + " is written twice");
   };
-  for (size_t i = 0; i < writer.images().size(); ++i) {
-    const FileImage &image = writer.images()[i];
-    ImageBuilder builder(image, out.complaint);
+  for (const FileImage &image : writer.images()) {
+    const FileTemplate &form = writer.templateOf(image);
+    const std::string path = image.path();
+    ImageBuilder builder(path, form, out.complaint);
     uint64_t last = 0;
-    Literals literals = writer.literals(i);
-    for (const Literal &literal : *literals) {
+    for (const Literal &literal : form.literals) {
       if (literal.offset < last || literal.bytes.empty())
-        complain(image.path + ": literals are empty or out of order");
+        complain(path + ": literals are empty or out of order");
       last = literal.offset;
       builder.put(literal.offset, literal.bytes);
     }
-    for (const TensorSlot &slot : image.tensors) {
-      std::string bytes = tensor(slot.tensor);
+    for (const TensorSlot &slot : form.tensors) {
+      uint32_t index = image.firstTensor + slot.tensor;
+      std::string bytes = tensor(index);
       if (bytes.size() != slot.bytes)
-        complain(fmt::format("{}: tensor {} has {} bytes, its slot {}", image.path, slot.tensor,
-                             bytes.size(), slot.bytes));
+        complain(fmt::format("{}: tensor {} has {} bytes, its slot {}", path, index, bytes.size(),
+                             slot.bytes));
       builder.put(slot.offset, bytes);
     }
-    for (const VerbatimSlot &slot : image.verbatim)
+    for (const VerbatimSlot &slot : form.verbatim)
       builder.put(slot.offset, kept(slot.file));
-    add(image.path, builder.finish());
+    add(path, builder.finish());
   }
   for (const LinkedFile &link : writer.links()) {
     auto target = out.files.find(link.target);

@@ -12,9 +12,10 @@ using ::testing::HasSubstr;
 
 namespace {
 
-TargetTensor tensor(std::string name, DType dtype, std::vector<int64_t> shape,
-                    std::string role = "weight") {
-  return {std::move(name), std::move(role), dtype, std::move(shape)};
+/// For use within one expression, as long as `shape` is there.
+TargetTensor tensor(std::string_view name, DType dtype, std::initializer_list<int64_t> shape,
+                    std::string_view role = "weight") {
+  return {name, role, dtype, {shape.begin(), shape.size()}};
 }
 
 uint64_t bytesOf(const TargetTensor &t) {
@@ -25,7 +26,7 @@ uint64_t bytesOf(const TargetTensor &t) {
 }
 
 format::testing::Materialized write(WriteRequest request) {
-  std::vector<TargetTensor> tensors = request.tensors;
+  TargetTensors tensors = request.tensors;
   auto writer = createWriter("safetensors", std::move(request));
   if (!writer) {
     ADD_FAILURE() << writer.error().str();
@@ -120,14 +121,14 @@ TEST(SafetensorsWriter, AliasesAreLeftOutAndSaidSo) {
   request.aliases = {{"head", "embed"}};
   auto writer = createWriter("safetensors", std::move(request));
   ASSERT_TRUE(writer);
-  EXPECT_EQ((*writer)->images()[0].tensors.size(), 1u);
+  EXPECT_EQ((*writer)->templates()[0].tensors.size(), 1u);
   ASSERT_EQ((*writer)->notes().size(), 1u);
   EXPECT_THAT((*writer)->notes()[0], HasSubstr("1 tied name is left out"));
 }
 
 TEST(SafetensorsWriter, RefusesWhatTheFormatCannotHold) {
   WriteRequest request;
-  auto with = [](std::vector<TargetTensor> tensors) {
+  auto with = [](TargetTensors tensors) {
     WriteRequest r;
     r.tensors = std::move(tensors);
     return r;

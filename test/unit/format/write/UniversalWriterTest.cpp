@@ -18,33 +18,43 @@ using Kind = plan::Object::Kind;
 
 namespace {
 
-TargetTensor tensor(std::string name, std::string role, std::vector<int64_t> shape,
-                    DType dtype = DType::F32) {
-  return {std::move(name), std::move(role), dtype, std::move(shape)};
+/// For use within one expression, as long as `shape` is there.
+TargetTensor tensor(std::string_view name, std::string_view role,
+                    std::initializer_list<int64_t> shape, DType dtype = DType::F32) {
+  return {name, role, dtype, {shape.begin(), shape.size()}};
 }
 
-TargetTensor step(std::string name, uint64_t bits, DType dtype = DType::F32) {
-  return {std::move(name), "step", dtype, {}, true, bits};
+TargetTensor step(std::string_view name, uint64_t bits, DType dtype = DType::F32) {
+  return {name, "step", dtype, {}, true, bits};
 }
 
 constexpr uint32_t kThree = 0x40400000; ///< 3.0f
+constexpr uint32_t kFour = 0x40800000;
 
 plan::ObjectPtr hyper(double lr) {
   return plan::dict({plan::entry("lr", plan::real(lr)),
                      plan::entry("betas", plan::tuple({plan::real(0.9), plan::real(0.999)}))});
 }
 
-/// Two parameters in two groups, as a ZeRO-1 run gives them.
-WriteRequest request() {
+void setGroups(WriteRequest &r, const std::vector<std::vector<std::string_view>> &groups) {
+  r.groups.clear();
+  for (const auto &names : groups) {
+    r.groups.push_back({{}, hyper(0.1)});
+    for (std::string_view name : names)
+      r.groups.back().names.push_back(r.tensors.addName(name));
+  }
+}
+
+/// Two parameters in two groups, as a ZeRO-1 run gives them, with the steps of both.
+WriteRequest request(TargetTensors steps = {step("a.weight", kThree), step("b.bias", kThree)}) {
   WriteRequest r;
   r.tag = "global_step3";
   for (const char *name : {"a.weight", "b.bias"})
     for (const char *role : {"master", "exp_avg", "exp_avg_sq"})
-      r.tensors.push_back(tensor(
-          name, role, name[0] == 'a' ? std::vector<int64_t>{2, 3} : std::vector<int64_t>{5}));
-  r.tensors.push_back(step("a.weight", kThree));
-  r.tensors.push_back(step("b.bias", kThree));
-  r.groups = {{{"a.weight"}, hyper(0.1)}, {{"b.bias"}, hyper(0.1)}};
+      r.tensors.push_back(name[0] == 'a' ? tensor(name, role, {2, 3}) : tensor(name, role, {5}));
+  for (size_t i = 0; i < steps.size(); ++i)
+    r.tensors.push_back(steps[i]);
+  setGroups(r, {{"a.weight"}, {"b.bias"}});
   r.objects["optimizer"] = plan::dict(
       {plan::entry("overflow", plan::boolean(false)), plan::entry("clip_grad", plan::real(1.0)),
        plan::entry("ds_version", plan::string("0.19.8")),
@@ -170,10 +180,7 @@ TEST(UniversalWriter, FlatAtomsAreBareAndOneDimensional) {
 }
 
 TEST(UniversalWriter, IntegerStepsStayIntegers) {
-  WriteRequest r = request();
-  for (TargetTensor &t : r.tensors)
-    if (t.isScalar)
-      t = step(t.name, 1200, DType::I64);
+  WriteRequest r = request({step("a.weight", 1200, DType::I64), step("b.bias", 1200, DType::I64)});
   auto root = rootOf(write(r), "global_step3_universal/zero/b.bias/step.pt");
   EXPECT_EQ(root->kind, Kind::Int);
   EXPECT_EQ(root->integer, 1200);
@@ -238,11 +245,10 @@ TEST(UniversalWriter, Stage3FilesGetTheOtherName) {
 }
 
 TEST(UniversalWriter, SaysWhatTheLoaderWillIgnore) {
-  WriteRequest r = request();
+  WriteRequest r = request({step("a.weight", kThree), step("b.bias", kFour)});
   r.tensors.push_back(tensor("f", "frozen", {2}));
   r.tensors.push_back(tensor("odd", "master", {2}));
   r.groups[1].hyper = hyper(0.2);
-  r.tensors[7].scalarBits = 0x40800000;
   std::vector<std::string> notes;
   auto output = write(r, &notes);
   EXPECT_THAT(notes, Contains(HasSubstr("frozen parameters and buffers at their initial")));
@@ -253,15 +259,18 @@ TEST(UniversalWriter, SaysWhatTheLoaderWillIgnore) {
 }
 
 TEST(UniversalWriter, UnequalStepsInAGroupAreRefused) {
-  WriteRequest r = request();
-  r.groups = {{{"a.weight", "b.bias"}, hyper(0.1)}};
-  EXPECT_TRUE(createWriter("deepspeed_universal", r));
-  r.tensors[7].scalarBits = 0x40800000;
-  Error error = refused(r);
+  auto inOneGroup = [](TargetTensors steps) {
+    WriteRequest r = request(std::move(steps));
+    setGroups(r, {{"a.weight", "b.bias"}});
+    return r;
+  };
+  EXPECT_TRUE(createWriter("deepspeed_universal",
+                           inOneGroup({step("a.weight", kThree), step("b.bias", kThree)})));
+  Error error = refused(inOneGroup({step("a.weight", kThree), step("b.bias", kFour)}));
   EXPECT_EQ(error.tensorName(), "b.bias");
   EXPECT_THAT(error.message(), HasSubstr("one step per group"));
-  r.tensors.pop_back();
-  EXPECT_EQ(refused(r).tensorName(), "b.bias") << "a missing step differs from one that is there";
+  EXPECT_EQ(refused(inOneGroup({step("a.weight", kThree)})).tensorName(), "b.bias")
+      << "a missing step differs from one that is there";
 }
 
 TEST(UniversalWriter, NamesThatCannotBeFolders) {

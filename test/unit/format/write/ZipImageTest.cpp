@@ -19,19 +19,13 @@ namespace {
 /// The archive as the one image of a writer, so that it can be materialized.
 class OneFile : public TargetWriter {
 public:
-  explicit OneFile(ArchiveImage archive) : archive_(std::move(archive)) {
-    images_.push_back({"file", archive_.size, archive_.tensors, archive_.patches, {}});
+  explicit OneFile(FileTemplate archive) : TargetWriter({}) {
+    addImage("file", std::move(archive));
     commit_.renames = {"file"};
   }
-  Literals literals(size_t) const override {
-    return std::make_shared<std::vector<Literal>>(archive_.literals);
-  }
-
-private:
-  ArchiveImage archive_;
 };
 
-std::string bytesOf(ArchiveImage archive, const std::vector<std::string> &tensors) {
+std::string bytesOf(FileTemplate archive, const std::vector<std::string> &tensors) {
   auto output = format::testing::materialize(
       OneFile(std::move(archive)), [&](uint32_t i) { return tensors[i]; },
       [](uint32_t) { return std::string(); });
@@ -52,7 +46,7 @@ uint64_t number(const std::string &bytes, size_t at, int count) {
   return value;
 }
 
-std::string literalText(const ArchiveImage &archive, uint64_t offset, size_t size) {
+std::string literalText(const FileTemplate &archive, uint64_t offset, size_t size) {
   for (const Literal &literal : archive.literals)
     if (offset >= literal.offset && offset + size <= literal.offset + literal.bytes.size())
       return literal.bytes.substr(offset - literal.offset, size);
@@ -82,7 +76,7 @@ TEST(ZipImage, PatchesTheDescriptorAndTheDirectory) {
   ZipImage zip;
   zip.add("a/data.pkl", "x");
   zip.addTensor("a/data/0", 100, 7);
-  ArchiveImage archive = zip.finish();
+  FileTemplate archive = zip.finish();
   ASSERT_EQ(archive.tensors.size(), 1u);
   EXPECT_EQ(archive.tensors[0].tensor, 7u);
   EXPECT_EQ(archive.tensors[0].offset % 64, 0u);
@@ -98,7 +92,7 @@ TEST(ZipImage, PatchesTheDescriptorAndTheDirectory) {
 TEST(ZipImage, AnEmptyTensorHasNoDescriptorAndNoPatch) {
   ZipImage zip;
   zip.addTensor("a/data/0", 0, 3);
-  ArchiveImage archive = zip.finish();
+  FileTemplate archive = zip.finish();
   EXPECT_TRUE(archive.patches.empty());
   ASSERT_EQ(archive.tensors.size(), 1u);
   std::string bytes = bytesOf(std::move(archive), {"", "", "", ""});
@@ -111,7 +105,7 @@ TEST(ZipImage, LargeMembersUseZip64) {
   ZipImage zip;
   zip.addTensor("a/data/0", kSize, 0);
   zip.add("a/version", "3\n");
-  ArchiveImage archive = zip.finish();
+  FileTemplate archive = zip.finish();
   uint64_t payload = archive.tensors[0].offset;
   EXPECT_EQ(payload % 64, 0u);
   EXPECT_EQ(archive.patches[0].end - archive.patches[0].begin, kSize);
@@ -148,7 +142,7 @@ TEST(ZipImage, TheReaderFindsWhatLiesBehind4GiB) {
   zip.addTensor("a/data/2", 0xFFFFFFFF, 2); // The first size that needs ZIP64.
   zip.addTensor("a/data/3", 0xFFFFFFFE, 3); // The last that does not.
   zip.add("a/version", "3\n");
-  ArchiveImage archive = zip.finish();
+  FileTemplate archive = zip.finish();
   std::string path = fmt::format("{}recast-zip64-{}", ::testing::TempDir(), ::getpid());
   {
     std::ofstream file(path, std::ios::binary);
@@ -178,7 +172,7 @@ TEST(ZipImage, ManyMembersAreCountedInZip64) {
   ZipImage zip;
   for (int i = 0; i < 70000; ++i)
     zip.add("m" + std::to_string(i), "");
-  ArchiveImage archive = zip.finish();
+  FileTemplate archive = zip.finish();
   std::string end = literalText(archive, archive.size - 22 - 20 - 56, 98);
   EXPECT_EQ(number(end, 0, 4), 0x06064b50u);
   EXPECT_EQ(number(end, 24, 8), 70000u);
@@ -191,7 +185,7 @@ TEST(ZipImage, PayloadsAreAlignedFarIntoAFile) {
     ZipImage zip(base);
     zip.addTensor("archive/data/0", 3, 0);
     zip.addTensor("archive/data/1", 3, 1);
-    ArchiveImage archive = zip.finish();
+    FileTemplate archive = zip.finish();
     for (const TensorSlot &slot : archive.tensors)
       EXPECT_EQ(slot.offset % 64, 0u) << base;
   }
