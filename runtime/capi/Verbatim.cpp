@@ -20,7 +20,12 @@ struct Touch {
 
 class Copier {
 public:
-  explicit Copier(exec::Program &program) : program_(program) {}
+  Copier(exec::Program &program, std::span<const VerbatimUse> uses) : program_(program) {
+    for (const VerbatimUse &use : uses)
+      touches_[use.source];
+    for (uint32_t t = 0; t < program.tasks.size(); ++t)
+      addTouches(t);
+  }
 
   void copyFile(const VerbatimUse &use) {
     uint64_t size = program_.sources[use.source].size;
@@ -50,18 +55,20 @@ public:
   }
 
 private:
+  /// Of a task in files that are copied.
+  void addTouches(uint32_t t) {
+    const exec::Task &task = program_.tasks[t];
+    for (size_t i = 0; i < task.inputs.size(); ++i) {
+      const exec::TaskInput &input = task.inputs[i];
+      auto copied = touches_.find(input.file);
+      if (copied != touches_.end() && !input.isConstant())
+        exec::forEachSegment(program_, task, i, [&](uint64_t offset, uint64_t bytes) {
+          copied->second.push_back({offset, offset + bytes, t, static_cast<uint16_t>(i)});
+        });
+    }
+  }
+
   const std::vector<Touch> &touchesOf(uint32_t source) {
-    if (touches_.empty())
-      for (uint32_t t = 0; t < program_.tasks.size(); ++t) {
-        const exec::Task &task = program_.tasks[t];
-        for (size_t i = 0; i < task.inputs.size(); ++i) {
-          const exec::TaskInput &input = task.inputs[i];
-          if (!input.isConstant())
-            exec::forEachSegment(program_, task, i, [&](uint64_t offset, uint64_t bytes) {
-              touches_[input.file].push_back({offset, offset + bytes, t, static_cast<uint16_t>(i)});
-            });
-        }
-      }
     std::vector<Touch> &list = touches_[source];
     std::sort(list.begin(), list.end(),
               [](const Touch &a, const Touch &b) { return a.begin < b.begin; });
@@ -115,7 +122,7 @@ private:
   }
 
   exec::Program &program_;
-  std::map<uint32_t, std::vector<Touch>> touches_;
+  std::map<uint32_t, std::vector<Touch>> touches_; ///< By source that is copied.
   std::map<DType, uint32_t> copySlices_;
   std::map<uint32_t, uint32_t> names_;
 };
@@ -123,7 +130,9 @@ private:
 } // namespace
 
 Status addVerbatim(exec::Program &program, std::span<const VerbatimUse> uses) {
-  Copier copier(program);
+  if (uses.empty())
+    return {};
+  Copier copier(program, uses);
   for (const VerbatimUse &use : uses)
     copier.copyFile(use);
   return {};

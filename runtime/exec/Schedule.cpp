@@ -60,16 +60,25 @@ std::vector<uint32_t> orderTasks(const Program &program, const std::vector<uint3
     return input.isConstant() ? UINT32_MAX : rank[input.file];
   };
 
-  std::vector<uint32_t> order;
-  order.reserve(program.tasks.size());
+  // Sorted without a look at the tasks: there may be millions, and none is near the other.
+  struct Key {
+    uint32_t priority = 0, place = 0;
+    uint64_t offset = 0;
+    uint32_t task = 0;
+    auto operator<=>(const Key &) const = default;
+  };
+  std::vector<Key> keys;
+  keys.reserve(program.tasks.size());
   for (uint32_t t = 0; t < program.tasks.size(); ++t)
-    if (program.tasks[t].count > 0)
-      order.push_back(t);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    const TaskInput &x = program.tasks[a].inputs[0], &y = program.tasks[b].inputs[0];
-    return std::tuple(priorities[a], place(x), x.offset, a) <
-           std::tuple(priorities[b], place(y), y.offset, b);
-  });
+    if (program.tasks[t].count > 0) {
+      const TaskInput &input = program.tasks[t].inputs[0];
+      keys.push_back({priorities[t], place(input), input.offset, t});
+    }
+  std::sort(keys.begin(), keys.end());
+  std::vector<uint32_t> order;
+  order.reserve(keys.size());
+  for (const Key &key : keys)
+    order.push_back(key.task);
   return order;
 }
 
