@@ -62,7 +62,7 @@ Status Rebinder::rebindTables() {
   RECAST_TRY(checkTables()); // To say what differs.
   for (const plan::Family &family : old_.families)
     for (uint32_t name : family.memberNames)
-      if (hasFact && !byName_.contains(old_.strings[name]))
+      if (hasFact && named_.of(name).empty())
         return differs("its tensors have other names, roles, types or shapes, or lie elsewhere");
   return {};
 }

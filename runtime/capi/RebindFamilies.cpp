@@ -8,17 +8,32 @@
 
 namespace recast::capi {
 
+void Rebinder::findOutputs(const plan::Family &family) {
+  outputsOf_.assign(family.inputs.size(), {});
+  for (size_t o = 0; o < family.outputs.size(); ++o) {
+    std::vector<uint16_t> inputs;
+    (void)recipe::sliceForOutput(family.recipe, o, inputs);
+    for (size_t i = 0; i < outputsOf_.size(); ++i)
+      if (std::find(inputs.begin(), inputs.end(), i) != inputs.end())
+        outputsOf_[i].push_back(o);
+  }
+}
+
 /// Roles of a member's outputs that are computed from one of its inputs.
 std::set<std::string> Rebinder::rolesFrom(const plan::Family &family, uint32_t member,
                                           size_t input) const {
   std::set<std::string> roles;
-  for (size_t o = 0; o < family.outputs.size(); ++o) {
-    std::vector<uint16_t> inputs;
-    (void)recipe::sliceForOutput(family.recipe, o, inputs);
-    if (std::find(inputs.begin(), inputs.end(), input) != inputs.end())
-      roles.insert(old_.strings[family.memberOutputs[member * family.outputs.size() + o].role]);
-  }
+  for (size_t o : outputsOf_[input])
+    roles.insert(old_.strings[family.memberOutputs[member * family.outputs.size() + o].role]);
   return roles;
+}
+
+/// Whether a member writes a tensor of this role that is computed from one of its inputs.
+bool Rebinder::isWritten(std::string_view role, const plan::Family &family, uint32_t member,
+                         size_t input) const {
+  return std::ranges::any_of(outputsOf_[input], [&](size_t o) {
+    return old_.strings[family.memberOutputs[member * family.outputs.size() + o].role] == role;
+  });
 }
 
 /// A value that was read with the metadata, or a constant: padding, `init`.
@@ -31,13 +46,12 @@ Status Rebinder::rebindScalar(plan::Family &family, uint32_t member, size_t inpu
                                    "under another name than the plan does")
                     .tensor(name)
                     .hint(kAgain));
-  std::set<std::string> roles = rolesFrom(family, member, input);
   const format::Tensor *found = nullptr;
   bool otherRole = false; // Only those: the value is an `init`.
-  for (const format::Tensor *tensor : byName_[name]) {
+  for (const format::Tensor *tensor : named_.of(family.memberNames[member])) {
     if (!tensor->scalar || tensor->dtype != family.inputs[input].dtype)
       continue;
-    if (sameTensors_ && !roles.contains(tensor->role)) {
+    if (sameTensors_ && !isWritten(tensor->role, family, member, input)) {
       otherRole = true;
       continue;
     }
@@ -59,7 +73,7 @@ Status Rebinder::rebindScalar(plan::Family &family, uint32_t member, size_t inpu
     return {};
   if (!found)
     return tensorDiffers(name, "a value without dimensions is missing");
-  used_.insert(found);
+  markUsed(*found);
   family.memberInputs[member * family.inputs.size() + input].start =
       static_cast<int64_t>(*found->scalar);
   return {};
@@ -76,11 +90,11 @@ Status Rebinder::rebindInput(plan::Family &family, uint32_t member, size_t input
     return fail(Error(Code::Usage, "the source packs several tensors into one, and the plan does "
                                    "not say how they were called there: it is of an older Recast")
                     .hint(kAgain));
-  auto tensors = byName_.find(name);
-  if (tensors == byName_.end())
+  auto tensors = named_.of(family.memberNames[member]);
+  if (tensors.empty())
     return tensorDiffers(name, "the tensor is missing");
   const format::Tensor *found = nullptr;
-  for (const format::Tensor *tensor : tensors->second)
+  for (const format::Tensor *tensor : tensors)
     if (!tensor->scalar && std::tuple(tensor->store, tensor->start, tensor->groupTotal) ==
                                std::tuple(row.store, row.start, row.groupTotal))
       found = tensor;
@@ -107,7 +121,7 @@ Status Rebinder::rebindInput(plan::Family &family, uint32_t member, size_t input
                                                found->role, *roles.begin()))
                     .tensor(name)
                     .hint(kAgain));
-  used_.insert(found);
+  markUsed(*found);
   return {};
 }
 
@@ -116,6 +130,7 @@ Status Rebinder::rebindFamilies() {
                               [](const format::Tensor &tensor) { return bool(tensor.scalar); });
   renames_ = holdsScalars_ && findRenames();
   for (plan::Family &family : plan_.families) {
+    findOutputs(family);
     if (family.inputs.empty() || family.memberInputs.empty())
       return usage("the plan makes tensors of no source; compile the job again");
     for (uint32_t m = 0; m < family.memberCount(); ++m)
@@ -141,9 +156,8 @@ bool Rebinder::findRenames() const {
       const plan::MemberInput &input = family.memberInputs[row];
       if (input.store == plan::kNone)
         continue;
-      auto named = byName_.find(old_.strings[family.memberNames[row / family.inputs.size()]]);
-      if (named == byName_.end() ||
-          std::none_of(named->second.begin(), named->second.end(), [&](const format::Tensor *t) {
+      auto named = named_.of(family.memberNames[row / family.inputs.size()]);
+      if (std::ranges::none_of(named, [&](const format::Tensor *t) {
             return !t->scalar && t->store == input.store && t->start == input.start;
           }))
         return true;

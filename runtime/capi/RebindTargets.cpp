@@ -5,6 +5,7 @@
 #include "runtime/plan/ObjectEdit.h"
 
 #include <algorithm>
+#include <map>
 
 namespace recast::capi {
 
@@ -24,10 +25,11 @@ Status Rebinder::checkLeftOut() {
     return {};                                                // The same ones.
   std::map<std::string, std::pair<uint64_t, uint64_t>> roles; // All of a role, unused ones.
   std::map<std::string, const format::Tensor *> example;
-  for (const format::Tensor &tensor : source_.tensors) {
+  for (size_t i = 0; i < source_.tensors.size(); ++i) {
+    const format::Tensor &tensor = source_.tensors[i];
     auto &[all, unused] = roles[tensor.role];
     ++all;
-    if (!used_.count(&tensor)) {
+    if (!used_[i]) {
       ++unused;
       example[tensor.role] = &tensor;
     }

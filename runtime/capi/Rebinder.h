@@ -1,14 +1,15 @@
 // The parts of rebinding a plan: tables of files and buffers, members of families, targets.
 #pragma once
 
+#include "runtime/capi/NamedTensors.h"
 #include "runtime/capi/Rebind.h"
 #include "runtime/format/Inventory.h"
 #include "runtime/format/TargetWriter.h"
 
 #include <fmt/format.h>
-#include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace recast::capi {
@@ -20,10 +21,8 @@ inline constexpr char kAgain[] = "Compile the job again with `recast plan`.";
 class Rebinder {
 public:
   Rebinder(const plan::Plan &old, const RebindRequest &request, const format::Inventory &source)
-      : old_(old), request_(request), source_(source), plan_(old) {
-    for (const format::Tensor &tensor : source.tensors)
-      byName_[tensor.name].push_back(&tensor);
-  }
+      : old_(old), request_(request), source_(source), plan_(old),
+        named_(source.tensors, old.strings), used_(source.tensors.size()) {}
 
   Result<plan::Plan> run() {
     RECAST_TRY(checkSource());
@@ -69,7 +68,11 @@ private:
                       const std::string &name, std::string &json);
   Status checkGroups(const plan::TargetEndpoint &target);
   Status rebindTarget(plan::TargetEndpoint &target);
+  void markUsed(const format::Tensor &tensor) { used_[&tensor - source_.tensors.data()] = true; }
+  void findOutputs(const plan::Family &family);
   std::set<std::string> rolesFrom(const plan::Family &family, uint32_t member, size_t input) const;
+  bool isWritten(std::string_view role, const plan::Family &family, uint32_t member,
+                 size_t input) const;
   bool isLeftOut(const std::string &what) const;
   bool isDropped(const plan::ObjectChange &object) const;
   bool isDropped(const std::string &role, const plan::Family &family) const;
@@ -79,8 +82,10 @@ private:
   const RebindRequest &request_;
   const format::Inventory &source_;
   plan::Plan plan_;
-  std::map<std::string, std::vector<const format::Tensor *>> byName_;
-  std::set<const format::Tensor *> used_;
+  NamedTensors named_;
+  std::vector<bool> used_; ///< By tensor of the source.
+  /// By input of the current family: which outputs are computed from it.
+  std::vector<std::vector<size_t>> outputsOf_;
   /// Members have other names than the tensors that they read: the source has a view.
   bool renames_ = false;
   bool holdsScalars_ = false; ///< Values without dimensions, read with the metadata.
