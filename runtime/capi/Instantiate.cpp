@@ -27,6 +27,12 @@ struct TargetPlaces {
 /// The dtype as which elements move.
 DType unitType(DType dtype) { return isPacked(dtype) ? DType::U8 : dtype; }
 
+/// Many targets in turn must not cost more than one of their size.
+template <typename T> void makeRoom(std::vector<T> &out, size_t more) {
+  if (out.capacity() - out.size() < more)
+    out.reserve(std::max(out.size() + more, 2 * out.capacity()));
+}
+
 class Instantiator {
 public:
   Instantiator(const plan::Plan &plan, std::optional<uint32_t> rank) : plan_(plan), rank_(rank) {}
@@ -136,6 +142,10 @@ Status Instantiator::addTarget(uint32_t target) {
   root.renames.insert(root.renames.end(), writer.commit().renames.begin(),
                       writer.commit().renames.end());
 
+  makeRoom(program.targets, writer.images().size());
+  makeRoom(program.tensors, writer.tensors().size());
+  makeRoom(labels_, writer.tensors().size());
+  makeRoom(imageStart_, writer.images().size());
   for (size_t i = 0; i < writer.images().size(); ++i) {
     const format::FileImage &image = writer.images()[i];
     auto file = static_cast<uint32_t>(program.targets.size());
