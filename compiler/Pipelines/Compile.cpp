@@ -78,9 +78,7 @@ Result<Compiled> compile(mlir::ModuleOp declared, const CompileOptions &options)
   if (options.keepIr)
     out.planIr = print(*bound.module);
   RECAST_ASSIGN(out.plan, exportPlan(*bound.module));
-  out.plan.schemaFingerprint = plan::computeSchemaFingerprint(out.plan);
-  out.plan.instanceFingerprint = plan::computeInstanceFingerprint(out.plan);
-  RECAST_TRY(plan::verify(out.plan));
+  RECAST_TRY(plan::seal(out.plan));
   RECAST_ASSIGN(out.proofs, prove(out.plan));
   return out;
 }

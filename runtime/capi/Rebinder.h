@@ -34,11 +34,9 @@ public:
       RECAST_TRY(rebindTarget(target));
     if (!request_.spec.empty())
       plan_.spec = request_.spec;
-    plan_.schemaFingerprint = plan::computeSchemaFingerprint(plan_);
-    plan_.instanceFingerprint = plan::computeInstanceFingerprint(plan_);
+    RECAST_TRY(plan::seal(plan_));
     if (request_.spec.empty() && plan_.schemaFingerprint != old_.schemaFingerprint)
       return internal("rebinding changed the schema of a plan");
-    RECAST_TRY(plan::verify(plan_));
     return std::move(plan_);
   }
 

@@ -178,27 +178,28 @@ bool asIntervals(const layout::Operand &operand, std::vector<Interval> &out) {
          }) == out.end();
 }
 
-Status walkIntervals(std::span<const std::vector<Interval>> operands, const PlaceVisitor &visit) {
-  std::vector<size_t> at(operands.size(), 0);
-  std::vector<RunPlace> places(operands.size());
+Status IntervalSweep::walk(std::span<const std::vector<Interval>> operands,
+                           const PlaceVisitor &visit) {
+  at_.assign(operands.size(), 0);
+  places_.resize(operands.size());
   while (true) {
     int64_t begin = 0, end = INT64_MAX;
     for (size_t i = 0; i < operands.size(); ++i) {
-      if (at[i] == operands[i].size())
+      if (at_[i] == operands[i].size())
         return {};
-      begin = std::max(begin, operands[i][at[i]].begin);
-      end = std::min(end, operands[i][at[i]].end);
+      begin = std::max(begin, operands[i][at_[i]].begin);
+      end = std::min(end, operands[i][at_[i]].end);
     }
     if (begin < end) {
       for (size_t i = 0; i < operands.size(); ++i) {
-        const Interval &interval = operands[i][at[i]];
-        places[i] = {interval.place.rank, interval.place.offset + (begin - interval.begin)};
+        const Interval &interval = operands[i][at_[i]];
+        places_[i] = {interval.place.rank, interval.place.offset + (begin - interval.begin)};
       }
-      RECAST_TRY(visit(begin, end - begin, places));
+      RECAST_TRY(visit(begin, end - begin, places_));
     }
     for (size_t i = 0; i < operands.size(); ++i)
-      if (operands[i][at[i]].end == end)
-        ++at[i];
+      if (operands[i][at_[i]].end == end)
+        ++at_[i];
   }
 }
 

@@ -44,7 +44,15 @@ struct Interval {
 /// overlay. Equal intervals on several ranks count as the lowest one for Holders::First.
 bool asIntervals(const layout::Operand &operand, std::vector<Interval> &out);
 
-/// The same as an overlay of one-dimensional operands, by one sweep.
-Status walkIntervals(std::span<const std::vector<Interval>> operands, const PlaceVisitor &visit);
+/// The same as an overlay of one-dimensional operands, by one sweep. Keeps its memory from walk to
+/// walk: there is one per member.
+class IntervalSweep {
+public:
+  Status walk(std::span<const std::vector<Interval>> operands, const PlaceVisitor &visit);
+
+private:
+  std::vector<size_t> at_; ///< The current interval of each operand.
+  std::vector<RunPlace> places_;
+};
 
 } // namespace recast::plan

@@ -76,7 +76,7 @@ public:
       operands.resize(active_.size());
       for (size_t i = 0; i < active_.size(); ++i)
         operands[i].swap(sides_[active_[i]].intervals);
-      Status status = walkIntervals(operands, emit);
+      Status status = sweep_.walk(operands, emit);
       for (size_t i = 0; i < active_.size(); ++i)
         operands[i].swap(sides_[active_[i]].intervals);
       return status;
@@ -116,13 +116,13 @@ private:
   /// Brings fragments up to date for the current member, and the list of sides that are not
   /// scalars; what earlier members left is kept where it still holds.
   Status measure() {
-    std::vector<size_t> active;
+    nowActive_.clear();
     for (size_t i = 0; i < sides_.size(); ++i) {
       Side &side = sides_[i];
       bool isInput = i < family_.inputs.size();
       if (isInput && rows_[i].store == kNone)
         continue;
-      active.push_back(i);
+      nowActive_.push_back(i);
       uint32_t part = isInput ? rows_[i].part : outputRows_[i - family_.inputs.size()].part;
       if (side.measured && !side.grouped && side.part == part)
         continue;
@@ -140,8 +140,8 @@ private:
       side.measured = true;
       cellsValid_ = false;
     }
-    if (active != active_) {
-      active_ = std::move(active);
+    if (nowActive_ != active_) {
+      active_.swap(nowActive_);
       cellsValid_ = false;
     }
     return {};
@@ -249,10 +249,12 @@ private:
   const Plan &plan_;
   const Family &family_;
   uint32_t index_;
-  int64_t count_;              ///< Elements of a member.
-  std::vector<Side> sides_;    ///< Inputs, then outputs.
-  std::vector<size_t> active_; ///< Sides that are not scalars for the current member.
+  int64_t count_;                 ///< Elements of a member.
+  std::vector<Side> sides_;       ///< Inputs, then outputs.
+  std::vector<size_t> active_;    ///< Sides that are not scalars for the current member.
+  std::vector<size_t> nowActive_; ///< Where measure() collects them.
   std::vector<std::vector<Interval>> operands_;
+  IntervalSweep sweep_;
   std::vector<layout::Cell> cells_;
   bool cellsValid_ = false;
   std::span<const MemberInput> rows_; ///< Of the current member.

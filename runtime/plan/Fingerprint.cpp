@@ -4,7 +4,9 @@
 #include "runtime/plan/Plan.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstring>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -12,19 +14,42 @@
 namespace recast::plan {
 namespace {
 
+/// Collects what is hashed, for the hash takes large pieces much faster than numbers one by one.
 class Hasher {
 public:
   Hasher() { XXH3_64bits_reset(&state_); }
 
-  void number(uint64_t value) { XXH3_64bits_update(&state_, &value, sizeof(value)); }
+  void number(uint64_t value) { bytes(&value, sizeof(value)); }
   void text(std::string_view text) {
     number(text.size());
-    XXH3_64bits_update(&state_, text.data(), text.size());
+    bytes(text.data(), text.size());
   }
-  uint64_t digest() const { return XXH3_64bits_digest(&state_); }
+  /// Of all that came so far; more may follow.
+  uint64_t digest() {
+    flush();
+    return XXH3_64bits_digest(&state_);
+  }
 
 private:
+  void bytes(const void *data, size_t size) {
+    if (size > pending_.size() - used_) {
+      flush();
+      if (size > pending_.size()) {
+        XXH3_64bits_update(&state_, data, size);
+        return;
+      }
+    }
+    std::memcpy(pending_.data() + used_, data, size);
+    used_ += size;
+  }
+  void flush() {
+    XXH3_64bits_update(&state_, pending_.data(), used_);
+    used_ = 0;
+  }
+
   XXH3_state_t state_;
+  std::array<char, size_t{1} << 14> pending_;
+  size_t used_ = 0;
 };
 
 /// String of an id; a plan that was not verified may hold a wild one.
@@ -210,17 +235,20 @@ void hashInstance(Hasher &hash, const Plan &plan) {
 
 } // namespace
 
-uint64_t computeSchemaFingerprint(const Plan &plan) {
+Fingerprints computeFingerprints(const Plan &plan) {
   Hasher hash;
+  Fingerprints out;
   hashSchema(hash, plan);
-  return hash.digest();
+  out.schema = hash.digest();
+  hashInstance(hash, plan);
+  out.instance = hash.digest();
+  return out;
 }
 
-uint64_t computeInstanceFingerprint(const Plan &plan) {
-  Hasher hash;
-  hashSchema(hash, plan);
-  hashInstance(hash, plan);
-  return hash.digest();
+void setFingerprints(Plan &plan) {
+  Fingerprints is = computeFingerprints(plan);
+  plan.schemaFingerprint = is.schema;
+  plan.instanceFingerprint = is.instance;
 }
 
 } // namespace recast::plan

@@ -221,10 +221,15 @@ struct Plan {
 /// Everything after loading relies on it; total over hostile input.
 Status verify(const Plan &plan);
 
-/// Fingerprints of `plan` (XXH3-64). Schema: names, roles, shapes, dtypes, layouts, recipes, spec,
-/// targets. Instance: also files, offsets, sizes, times, scalars, objects.
-uint64_t computeSchemaFingerprint(const Plan &plan);
-uint64_t computeInstanceFingerprint(const Plan &plan);
+/// Of a plan (XXH3-64). Schema: names, roles, shapes, dtypes, layouts, recipes, spec, targets.
+/// Instance: also files, offsets, sizes, times, scalars, objects.
+struct Fingerprints {
+  uint64_t schema = 0, instance = 0;
+};
+Fingerprints computeFingerprints(const Plan &plan);
+void setFingerprints(Plan &plan);
+/// What makes a plan ends with this: verify(), then fingerprints of what passed.
+Status seal(Plan &plan);
 
 /// The artifact (D9): FlatBuffers directory, raw little-endian columns in 64-byte aligned sections.
 /// write(read(bytes)) == bytes. `plan` has passed verify(), or at least has all rows of its

@@ -23,5 +23,7 @@ struct StoreFacts {
 Status verifyTables(const Plan &plan, std::vector<StoreFacts> &stores);
 /// Families against tables that verifyTables accepted.
 Status verifyFamilies(const Plan &plan, const std::vector<StoreFacts> &stores);
+/// The end of verifyFamilies: what families write is written once, and all that is due.
+Status verifyWritten(const Plan &plan);
 
 } // namespace recast::plan

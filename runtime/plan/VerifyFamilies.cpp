@@ -6,10 +6,6 @@
 #include "runtime/plan/Verify.h"
 
 #include <algorithm>
-#include <array>
-#include <deque>
-#include <span>
-#include <tuple>
 
 namespace recast::plan {
 namespace {
@@ -29,6 +25,14 @@ int64_t storedEnd(const layout::Fragment &fragment) {
   return end;
 }
 
+/// Which parts of a layout are tensors of `shape`, as members are.
+std::vector<char> partsOfShape(const Shapes &parts, const std::vector<int64_t> &shape) {
+  std::vector<char> out;
+  for (const std::vector<int64_t> &part : parts)
+    out.push_back(part == shape);
+  return out;
+}
+
 /// Checks the members' columns of one input.
 class InputVerifier {
 public:
@@ -36,18 +40,20 @@ public:
                 size_t input)
       : plan_(plan), stores_(stores), family_(plan.families[family]), familyIndex_(family),
         inputIndex_(input), input_(family_.inputs[input]), layout_(plan.layouts[input_.layout]),
-        shapes_(partShapes(layout_, family_.shape)) {}
+        shapes_(partShapes(layout_, family_.shape)), isPart_(partsOfShape(shapes_, family_.shape)) {
+  }
 
   Status run() {
+    const bool isScalar = family_.recipe.isScalarInput(inputIndex_);
     for (size_t m = 0; m < family_.memberCount(); ++m) {
       const MemberInput &row = family_.memberInputs[m * family_.inputs.size() + inputIndex_];
-      if (row.part >= shapes_.size() || shapes_[row.part] != family_.shape)
+      if (row.part >= isPart_.size() || !isPart_[row.part])
         return bad(m, fmt::format("it is part {} of a layout that has no such part", row.part));
       if (row.store == kNone) {
         RECAST_TRY(scalar(m, row));
         continue;
       }
-      if (family_.recipe.isScalarInput(inputIndex_))
+      if (isScalar)
         return bad(m, "its recipe wants one value for all elements, not a tensor");
       if (row.store >= plan_.stores.size())
         return bad(m, fmt::format("store {} does not exist, there are {}", row.store,
@@ -106,13 +112,17 @@ private:
     return {};
   }
 
-  Status grouped(size_t member, const MemberInput &row, const StoreFacts &facts) const {
+  Status grouped(size_t member, const MemberInput &row, const StoreFacts &facts) {
     auto end = checkedAdd(row.start, localMax_);
-    if (!end || *end > row.groupTotal || row.groupTotal % groupRanks_ != 0)
+    if (row.groupTotal != dividedTotal_) {
+      dividedTotal_ = row.groupTotal;
+      share_ = row.groupTotal / groupRanks_;
+    }
+    if (!end || *end > row.groupTotal || share_ * groupRanks_ != row.groupTotal)
       return bad(member, fmt::format("{} elements at {} do not fit a group of {} elements over {} "
                                      "ranks",
                                      localMax_, row.start, row.groupTotal, groupRanks_));
-    if (row.groupTotal / groupRanks_ <= facts.minElements)
+    if (share_ <= facts.minElements)
       return {};
     auto fragments =
         layout::fragments(layout_, shapes_, layout::FlatPosition{row.start, row.groupTotal});
@@ -164,10 +174,12 @@ private:
   const Input &input_;
   const layout::Layout &layout_;
   Shapes shapes_;
+  std::vector<char> isPart_;
 
   bool measured_ = false;
   int64_t groupRanks_ = 0; ///< Ranks that share a group buffer; 0: no group step.
   int64_t localMax_ = 0;   ///< Elements of the largest local tensor before the group step.
+  int64_t dividedTotal_ = 0, share_ = 0; ///< The last group buffer; its neighbours lie in it, too.
   int64_t maxEnd_ = 0;
   std::vector<std::pair<int64_t, int64_t>> rankEnds_; ///< (rank, stored elements it needs).
 };
@@ -258,95 +270,35 @@ Status verifyMembers(const Plan &plan, size_t f) {
     if (family.memberNames[m] >= plan.strings.size())
       return badPlan("family {}: member {} is named by string {}, there are {}", f, m,
                      family.memberNames[m], plan.strings.size());
+  std::vector<size_t> byElement; // Inputs that are loaded so.
+  for (size_t i = 0; i < family.inputs.size(); ++i)
+    if (!family.recipe.isScalarInput(i))
+      byElement.push_back(i);
   for (size_t m = 0; m < members; ++m) {
-    auto rows =
-        std::span(family.memberInputs).subspan(m * family.inputs.size(), family.inputs.size());
-    size_t scalars = 0, elements = 0; // Of the inputs that are loaded by element.
-    for (size_t i = 0; i < rows.size(); ++i)
-      if (!family.recipe.isScalarInput(i)) {
-        ++elements;
-        scalars += rows[i].store == kNone;
-      }
+    const MemberInput *rows = &family.memberInputs[m * family.inputs.size()];
+    size_t scalars = 0;
+    for (size_t i : byElement)
+      scalars += rows[i].store == kNone;
     if (scalars == 0)
       continue;
-    if (family.shape.empty() && scalars != elements)
+    if (family.shape.empty() && scalars != byElement.size())
       return badPlan("family {}: member {} mixes known values with values in files", f, m);
     for (const Output &output : family.outputs)
       if (bitWidth(output.dtype) > 64)
         return badPlan("family {}: member {}: a known value of {}", f, m, name(output.dtype));
   }
   for (size_t i = 0; i < family.outputs.size(); ++i) {
-    Shapes shapes = partShapes(plan.layouts[family.outputs[i].layout], family.shape);
+    std::vector<char> isPart = partsOfShape(
+        partShapes(plan.layouts[family.outputs[i].layout], family.shape), family.shape);
     for (size_t m = 0; m < members; ++m) {
       const MemberOutput &row = family.memberOutputs[m * family.outputs.size() + i];
       if (row.name >= plan.strings.size() || row.role >= plan.strings.size())
         return badPlan("family {}: an output is named by strings {} and {}, there are {}", f,
                        row.name, row.role, plan.strings.size());
-      if (row.part >= shapes.size() || shapes[row.part] != family.shape)
+      if (row.part >= isPart.size() || !isPart[row.part])
         return badPlan("family {}: an output is part {} of a layout that has no such part", f,
                        row.part);
     }
-  }
-  return {};
-}
-
-/// Where one output of one member goes, and as what.
-struct Written {
-  std::array<uint32_t, 3> tensor; ///< Target, name, role.
-  uint32_t part = 0;
-  DType dtype = DType::F32;
-  const std::vector<int64_t> *shape = nullptr; ///< Of the whole tensor.
-
-  auto key() const { return std::tie(tensor, part); }
-};
-
-/// No part of a tensor of a target is written twice, parts of one tensor agree on what it is, and
-/// what has a deadline is written.
-Status verifyTargetsOnce(const Plan &plan) {
-  std::vector<Written> written;
-  std::deque<std::vector<int64_t>> shapes;
-  for (const Family &family : plan.families)
-    for (size_t i = 0; i < family.outputs.size(); ++i) {
-      const Output &output = family.outputs[i];
-      const layout::Layout &layout = plan.layouts[output.layout];
-      RECAST_ASSIGN(std::vector<int64_t> shape,
-                    storedShape(layout, family.shape, plan.targets[output.target].rankIn(layout)));
-      shapes.push_back(std::move(shape));
-      for (size_t m = 0; m < family.memberCount(); ++m) {
-        const MemberOutput &row = family.memberOutputs[m * family.outputs.size() + i];
-        written.push_back(
-            {{output.target, row.name, row.role}, row.part, output.dtype, &shapes.back()});
-      }
-    }
-  std::sort(written.begin(), written.end(),
-            [](const Written &a, const Written &b) { return a.key() < b.key(); });
-  auto bad = [&](const Written &at, std::string_view what) {
-    return fail(
-        Error(Code::BadInput, fmt::format("malformed plan: target {} gets role `{}` of a tensor {}",
-                                          at.tensor[0], plan.strings[at.tensor[2]], what))
-            .tensor(plan.strings[at.tensor[1]]));
-  };
-  for (size_t i = 1; i < written.size(); ++i) {
-    const Written &a = written[i - 1], &b = written[i];
-    if (a.tensor != b.tensor)
-      continue;
-    if (a.part == b.part)
-      return bad(b, "twice");
-    if (a.dtype != b.dtype || *a.shape != *b.shape)
-      return bad(b, "in parts that differ in its shape or dtype");
-  }
-  // Both are in the order of tensors.
-  auto at = written.begin();
-  for (const Deadline &deadline : plan.deadlines) {
-    std::array<uint32_t, 3> tensor{deadline.target, deadline.name, deadline.role};
-    while (at != written.end() && at->tensor < tensor)
-      ++at;
-    if (at == written.end() || at->tensor != tensor)
-      return fail(Error(Code::BadInput,
-                        fmt::format("malformed plan: a deadline of role `{}` of a tensor that "
-                                    "target {} does not get",
-                                    plan.strings[deadline.role], deadline.target))
-                      .tensor(plan.strings[deadline.name]));
   }
   return {};
 }
@@ -360,7 +312,7 @@ Status verifyFamilies(const Plan &plan, const std::vector<StoreFacts> &stores) {
     for (size_t i = 0; i < plan.families[f].inputs.size(); ++i)
       RECAST_TRY(InputVerifier(plan, stores, f, i).run());
   }
-  return verifyTargetsOnce(plan);
+  return verifyWritten(plan);
 }
 
 } // namespace recast::plan

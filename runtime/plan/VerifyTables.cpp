@@ -240,12 +240,22 @@ Status verify(const Plan &plan) {
   RECAST_TRY(verifyTables(plan, stores));
   RECAST_TRY(verifyFamilies(plan, stores));
   // Zero: not computed yet. Anything else must be true, since it names staging folders.
-  if (plan.schemaFingerprint && plan.schemaFingerprint != computeSchemaFingerprint(plan))
+  if (!plan.schemaFingerprint && !plan.instanceFingerprint)
+    return {};
+  Fingerprints is = computeFingerprints(plan);
+  if (plan.schemaFingerprint && plan.schemaFingerprint != is.schema)
     return badPlan("its schema fingerprint is {:016x}, but what it says hashes to {:016x}",
-                   plan.schemaFingerprint, computeSchemaFingerprint(plan));
-  if (plan.instanceFingerprint && plan.instanceFingerprint != computeInstanceFingerprint(plan))
+                   plan.schemaFingerprint, is.schema);
+  if (plan.instanceFingerprint && plan.instanceFingerprint != is.instance)
     return badPlan("its instance fingerprint is {:016x}, but what it says hashes to {:016x}",
-                   plan.instanceFingerprint, computeInstanceFingerprint(plan));
+                   plan.instanceFingerprint, is.instance);
+  return {};
+}
+
+Status seal(Plan &plan) {
+  plan.schemaFingerprint = plan.instanceFingerprint = 0;
+  RECAST_TRY(verify(plan));
+  setFingerprints(plan);
   return {};
 }
 

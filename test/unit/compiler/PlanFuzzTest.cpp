@@ -45,8 +45,7 @@ public:
     for (int family = 1 + below(2); family > 0; --family)
       addFamily();
     writeSource();
-    plan.schemaFingerprint = plan::computeSchemaFingerprint(plan);
-    plan.instanceFingerprint = plan::computeInstanceFingerprint(plan);
+    plan::setFingerprints(plan);
   }
 
   plan::Plan plan;

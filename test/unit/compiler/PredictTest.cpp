@@ -185,8 +185,7 @@ TEST(Predict, EveryDirectionReachesTheFiles) {
       ASSERT_TRUE(mlir::succeeded(manager.run(*module)));
       auto plan = exportPlan(*module);
       ASSERT_TRUE(plan) << plan.error().str();
-      plan->schemaFingerprint = plan::computeSchemaFingerprint(*plan);
-      plan->instanceFingerprint = plan::computeInstanceFingerprint(*plan);
+      plan::setFingerprints(*plan);
       auto proofs = compiler::prove(*plan);
       ASSERT_TRUE(proofs) << proofs.error().str();
       auto loaded = plan::readArtifact(plan::writeArtifact(*plan));

@@ -109,8 +109,7 @@ TEST(Varying, MeansAndVersionsReachTheFiles) {
     ASSERT_TRUE(mlir::succeeded(manager.run(*module)));
     auto plan = exportPlan(*module);
     ASSERT_TRUE(plan) << plan.error().str();
-    plan->schemaFingerprint = plan::computeSchemaFingerprint(*plan);
-    plan->instanceFingerprint = plan::computeInstanceFingerprint(*plan);
+    plan::setFingerprints(*plan);
     auto sound = plan::verify(*plan);
     ASSERT_TRUE(sound) << sound.error().str();
     auto proofs = compiler::prove(*plan);

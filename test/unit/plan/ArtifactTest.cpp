@@ -82,8 +82,7 @@ TEST(Artifact, GoldenFiles) {
   withoutChanges.leftOut.pop_back();
   withoutChanges.rebinding = Rebinding::Unknown;
   withoutChanges.cut = Cut::Any;
-  withoutChanges.schemaFingerprint = computeSchemaFingerprint(withoutChanges);
-  withoutChanges.instanceFingerprint = computeInstanceFingerprint(withoutChanges);
+  setFingerprints(withoutChanges);
   EXPECT_EQ(*old, withoutChanges);
 
   old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.4.rplan"));
@@ -91,8 +90,7 @@ TEST(Artifact, GoldenFiles) {
   Plan withoutLayers = withoutChanges;
   withoutLayers.strings.resize(6);
   withoutLayers.families.pop_back();
-  withoutLayers.schemaFingerprint = computeSchemaFingerprint(withoutLayers);
-  withoutLayers.instanceFingerprint = computeInstanceFingerprint(withoutLayers);
+  setFingerprints(withoutLayers);
   EXPECT_EQ(*old, withoutLayers);
 
   old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.3.rplan"));
@@ -101,8 +99,7 @@ TEST(Artifact, GoldenFiles) {
   withoutSlices.families.pop_back();
   withoutSlices.layouts.pop_back();
   withoutSlices.strings.pop_back();
-  withoutSlices.schemaFingerprint = computeSchemaFingerprint(withoutSlices);
-  withoutSlices.instanceFingerprint = computeInstanceFingerprint(withoutSlices);
+  setFingerprints(withoutSlices);
   EXPECT_EQ(*old, withoutSlices);
 
   old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.2.rplan"));
@@ -113,8 +110,7 @@ TEST(Artifact, GoldenFiles) {
   withoutDeadlines.pipelineTime = 0;
   for (TargetEndpoint &target : withoutDeadlines.targets)
     target.rank = kNone;
-  withoutDeadlines.schemaFingerprint = computeSchemaFingerprint(withoutDeadlines);
-  withoutDeadlines.instanceFingerprint = computeInstanceFingerprint(withoutDeadlines);
+  setFingerprints(withoutDeadlines);
   EXPECT_EQ(*old, withoutDeadlines);
 
   old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.1.rplan"));
@@ -122,8 +118,7 @@ TEST(Artifact, GoldenFiles) {
   Plan withoutFacts = withoutDeadlines;
   for (SourceEndpoint &source : withoutFacts.sources)
     source.facts.clear();
-  withoutFacts.schemaFingerprint = computeSchemaFingerprint(withoutFacts);
-  withoutFacts.instanceFingerprint = computeInstanceFingerprint(withoutFacts);
+  setFingerprints(withoutFacts);
   EXPECT_EQ(*old, withoutFacts);
 
   old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.0.rplan"));
@@ -131,8 +126,7 @@ TEST(Artifact, GoldenFiles) {
   Plan withoutParts = withoutFacts;
   withoutParts.families.pop_back();
   withoutParts.layouts.pop_back();
-  withoutParts.schemaFingerprint = computeSchemaFingerprint(withoutParts);
-  withoutParts.instanceFingerprint = computeInstanceFingerprint(withoutParts);
+  setFingerprints(withoutParts);
   EXPECT_EQ(*old, withoutParts);
 }
 

@@ -146,8 +146,7 @@ Plan goldenPlan() {
   sortDeadlines(plan);
   plan.pipeline = "p";
   plan.pipelineTime = 117.25;
-  plan.schemaFingerprint = computeSchemaFingerprint(plan);
-  plan.instanceFingerprint = computeInstanceFingerprint(plan);
+  setFingerprints(plan);
   return plan;
 }
 
@@ -181,8 +180,7 @@ public:
       plan_.records.push_back(
           {0, 1, number(plan_.files[0].size - 1), static_cast<uint32_t>(number(UINT32_MAX))});
     if (number(1)) {
-      plan_.schemaFingerprint = computeSchemaFingerprint(plan_);
-      plan_.instanceFingerprint = computeInstanceFingerprint(plan_);
+      setFingerprints(plan_);
     }
     return std::move(plan_);
   }

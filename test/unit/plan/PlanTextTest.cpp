@@ -96,7 +96,7 @@ TEST_F(PlanText, Bytecode) {
 TEST_F(PlanText, PlansOfOneContextDoNotShareResources) {
   Plan first = goldenPlan(), second = goldenPlan();
   second.files[0].size += 1000;
-  second.instanceFingerprint = computeInstanceFingerprint(second);
+  second.instanceFingerprint = computeFingerprints(second).instance;
   auto a = importPlan(first, context_);
   auto b = importPlan(second, context_);
   EXPECT_EQ(*exportPlan(*a), first);

@@ -223,12 +223,13 @@ TEST(Verify, Scalars) {
 
 TEST(Fingerprint, SchemaSeesWhatIsMeantAndInstanceWhereItLies) {
   Plan base = goldenPlan();
-  auto schema = computeSchemaFingerprint(base), instance = computeInstanceFingerprint(base);
+  Fingerprints before = computeFingerprints(base);
   auto expectChange = [&](bool schemaChanges, const std::function<void(Plan &)> &change) {
     Plan plan = base;
     change(plan);
-    EXPECT_EQ(computeSchemaFingerprint(plan) != schema, schemaChanges);
-    EXPECT_NE(computeInstanceFingerprint(plan), instance);
+    Fingerprints after = computeFingerprints(plan);
+    EXPECT_EQ(after.schema != before.schema, schemaChanges);
+    EXPECT_NE(after.instance, before.instance);
   };
   expectChange(true, [](Plan &p) { p.spec += ' '; });
   expectChange(true, [](Plan &p) { p.strings[2] = "model.c"; });
@@ -250,11 +251,11 @@ TEST(Fingerprint, SchemaSeesWhatIsMeantAndInstanceWhereItLies) {
   renumbered.strings.push_back("model.a");
   auto id = static_cast<uint32_t>(renumbered.strings.size() - 1);
   renumbered.families[0].memberNames[0] = id;
-  EXPECT_EQ(computeSchemaFingerprint(renumbered), schema);
-  EXPECT_EQ(computeInstanceFingerprint(renumbered), instance);
+  EXPECT_EQ(computeFingerprints(renumbered).schema, before.schema);
+  EXPECT_EQ(computeFingerprints(renumbered).instance, before.instance);
   // How much memory may be used changes nothing about the result.
   renumbered.budget = 1;
-  EXPECT_EQ(computeInstanceFingerprint(renumbered), instance);
+  EXPECT_EQ(computeFingerprints(renumbered).instance, before.instance);
 }
 
 } // namespace
