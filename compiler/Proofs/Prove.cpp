@@ -100,56 +100,91 @@ Status proveTiled(const plan::Plan &plan, Tiling &tiling, int64_t elements, DTyp
           .tensor(name));
 }
 
-Status proveMember(const plan::Plan &plan, const plan::Family &family, uint32_t member,
-                   plan::FamilyExpander &expander, Counts &counts, PackedTensors &packed) {
-  size_t width = family.outputs.size();
-  std::vector<Tiling> whole(width);
-  std::vector<Tiling *> outputs(width);
-  std::vector<int64_t> elements(width);
-  for (size_t o = 0; o < width; ++o) {
-    const plan::Output &output = family.outputs[o];
-    const plan::MemberOutput &row = family.memberOutputs[member * width + o];
-    const layout::Layout &layout = plan.layouts[output.layout];
-    RECAST_ASSIGN(
-        std::vector<int64_t> shape,
-        plan::storedShape(layout, family.shape, plan.targets[output.target].rankIn(layout)));
-    elements[o] = *elementCount(shape);
-    outputs[o] = &whole[o];
-    if (layout.axes.partCount() > 1) {
-      Packed &tensor = packed[{output.target, row.name, row.role}];
-      tensor.elements = elements[o];
-      tensor.dtype = output.dtype;
-      tensor.target = output.target;
-      outputs[o] = &tensor.tiling;
+/// The members of one family, one after the other.
+class FamilyProof {
+public:
+  FamilyProof(const plan::Plan &plan, uint32_t index, plan::FamilyExpander expander, Counts &counts,
+              PackedTensors &packed)
+      : plan_(plan), family_(plan.families[index]), expander_(std::move(expander)), counts_(counts),
+        packed_(packed), visit_([this](const plan::Run &run) { return prove(run); }) {}
+
+  Status prove(uint32_t member) {
+    if (outputs_.empty())
+      RECAST_TRY(measure());
+    for (size_t o = 0; o < outputs_.size(); ++o) {
+      Place &output = outputs_[o];
+      if (output.isPacked) {
+        const plan::MemberOutput &row = family_.memberOutputs[member * outputs_.size() + o];
+        Packed &tensor = packed_[{family_.outputs[o].target, row.name, row.role}];
+        tensor.elements = output.elements;
+        tensor.dtype = family_.outputs[o].dtype;
+        tensor.target = family_.outputs[o].target;
+        output.tiling = &tensor.tiling;
+      } else {
+        output.whole = {};
+        output.tiling = &output.whole;
+      }
     }
+    RECAST_TRY(expander_.expandBoxes(member, visit_));
+    for (size_t o = 0; o < outputs_.size(); ++o) {
+      Place &output = outputs_[o];
+      if (output.isPacked)
+        continue;
+      ++counts_.tensors;
+      counts_.elements += static_cast<uint64_t>(output.elements);
+      RECAST_TRY(proveTiled(plan_, output.whole, output.elements, family_.outputs[o].dtype,
+                            family_.outputs[o].target, plan_.strings[family_.memberNames[member]]));
+    }
+    return {};
   }
-  RECAST_TRY(expander.expandBoxes(member, [&](const plan::Run &run) -> Status {
-    ++counts.runs;
-    RECAST_TRY(proveReads(plan, family, run, counts));
-    for (size_t o = 0; o < width; ++o) {
-      uint64_t unit = unitBytes(family.outputs[o].dtype), begin = run.outputs[o].tensorByte;
+
+private:
+  /// Where an output of the current member goes.
+  struct Place {
+    int64_t elements = 0;  ///< Of the whole tensor.
+    bool isPacked = false; ///< Other members are parts of the same tensor.
+    Tiling whole;          ///< Where no others are.
+    Tiling *tiling = nullptr;
+  };
+
+  Status measure() {
+    for (const plan::Output &output : family_.outputs) {
+      const layout::Layout &layout = plan_.layouts[output.layout];
+      RECAST_ASSIGN(
+          std::vector<int64_t> shape,
+          plan::storedShape(layout, family_.shape, plan_.targets[output.target].rankIn(layout)));
+      outputs_.push_back({*elementCount(shape), layout.axes.partCount() > 1, {}, nullptr});
+    }
+    return {};
+  }
+
+  Status prove(const plan::Run &run) {
+    ++counts_.runs;
+    RECAST_TRY(proveReads(plan_, family_, run, counts_));
+    for (size_t o = 0; o < outputs_.size(); ++o) {
+      Tiling &tiling = *outputs_[o].tiling;
+      uint64_t unit = unitBytes(family_.outputs[o].dtype), begin = run.outputs[o].tensorByte;
       if (run.dims.empty()) {
-        outputs[o]->add(begin, begin + static_cast<uint64_t>(run.count) * unit);
+        tiling.add(begin, begin + static_cast<uint64_t>(run.count) * unit);
         continue;
       }
-      layout::Segments segments(plan::operandDims(run, family.inputs.size() + o));
+      layout::Segments segments(plan::operandDims(run, family_.inputs.size() + o));
       do {
         uint64_t at = begin + static_cast<uint64_t>(segments.offset()) * unit;
-        outputs[o]->add(at, at + static_cast<uint64_t>(segments.count()) * unit);
+        tiling.add(at, at + static_cast<uint64_t>(segments.count()) * unit);
       } while (segments.advance());
     }
     return {};
-  }));
-  for (size_t o = 0; o < width; ++o) {
-    if (outputs[o] != &whole[o])
-      continue;
-    ++counts.tensors;
-    counts.elements += static_cast<uint64_t>(elements[o]);
-    RECAST_TRY(proveTiled(plan, whole[o], elements[o], family.outputs[o].dtype,
-                          family.outputs[o].target, plan.strings[family.memberNames[member]]));
   }
-  return {};
-}
+
+  const plan::Plan &plan_;
+  const plan::Family &family_;
+  plan::FamilyExpander expander_;
+  Counts &counts_;
+  PackedTensors &packed_;
+  plan::RunVisitor visit_;
+  std::vector<Place> outputs_; ///< The same for all members but for the tilings.
+};
 
 } // namespace
 
@@ -159,11 +194,12 @@ Result<std::vector<Proof>> prove(const plan::Plan &plan) {
   for (uint32_t f = 0; f < plan.families.size(); ++f) {
     const plan::Family &family = plan.families[f];
     RECAST_ASSIGN(plan::FamilyExpander expander, plan::FamilyExpander::create(plan, f));
+    FamilyProof proof(plan, f, std::move(expander), counts, packed);
     for (uint32_t m = 0; m < family.memberCount(); ++m)
       if (plan::isScalarMember(family, m))
         counts.tensors += family.outputs.size();
       else
-        RECAST_TRY(proveMember(plan, family, m, expander, counts, packed));
+        RECAST_TRY(proof.prove(m));
   }
   for (auto &[key, tensor] : packed) {
     ++counts.tensors;
