@@ -96,6 +96,7 @@ private:
   Status add(ir::plan::StringsOp op) {
     RECAST_ASSIGN(ir::plan::Table lengths, tableOf(op, op.getLengths()));
     RECAST_ASSIGN(llvm::StringRef bytes, bytesOf(op, op.getBytes()));
+    plan_.strings.reserve(static_cast<size_t>(lengths.rows()));
     for (int64_t row = 0; row < lengths.rows(); ++row) {
       auto length = static_cast<size_t>(lengths.at(row, 0));
       plan_.strings.push_back(bytes.take_front(length).str());
@@ -201,6 +202,10 @@ private:
       family.outputs.push_back({output.getTarget(), output.getDtype(), output.getLayout()});
     RECAST_ASSIGN(family.recipe, recipe::Recipe::parse(op.getRecipe().str()));
     RECAST_ASSIGN(ir::plan::Table rows, tableOf(op, op.getMembers()));
+    auto members = static_cast<size_t>(rows.rows());
+    family.memberNames.reserve(members);
+    family.memberInputs.reserve(members * family.inputs.size());
+    family.memberOutputs.reserve(members * family.outputs.size());
     for (int64_t row = 0; row < rows.rows(); ++row) {
       int64_t column = 0;
       family.memberNames.push_back(u32(rows.at(row, column++)));

@@ -48,7 +48,9 @@ std::optional<Candidate> candidate(ckpt::FamilyOp op) {
   Candidate out{op, *table, {op.getInputs().size(), op.getTargets().size()}, {}};
   out.order.resize(table->size());
   std::iota(out.order.begin(), out.order.end(), size_t{0});
-  llvm::sort(out.order, [&](size_t a, size_t b) { return table->row(a)[0] < table->row(b)[0]; });
+  auto byName = [&](size_t a, size_t b) { return table->row(a)[0] < table->row(b)[0]; };
+  if (!llvm::is_sorted(out.order, byName))
+    llvm::sort(out.order, byName);
   for (size_t k = 1; k < out.order.size(); ++k)
     if (out.row(k)[0] == out.row(k - 1)[0])
       return std::nullopt;

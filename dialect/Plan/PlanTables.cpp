@@ -38,23 +38,33 @@ bool sizeMatches(DenseResourceElementsAttr attr, size_t bytes, uint64_t elementB
   return expected == bytes;
 }
 
-bool inRange(int64_t value, Cell cell) {
+/// Numbers from `least` on, `span` of them after the first: one comparison judges a cell.
+struct Range {
+  int64_t least = 0;
+  uint64_t span = 0;
+
+  bool holds(int64_t value) const {
+    return static_cast<uint64_t>(value) - static_cast<uint64_t>(least) <= span;
+  }
+};
+
+Range rangeOf(Cell cell) {
   switch (cell) {
   case Cell::Any:
-    return true;
+    return {INT64_MIN, UINT64_MAX};
   case Cell::MaybeIndex:
-    return value >= -1 && value < 0xffffffffll;
+    return {-1, 0xffffffff};
   case Cell::Index:
-    return value >= 0 && value < 0xffffffffll;
+    return {0, 0xfffffffe};
   case Cell::U32:
-    return value >= 0 && value <= 0xffffffffll;
+    return {0, 0xffffffff};
   case Cell::Count:
-    return value >= 0;
+    return {0, INT64_MAX};
   }
-  return false;
+  return {};
 }
 
-llvm::StringRef rangeOf(Cell cell) {
+llvm::StringRef rangeText(Cell cell) {
   switch (cell) {
   case Cell::Any:
     return "any number";
@@ -91,12 +101,6 @@ std::optional<Table> Table::read(DenseResourceElementsAttr attr) {
   return table;
 }
 
-int64_t Table::at(int64_t row, int64_t column) const {
-  int64_t value;
-  std::memcpy(&value, data_.data() + (row * columns_ + column) * 8, sizeof(value));
-  return value;
-}
-
 std::optional<llvm::StringRef> readBytes(DenseResourceElementsAttr attr) {
   auto data = dataOf(attr);
   if (!data || !isBytes(attr) || !sizeMatches(attr, data->size(), 1))
@@ -131,12 +135,15 @@ mlir::LogicalResult verifyTable(mlir::Operation *op, llvm::StringRef what,
     return op->emitOpError() << what << " has type " << attr.getType() << ", but its resource `"
                              << attr.getRawHandle().getKey() << "` has " << data->size()
                              << " bytes";
+  llvm::SmallVector<Range> ranges;
+  for (Cell cell : columns)
+    ranges.push_back(rangeOf(cell));
   for (int64_t row = 0; row < table->rows(); ++row)
     for (int64_t column = 0; column < table->columns(); ++column)
-      if (!inRange(table->at(row, column), columns[column]))
+      if (!ranges[column].holds(table->at(row, column)))
         return op->emitOpError() << what << ", row " << row << ", column " << column << ": "
                                  << table->at(row, column) << " is not "
-                                 << rangeOf(columns[column]);
+                                 << rangeText(columns[column]);
   return mlir::success();
 }
 

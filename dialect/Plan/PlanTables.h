@@ -4,6 +4,7 @@
 
 #include "mlir/IR/BuiltinAttributes.h"
 
+#include <cstring>
 #include <optional>
 #include <vector>
 
@@ -28,7 +29,11 @@ public:
   int64_t rows() const { return rows_; }
   int64_t columns() const { return columns_; }
   /// Blobs that were parsed may lie at any address, hence no plain array.
-  int64_t at(int64_t row, int64_t column) const;
+  int64_t at(int64_t row, int64_t column) const {
+    int64_t value;
+    std::memcpy(&value, data_.data() + (row * columns_ + column) * 8, sizeof(value));
+    return value;
+  }
 
 private:
   llvm::ArrayRef<char> data_;
