@@ -154,9 +154,20 @@ private:
   }
 
   void readOptimizerFiles() {
-    for (const CheckpointFile &file : grid_.optim)
-      keep(readRankStates(folder_.root, folder_.prefix + file.name, builder_, budget_, detached_),
-           ranks_);
+    for (const CheckpointFile &file : grid_.optim) {
+      if (!keep(readRankStates(folder_.root, folder_.prefix + file.name, builder_, budget_,
+                               detached_),
+                ranks_) ||
+          ranks_.size() == 1)
+        continue;
+      RankStates &rank = ranks_.back();
+      std::vector<Error> differing = differences(ranks_.front(), rank);
+      std::move(differing.begin(), differing.end(), std::back_inserter(rankDifferences_));
+      // A thousand ranks times all parameters: what was compared is not kept.
+      rank.paramGroups = rank.rest = plan::none();
+      for (FlatState &flat : rank.flats)
+        flat.alignment.reset();
+    }
   }
 
   void readOtherModels() {
@@ -223,8 +234,7 @@ private:
                                              "cannot be cut into parameters")
                            .file(model.name));
     add(differences(model, ranks_[0], world_, grid_.zero3));
-    for (size_t r = 1; r < ranks_.size(); ++r)
-      add(differences(ranks_[0], ranks_[r]));
+    add(std::move(rankDifferences_));
     if (!grid_.zero3 && model.iteration && model.skippedSteps && !ranks_[0].flats.empty()) {
       auto step = ranks_[0].flats[0].scalars.find("step");
       std::string expected = std::to_string(*model.iteration - *model.skippedSteps);
@@ -298,11 +308,12 @@ private:
   std::string firstModel_;
   Grid grid_;
   int64_t world_ = 0;
-  std::optional<int64_t> stage_;    ///< Of ZeRO.
-  std::vector<ModelStates> models_; ///< Rank 0's first.
-  std::vector<RankStates> ranks_;
-  std::vector<int32_t> groupOf_; ///< Parameter group of each entry of `param_shapes`.
-  std::vector<Error> found_;     ///< Problems.
+  std::optional<int64_t> stage_;       ///< Of ZeRO.
+  std::vector<ModelStates> models_;    ///< Rank 0's first.
+  std::vector<RankStates> ranks_;      ///< Of all but the first, only where their buffers lie.
+  std::vector<Error> rankDifferences_; ///< Between these.
+  std::vector<int32_t> groupOf_;       ///< Parameter group of each entry of `param_shapes`.
+  std::vector<Error> found_;           ///< Problems.
   std::set<std::string> perRank_;
 };
 

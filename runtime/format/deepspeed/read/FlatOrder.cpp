@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <unordered_map>
 
 namespace recast::format::deepspeed {
 namespace {
@@ -88,7 +89,8 @@ private:
 
   /// Global positions out of every rank's fragments, which must tile each parameter in rank order.
   Result<std::vector<int64_t>> startsByMapping() const {
-    std::map<std::string_view, size_t> index;
+    std::unordered_map<std::string_view, size_t> index;
+    index.reserve(params_.size());
     for (size_t i = 0; i < params_.size(); ++i)
       index.emplace(params_[i].name, i);
     std::vector<int64_t> starts(params_.size(), -1), have(params_.size(), 0);
@@ -96,11 +98,10 @@ private:
       const RankStates &rank = ranks_[static_cast<size_t>(r)];
       for (const Fragment &fragment : *flat(rank).fragments) {
         auto found = index.find(fragment.name);
-        std::string shown = printable(fragment.name);
         if (found == index.end())
           return fail(Error(Code::BadInput, "a fragment of a parameter that 'param_shapes' does "
                                             "not list")
-                          .tensor(shown)
+                          .tensor(printable(fragment.name))
                           .file(rank.name));
         if (!rangeInside(static_cast<uint64_t>(fragment.start),
                          static_cast<uint64_t>(fragment.elements),
@@ -112,7 +113,7 @@ private:
                                                 static_cast<uint64_t>(fragment.start) +
                                                     static_cast<uint64_t>(fragment.elements),
                                                 partition_))
-                  .tensor(shown)
+                  .tensor(printable(fragment.name))
                   .file(rank.name));
         size_t i = found->second;
         int64_t at = r * partition_ + fragment.start;
@@ -120,7 +121,7 @@ private:
           starts[i] = at;
         else if (at != starts[i] + have[i])
           return fail(Error(Code::BadInput, "the fragments of different ranks do not join")
-                          .tensor(shown)
+                          .tensor(printable(fragment.name))
                           .file(rank.name));
         have[i] += fragment.elements;
       }

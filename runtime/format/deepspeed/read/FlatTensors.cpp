@@ -4,6 +4,7 @@
 #include "runtime/format/Printable.h"
 #include "runtime/format/deepspeed/read/FlatOrder.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace recast::format::deepspeed {
@@ -35,6 +36,7 @@ public:
       inventory_.orderUncertain |= order->uncertain;
       auto roles = stores(g);
       uint32_t layout = builder_.layout(flatLayout(layout::FlatScope::PerGroup));
+      reserve(params.size(), roles.size(), g);
       for (size_t i = 0; i < params.size(); ++i)
         addParam(params[i], g, roles, layout, order->starts[i], order->total);
     }
@@ -55,6 +57,7 @@ public:
         continue;
       auto roles = stores(part);
       uint32_t layout = builder_.layout(flatLayout(layout::FlatScope::PerParam));
+      reserve(starts.size(), roles.size(), part);
       for (size_t i = 0; i < starts.size(); ++i)
         addParam(model_.paramShapes[part][i], part, roles, layout, starts[i], 0);
     }
@@ -75,6 +78,13 @@ private:
     for (const auto &[key, tensor] : ranks_[0].flats[part].elements)
       add(key, [&key](const FlatState &state) { return state.elements.at(key); });
     return out;
+  }
+
+  void reserve(size_t params, size_t roles, size_t part) {
+    size_t tensors = params * (roles + ranks_[0].flats[part].scalars.size());
+    // As a vector grows by itself, since ZeRO-3 has many parts.
+    if (size_t needed = inventory_.tensors.size() + tensors; needed > inventory_.tensors.capacity())
+      inventory_.tensors.reserve(std::max(needed, 2 * inventory_.tensors.capacity()));
   }
 
   void addParam(const NamedShape &param, size_t part,

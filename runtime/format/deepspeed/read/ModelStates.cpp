@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <unordered_set>
 
 namespace recast::format::deepspeed {
 namespace {
@@ -108,7 +109,7 @@ private:
     if (!shapes->isSequence())
       return bad("'param_shapes' is not a list of groups (a file of DeepSpeed before 0.4?)");
     out_.hasParamShapes = true;
-    std::set<std::string_view> seen;
+    std::unordered_set<std::string_view> seen;
     for (const ObjectPtr &group : shapes->items) {
       if (!group->isDict())
         return bad("'param_shapes' is not a list of groups");

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <unordered_map>
 
 namespace recast::format::deepspeed {
 namespace {
@@ -21,6 +22,7 @@ public:
                torch::InventoryBuilder &builder)
       : models_(models), first_(models.front()), zero3_(zero3), inventory_(inventory),
         builder_(builder) {
+    module_.reserve(first_.module.size());
     for (size_t g = 0; g < first_.paramShapes.size(); ++g)
       for (const NamedShape &param : first_.paramShapes[g])
         trainable_[param.name] = {g < groupOf.size() ? groupOf[g] : -1, &param.shape};
@@ -89,6 +91,12 @@ private:
 
   /// Old files have no `shared_params`: the same bytes under a second name are a second name.
   void storageAliases() {
+    auto isSecond = [&](const NamedTensor &tensor) {
+      return tensor.ref && !trainable_.contains(tensor.name) &&
+             !first_.bufferNames.contains(tensor.name) && !aliases_.contains(tensor.name);
+    };
+    if (std::none_of(first_.module.begin(), first_.module.end(), isSecond))
+      return;
     using View = std::tuple<std::string, int64_t, std::vector<int64_t>>;
     std::map<View, std::string> owners;
     auto view = [](const plan::TensorRef &ref) { return View{ref.storage, ref.offset, ref.shape}; };
@@ -96,8 +104,7 @@ private:
       if (tensor.ref && torch::elementsOf(*tensor.ref) > 0 && trainable_.contains(tensor.name))
         owners.emplace(view(*tensor.ref), tensor.name);
     for (const NamedTensor &tensor : first_.module) {
-      if (!tensor.ref || trainable_.contains(tensor.name) ||
-          first_.bufferNames.contains(tensor.name) || aliases_.contains(tensor.name))
+      if (!isSecond(tensor))
         continue;
       auto owner = owners.find(view(*tensor.ref));
       if (owner != owners.end())
@@ -225,7 +232,7 @@ private:
     }
   }
 
-  using ByName = std::map<std::string_view, const NamedTensor *>;
+  using ByName = std::unordered_map<std::string_view, const NamedTensor *>;
   static const NamedTensor *find(const ByName &tensors, std::string_view name) {
     auto found = tensors.find(name);
     return found == tensors.end() ? nullptr : found->second;
@@ -236,7 +243,7 @@ private:
   bool zero3_;
   Inventory &inventory_;
   torch::InventoryBuilder &builder_;
-  std::map<std::string, Trainable, std::less<>> trainable_;
+  std::unordered_map<std::string_view, Trainable> trainable_;
   std::set<std::string, std::less<>> frozen_;
   ByName module_;
   std::vector<ByName> fragments_;              ///< One per rank.

@@ -5,6 +5,7 @@
 #include "runtime/format/torch/read/TorchFile.h"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -18,7 +19,11 @@ public:
   uint32_t file(const std::string &path, const io::FileInfo &info);
   /// Index of a layout; equal ones are added once.
   uint32_t layout(const layout::Layout &layout);
-  uint32_t wholeLayout() { return layout({}); }
+  uint32_t wholeLayout() {
+    if (!whole_)
+      whole_ = layout({});
+    return *whole_;
+  }
 
   /// The elements of a contiguous tensor in file number `file`. Its record is noted.
   Extent extent(uint32_t file, const TorchFile &from, const plan::TensorRef &ref);
@@ -45,6 +50,7 @@ private:
   Inventory &inventory_;
   std::map<std::string, uint32_t> files_;
   std::map<std::string, uint32_t> layouts_;
+  std::optional<uint32_t> whole_; ///< What most tensors have.
   /// (file, storage, dtype, ranks of the layout) -> store.
   std::map<std::tuple<uint32_t, std::string, DType, size_t>, uint32_t> storages_;
   std::map<std::pair<uint32_t, uint64_t>, Record> records_;

@@ -1,10 +1,10 @@
 #include "runtime/format/torch/read/Pickle.h"
 
-#include "runtime/base/Checked.h"
 #include "runtime/format/Printable.h"
 #include "runtime/format/torch/read/KnownGlobals.h"
 #include "runtime/format/torch/read/PickleMachine.h"
 
+#include <algorithm>
 #include <bit>
 #include <fmt/format.h>
 
@@ -70,6 +70,8 @@ tl::unexpected<Error> PickleMachine::bad(std::string_view what) const {
 }
 
 Result<Pickle> PickleMachine::run() {
+  // Most opcodes make no node of their own.
+  tree_.nodes.reserve(std::min(bytes_.size() / 8, plan::kMaxObjectNodes));
   RECAST_ASSIGN(none_, make(Kind::None));
   RECAST_ASSIGN(false_, make(Kind::Bool));
   RECAST_ASSIGN(true_, make(Kind::Bool));
@@ -94,22 +96,9 @@ Result<Pickle> PickleMachine::run() {
   return std::move(out_);
 }
 
-Result<std::string_view> PickleMachine::take(uint64_t size) {
-  if (!rangeInside(at_, size, bytes_.size())) {
-    cutOff_ = true;
-    return bad("it ends in the middle of an opcode");
-  }
-  std::string_view out = bytes_.substr(at_, size);
-  at_ += size;
-  return out;
-}
-
-Result<uint64_t> PickleMachine::number(int size) {
-  RECAST_ASSIGN(std::string_view raw, take(static_cast<uint64_t>(size)));
-  uint64_t value = 0;
-  for (size_t i = raw.size(); i-- > 0;)
-    value = value << 8 | static_cast<unsigned char>(raw[i]);
-  return value;
+tl::unexpected<Error> PickleMachine::cutOff() {
+  cutOff_ = true;
+  return bad("it ends in the middle of an opcode");
 }
 
 Result<std::string_view> PickleMachine::line() {
@@ -133,13 +122,6 @@ Result<NodeId> PickleMachine::make(Kind kind) {
   return static_cast<NodeId>(tree_.nodes.size() - 1);
 }
 
-Status PickleMachine::push(NodeId id) {
-  if (stack_.size() >= kMaxStack)
-    return bad("its stack grows too deep");
-  stack_.push_back(id);
-  return {};
-}
-
 Status PickleMachine::pushNew(Kind kind) {
   RECAST_ASSIGN(NodeId id, make(kind));
   return push(id);
@@ -159,17 +141,33 @@ Result<NodeId> PickleMachine::top() {
   return stack_.back();
 }
 
-Result<std::vector<NodeId>> PickleMachine::popToMark() {
+Result<std::span<const NodeId>> PickleMachine::aboveMark() {
   if (marks_.empty())
     return bad("it looks for a mark that is not there");
-  size_t from = marks_.back();
-  marks_.pop_back();
-  std::vector<NodeId> out(stack_.begin() + static_cast<std::ptrdiff_t>(from), stack_.end());
-  stack_.resize(from);
-  return out;
+  return std::span(stack_).subspan(marks_.back());
 }
 
-Status PickleMachine::pushText(Kind kind, int lengthBytes) {
+void PickleMachine::dropToMark() {
+  stack_.resize(marks_.back());
+  marks_.pop_back();
+}
+
+Result<NodeId> PickleMachine::belowMark() {
+  size_t floor = marks_.size() < 2 ? 0 : marks_[marks_.size() - 2];
+  if (marks_.back() <= floor)
+    return bad("it looks at an empty stack");
+  return stack_[marks_.back() - 1];
+}
+
+Status PickleMachine::fillFromMark(Status (PickleMachine::*fill)(NodeId, std::span<const NodeId>)) {
+  RECAST_ASSIGN(std::span<const NodeId> items, aboveMark());
+  RECAST_ASSIGN(NodeId target, belowMark());
+  RECAST_TRY((this->*fill)(target, items));
+  dropToMark();
+  return {};
+}
+
+Status PickleMachine::pushText(Kind kind, size_t lengthBytes) {
   RECAST_ASSIGN(uint64_t size, number(lengthBytes));
   RECAST_ASSIGN(std::string_view text, take(size));
   RECAST_TRY(pushNew(kind));
@@ -177,7 +175,7 @@ Status PickleMachine::pushText(Kind kind, int lengthBytes) {
   return {};
 }
 
-Status PickleMachine::pushLong(int lengthBytes) {
+Status PickleMachine::pushLong(size_t lengthBytes) {
   RECAST_ASSIGN(uint64_t size, number(lengthBytes));
   if (size > kMaxLongBytes)
     return bad(fmt::format("an integer of {} bytes", size));
@@ -190,18 +188,34 @@ Status PickleMachine::pushLong(int lengthBytes) {
   uint64_t value = !raw.empty() && static_cast<unsigned char>(raw.back()) >= 0x80 ? UINT64_MAX : 0;
   for (size_t i = raw.size(); i-- > 0;)
     value = value << 8 | static_cast<unsigned char>(raw[i]);
-  RECAST_TRY(pushNew(Kind::Int));
-  node(stack_.back()).integer = static_cast<int64_t>(value);
+  return pushInt(static_cast<int64_t>(value));
+}
+
+Status PickleMachine::pushInt(int64_t value) {
+  NodeId &last = lastInts_[static_cast<uint64_t>(value) % lastInts_.size()];
+  if (last == kNoNode || node(last).integer != value) {
+    RECAST_ASSIGN(last, make(Kind::Int));
+    node(last).integer = value;
+  }
+  return push(last);
+}
+
+Status PickleMachine::pushSmallInts() {
+  do {
+    RECAST_ASSIGN(std::string_view value, take(1));
+    RECAST_TRY(pushInt(static_cast<unsigned char>(value[0])));
+    opcodeAt_ = at_;
+  } while (at_ < bytes_.size() && bytes_[at_] == 'K' && ++at_);
   return {};
 }
 
 Status PickleMachine::pushTuple(size_t count) {
-  std::vector<NodeId> items(count);
+  std::array<NodeId, 3> items{};
   for (size_t i = count; i-- > 0;) {
     RECAST_ASSIGN(items[i], pop());
   }
   RECAST_TRY(pushNew(Kind::Tuple));
-  node(stack_.back()).children = std::move(items);
+  tree_.append(node(stack_.back()).children, std::span(items).first(count));
   return {};
 }
 
@@ -227,28 +241,25 @@ Status PickleMachine::put(uint64_t index) {
   if (index >= kMaxStack)
     return bad("its memo grows too large");
   RECAST_ASSIGN(NodeId id, top());
-  if (index >= memo_.size())
-    memo_.resize(index + 1, kNoNode);
-  memo_[index] = id;
+  if (index == memo_.size())
+    memo_.push_back(id);
+  else if (index > memo_.size())
+    memo_.insert(memo_.end(), {kNoNode, id});
+  else
+    memo_[index] = id;
   return {};
-}
-
-Status PickleMachine::get(uint64_t index) {
-  if (index >= memo_.size() || memo_[index] == kNoNode)
-    return bad("it recalls what was never memoised");
-  return push(memo_[index]);
 }
 
 Status PickleMachine::append(NodeId target, std::span<const NodeId> items) {
   Node &list = node(target);
   if (list.kind == Kind::List && !list.isStorage) {
-    list.children.insert(list.children.end(), items.begin(), items.end());
+    tree_.append(list.children, items);
     return {};
   }
   // A list class of someone's own: items as values of None keys.
   if (list.kind == Kind::Call || list.kind == Kind::Instance) {
     for (NodeId item : items)
-      list.children.insert(list.children.end(), {none_, item});
+      tree_.append(list.children, std::array{none_, item});
     return {};
   }
   return bad("it appends to something that is not a list");
@@ -261,7 +272,14 @@ Status PickleMachine::setItems(NodeId target, std::span<const NodeId> items) {
   if (dict.isStorage || (dict.kind != Kind::Dict && dict.kind != Kind::Ordered &&
                          dict.kind != Kind::Call && dict.kind != Kind::Instance))
     return bad("it sets items of something that is not a dict");
-  dict.children.insert(dict.children.end(), items.begin(), items.end());
+  tree_.append(dict.children, items);
+  return {};
+}
+
+Status PickleMachine::addItems(NodeId target, std::span<const NodeId> items) {
+  if (node(target).kind != Kind::Set)
+    return bad("it adds items to something that is not a set");
+  tree_.append(node(target).children, items);
   return {};
 }
 

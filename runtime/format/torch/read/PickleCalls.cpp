@@ -38,7 +38,7 @@ std::optional<std::vector<int64_t>> PickleMachine::intTuple(NodeId id) const {
 Result<NodeId> PickleMachine::interpret(NodeId callee, NodeId argumentTuple) {
   if (node(callee).kind != Kind::Global)
     return kNoNode;
-  const std::vector<NodeId> arguments = node(argumentTuple).children;
+  const NodeList arguments = node(argumentTuple).children;
   std::string_view module = node(node(callee).first).text, name = node(callee).text;
   if (module == "torch._utils") {
     if (name == "_rebuild_tensor")
@@ -57,7 +57,7 @@ Result<NodeId> PickleMachine::interpret(NodeId callee, NodeId argumentTuple) {
   bool builtin = module == "builtins" || module == "__builtin__";
   if (builtin && name == "set" && arguments.size() == 1 && node(arguments[0]).kind == Kind::List) {
     RECAST_ASSIGN(NodeId id, make(Kind::Set));
-    node(id).children = node(arguments[0]).children;
+    tree_.append(node(id).children, node(arguments[0]).children.ids());
     return id;
   }
   if (builtin && name == "bytes" && arguments.empty())
@@ -68,7 +68,7 @@ Result<NodeId> PickleMachine::interpret(NodeId callee, NodeId argumentTuple) {
 }
 
 /// Protocol 2 has no bytes: Python writes them as text of code points 0 to 255, to be encoded.
-Result<NodeId> PickleMachine::latin1Bytes(const std::vector<NodeId> &arguments) {
+Result<NodeId> PickleMachine::latin1Bytes(NodeList arguments) {
   if (arguments.size() != 2 || node(arguments[0]).kind != Kind::String ||
       node(arguments[1]).text != "latin1")
     return kNoNode;
@@ -90,21 +90,21 @@ Result<NodeId> PickleMachine::latin1Bytes(const std::vector<NodeId> &arguments) 
   return id;
 }
 
-Result<NodeId> PickleMachine::orderedDict(const std::vector<NodeId> &arguments) {
-  std::vector<NodeId> children;
+Result<NodeId> PickleMachine::orderedDict(NodeList arguments) {
+  NodeList children;
   if (arguments.size() == 1 && node(arguments[0]).kind == Kind::List) {
     // Python 2 passes the pairs to the constructor.
     for (NodeId pair : node(arguments[0]).children) {
       const Node &n = node(pair);
       if ((n.kind != Kind::List && n.kind != Kind::Tuple) || n.children.size() != 2)
         return kNoNode;
-      children.insert(children.end(), n.children.begin(), n.children.end());
+      tree_.append(children, n.children.ids());
     }
   } else if (!arguments.empty()) {
     return kNoNode;
   }
   RECAST_ASSIGN(NodeId id, make(Kind::Ordered));
-  node(id).children = std::move(children);
+  node(id).children = children;
   return id;
 }
 
@@ -124,6 +124,13 @@ Status PickleMachine::persistentId() {
       !is(3, Kind::String) || !is(4, Kind::Int))
     return bad("a persistent id that is not a storage of torch");
   const Node &cls = node(tuple.children[1]);
+  if (lastStorage_ != kNoNode) {
+    const StorageNode &last = tree_.storages[node(lastStorage_).index];
+    if (last.module == node(cls.first).text && last.name == cls.text &&
+        last.key == node(tuple.children[2]).text && last.location == node(tuple.children[3]).text &&
+        last.elements == node(tuple.children[4]).integer)
+      return push(lastStorage_);
+  }
   StorageNode storage;
   storage.module = node(cls.first).text;
   storage.name = cls.text;
@@ -145,11 +152,11 @@ Status PickleMachine::persistentId() {
   RECAST_TRY(pushNew(Kind::None));
   node(stack_.back()).isStorage = true;
   node(stack_.back()).index = tree_.storages.size() - 1;
+  lastStorage_ = stack_.back();
   return {};
 }
 
-Result<NodeId> PickleMachine::rebuildTensor(const std::vector<NodeId> &arguments,
-                                            bool explicitType) {
+Result<NodeId> PickleMachine::rebuildTensor(NodeList arguments, bool explicitType) {
   // (storage, offset, size, stride, requires_grad, hooks[, dtype][, metadata])
   size_t fixed = explicitType ? 7 : 6;
   if (arguments.size() < fixed || arguments.size() > fixed + 1 || !node(arguments[0]).isStorage ||
@@ -174,7 +181,7 @@ Result<NodeId> PickleMachine::rebuildTensor(const std::vector<NodeId> &arguments
 }
 
 /// (storage, offset, size, stride): torch before 0.4.
-Result<NodeId> PickleMachine::rebuildPlainTensor(const std::vector<NodeId> &arguments) {
+Result<NodeId> PickleMachine::rebuildPlainTensor(NodeList arguments) {
   if (arguments.size() != 4 || !node(arguments[0]).isStorage ||
       node(arguments[1]).kind != Kind::Int)
     return kNoNode;
@@ -185,8 +192,8 @@ Result<NodeId> PickleMachine::rebuildPlainTensor(const std::vector<NodeId> &argu
 }
 
 /// (storage, offset, size, stride, ...), all of the right kind.
-Result<NodeId> PickleMachine::viewOf(const std::vector<NodeId> &arguments, DType dtype,
-                                     bool untyped, bool requiresGrad) {
+Result<NodeId> PickleMachine::viewOf(NodeList arguments, DType dtype, bool untyped,
+                                     bool requiresGrad) {
   const StorageNode &storage = tree_.storages[node(arguments[0]).index];
   auto shape = intTuple(arguments[2]), strides = intTuple(arguments[3]);
   if (!shape || !strides || shape->size() != strides->size())
@@ -244,7 +251,7 @@ Result<NodeId> PickleMachine::makeTensor(plan::TensorRef ref) {
   return id;
 }
 
-Result<NodeId> PickleMachine::rebuildParameter(const std::vector<NodeId> &arguments) {
+Result<NodeId> PickleMachine::rebuildParameter(NodeList arguments) {
   if (arguments.size() < 3 || node(arguments[0]).kind != Kind::Tensor ||
       node(arguments[1]).kind != Kind::Bool)
     return kNoNode;
@@ -255,7 +262,7 @@ Result<NodeId> PickleMachine::rebuildParameter(const std::vector<NodeId> &argume
 }
 
 /// (function, type, arguments, state): a plain tensor or parameter that has Python attributes.
-Result<NodeId> PickleMachine::rebuildFromType(const std::vector<NodeId> &arguments) {
+Result<NodeId> PickleMachine::rebuildFromType(NodeList arguments) {
   if (arguments.size() != 4 || node(arguments[2]).kind != Kind::Tuple ||
       !(isGlobal(arguments[1], "torch", "Tensor") ||
         isGlobal(arguments[1], "torch.nn.parameter", "Parameter")) ||

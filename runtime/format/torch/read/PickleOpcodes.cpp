@@ -17,7 +17,8 @@ Status PickleMachine::step(uint8_t opcode) {
     RECAST_TRY(pop());
     return {};
   case '1':
-    RECAST_TRY(popToMark());
+    RECAST_TRY(aboveMark());
+    dropToMark();
     return {};
   case '2': {
     RECAST_ASSIGN(NodeId id, top());
@@ -31,24 +32,13 @@ Status PickleMachine::step(uint8_t opcode) {
     return push(false_);
   case 'J': {
     RECAST_ASSIGN(uint64_t value, number(4));
-    RECAST_TRY(pushNew(Kind::Int));
-    node(stack_.back()).integer = static_cast<int32_t>(static_cast<uint32_t>(value));
-    return {};
+    return pushInt(static_cast<int32_t>(static_cast<uint32_t>(value)));
   }
-  case 'K': {
-    RECAST_ASSIGN(uint64_t value, number(1));
-    NodeId &seen = bytesSeen_[value];
-    if (seen == kNoNode) {
-      RECAST_ASSIGN(seen, make(Kind::Int));
-      node(seen).integer = static_cast<int64_t>(value);
-    }
-    return push(seen);
-  }
+  case 'K':
+    return pushSmallInts();
   case 'M': {
     RECAST_ASSIGN(uint64_t value, number(2));
-    RECAST_TRY(pushNew(Kind::Int));
-    node(stack_.back()).integer = static_cast<int64_t>(value);
-    return {};
+    return pushInt(static_cast<int64_t>(value));
   }
   case 0x8a:
     return pushLong(1);
@@ -80,27 +70,28 @@ Status PickleMachine::step(uint8_t opcode) {
   case ']':
     return pushNew(Kind::List);
   case ')':
-    return pushNew(Kind::Tuple);
+    if (noItems_ == kNoNode) {
+      RECAST_ASSIGN(noItems_, make(Kind::Tuple));
+    }
+    return push(noItems_);
   case 0x85:
   case 0x86:
   case 0x87:
     return pushTuple(static_cast<size_t>(opcode - 0x84));
   case 't': {
-    RECAST_ASSIGN(std::vector<NodeId> items, popToMark());
-    RECAST_TRY(pushNew(Kind::Tuple));
-    node(stack_.back()).children = std::move(items);
-    return {};
+    RECAST_ASSIGN(std::span<const NodeId> items, aboveMark());
+    RECAST_ASSIGN(NodeId id, make(Kind::Tuple));
+    tree_.append(node(id).children, items);
+    dropToMark();
+    return push(id);
   }
   case 'a': {
     RECAST_ASSIGN(NodeId item, pop());
     RECAST_ASSIGN(NodeId target, top());
     return append(target, std::span(&item, 1));
   }
-  case 'e': {
-    RECAST_ASSIGN(std::vector<NodeId> items, popToMark());
-    RECAST_ASSIGN(NodeId target, top());
-    return append(target, items);
-  }
+  case 'e':
+    return fillFromMark(&PickleMachine::append);
   case 's': {
     RECAST_ASSIGN(NodeId value, pop());
     RECAST_ASSIGN(NodeId key, pop());
@@ -108,19 +99,22 @@ Status PickleMachine::step(uint8_t opcode) {
     NodeId items[] = {key, value};
     return setItems(target, items);
   }
-  case 'u': {
-    RECAST_ASSIGN(std::vector<NodeId> items, popToMark());
-    RECAST_ASSIGN(NodeId target, top());
-    return setItems(target, items);
-  }
-  case 'q':
-  case 'r': {
-    RECAST_ASSIGN(uint64_t index, number(opcode == 'q' ? 1 : 4));
+  case 'u':
+    return fillFromMark(&PickleMachine::setItems);
+  case 'q': {
+    RECAST_ASSIGN(uint64_t index, number(1));
     return put(index);
   }
-  case 'h':
+  case 'r': {
+    RECAST_ASSIGN(uint64_t index, number(4));
+    return put(index);
+  }
+  case 'h': {
+    RECAST_ASSIGN(uint64_t index, number(1));
+    return get(index);
+  }
   case 'j': {
-    RECAST_ASSIGN(uint64_t index, number(opcode == 'h' ? 1 : 4));
+    RECAST_ASSIGN(uint64_t index, number(4));
     return get(index);
   }
   case 'c': {
@@ -153,23 +147,17 @@ Status PickleMachine::stepProtocol4(uint8_t opcode) {
     return pushText(Kind::Bytes, 8);
   case 0x8f:
     return pushNew(Kind::Set);
-  case 0x90: {
-    RECAST_ASSIGN(std::vector<NodeId> items, popToMark());
-    RECAST_ASSIGN(NodeId target, top());
-    if (node(target).kind != Kind::Set)
-      return bad("it adds items to something that is not a set");
-    auto &children = node(target).children;
-    children.insert(children.end(), items.begin(), items.end());
-    return {};
-  }
+  case 0x90:
+    return fillFromMark(&PickleMachine::addItems);
   case 0x91: {
-    RECAST_ASSIGN(std::vector<NodeId> items, popToMark());
+    RECAST_ASSIGN(std::span<const NodeId> items, aboveMark());
+    RECAST_ASSIGN(NodeId list, make(Kind::List));
+    tree_.append(node(list).children, items);
+    dropToMark();
     RECAST_TRY(pushGlobal("builtins", "frozenset"));
     RECAST_ASSIGN(NodeId callee, pop());
-    RECAST_ASSIGN(NodeId list, make(Kind::List));
-    node(list).children = std::move(items);
     RECAST_ASSIGN(NodeId arguments, make(Kind::Tuple));
-    node(arguments).children = {list};
+    tree_.append(node(arguments).children, std::span(&list, 1));
     RECAST_TRY(pushNew(Kind::Call));
     node(stack_.back()).first = callee;
     node(stack_.back()).second = arguments;

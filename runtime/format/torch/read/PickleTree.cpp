@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <functional>
 
 namespace recast::format::torch {
 namespace {
@@ -20,20 +21,37 @@ struct Weight {
 
 class Builder {
 public:
-  Builder(const PickleTree &tree) : tree_(tree), built_(tree.nodes.size()) {}
+  Builder(const PickleTree &tree) : tree_(tree), slotOf_(tree.nodes.size(), kNoSlot) {}
 
-  Result<ObjectPtr> object(NodeId id, int depth) {
-    Slot &slot = built_[id];
-    if (slot.state == State::Open)
-      return refused("a container holds itself");
-    if (slot.state == State::Done) {
+  Result<ObjectPtr> build(NodeId root) {
+    RECAST_TRY(visit(root, 0));
+    return slots_[slotOf_[root]].object;
+  }
+
+  const Weight &weight(NodeId id) const { return slots_[slotOf_[id]].weight; }
+
+private:
+  struct Slot {
+    ObjectPtr object; ///< Null while it is being made.
+    Weight weight;
+  };
+  static constexpr uint32_t kNoSlot = 0xffffffffu;
+
+  /// Makes the object of a node, unless it is there already.
+  Status visit(NodeId id, int depth) {
+    if (slotOf_[id] != kNoSlot) {
+      const Slot &slot = slots_[slotOf_[id]];
+      if (!slot.object)
+        return refused("a container holds itself");
       if (depth + slot.weight.height > plan::kMaxObjectDepth)
         return tooDeep();
-      return slot.object;
+      return {};
     }
     if (depth >= plan::kMaxObjectDepth)
       return tooDeep();
-    slot.state = State::Open;
+    auto index = static_cast<uint32_t>(slots_.size());
+    slotOf_[id] = index;
+    slots_.emplace_back();
     auto out = std::make_shared<Object>();
     Weight weight;
     RECAST_TRY(fill(tree_.nodes[id], *out, weight, depth));
@@ -41,21 +59,9 @@ public:
       return refused(fmt::format("it expands to more than {} nodes", plan::kMaxObjectNodes));
     if (weight.text > kMaxTreeText)
       return refused(fmt::format("it expands to more than {} bytes of text", kMaxTreeText));
-    slot.weight = weight;
-    slot.object = std::move(out);
-    slot.state = State::Done;
-    return slot.object;
+    slots_[index] = {std::move(out), weight};
+    return {};
   }
-
-  const Weight &weight(NodeId id) const { return built_[id].weight; }
-
-private:
-  enum class State : uint8_t { New, Open, Done };
-  struct Slot {
-    ObjectPtr object;
-    Weight weight;
-    State state = State::New;
-  };
 
   static tl::unexpected<Error> refused(std::string_view why) {
     return badInput(fmt::format("pickle refused: {}", why));
@@ -64,13 +70,15 @@ private:
     return refused(fmt::format("nested deeper than {} levels", plan::kMaxObjectDepth));
   }
 
-  Result<ObjectPtr> child(NodeId id, Weight &weight, int depth) {
-    RECAST_ASSIGN(ObjectPtr out, object(id, depth + 1));
-    const Weight &part = built_[id].weight;
+  Status child(NodeId id, ObjectPtr &out, Weight &weight, int depth) {
+    RECAST_TRY(visit(id, depth + 1));
+    const Slot &slot = slots_[slotOf_[id]];
+    const Weight &part = slot.weight;
     weight.height = std::max(weight.height, part.height + 1);
     weight.nodes = saturatingAdd(weight.nodes, part.nodes);
     weight.text = saturatingAdd(weight.text, part.text);
-    return out;
+    out = slot.object;
+    return {};
   }
 
   Status fill(const Node &node, Object &out, Weight &weight, int depth) {
@@ -108,18 +116,16 @@ private:
     case Kind::Tuple:
     case Kind::Set:
       out.items.reserve(node.children.size());
-      for (NodeId id : node.children) {
-        RECAST_ASSIGN(ObjectPtr item, child(id, weight, depth));
-        out.items.push_back(std::move(item));
-      }
+      for (NodeId id : node.children)
+        RECAST_TRY(child(id, out.items.emplace_back(), weight, depth));
       return {};
     case Kind::Call:
     case Kind::Instance:
+      out.items.reserve(3);
       for (NodeId id : {node.first, node.second, node.third}) {
         if (id == kNoNode)
           continue;
-        RECAST_ASSIGN(ObjectPtr item, child(id, weight, depth));
-        out.items.push_back(std::move(item));
+        RECAST_TRY(child(id, out.items.emplace_back(), weight, depth));
       }
       return entries(node, out, weight, depth);
     case Kind::Dict:
@@ -133,21 +139,52 @@ private:
   Status entries(const Node &node, Object &out, Weight &weight, int depth) {
     out.entries.reserve(node.children.size() / 2);
     for (size_t i = 0; i + 1 < node.children.size(); i += 2) {
-      RECAST_ASSIGN(ObjectPtr key, child(node.children[i], weight, depth));
-      RECAST_ASSIGN(ObjectPtr value, child(node.children[i + 1], weight, depth));
-      out.entries.emplace_back(std::move(key), std::move(value));
+      auto &[key, value] = out.entries.emplace_back();
+      RECAST_TRY(child(node.children[i], key, weight, depth));
+      RECAST_TRY(child(node.children[i + 1], value, weight, depth));
     }
     return {};
   }
 
+  static bool isNumber(const Object &key) {
+    return key.kind == Kind::Int || key.kind == Kind::Bool;
+  }
+
+  /// Almost all dicts are told to be sound here: the smallest by comparing keys, the others by
+  /// hashes that are all different.
+  static bool mayRepeat(const Object &dict) {
+    constexpr size_t kFew = 8;
+    const auto &entries = dict.entries;
+    if (entries.size() <= kFew) {
+      for (size_t i = 1; i < entries.size(); ++i)
+        for (size_t k = 0; k < i; ++k) {
+          const Object &a = *entries[i].first, &b = *entries[k].first;
+          if (a.integer == b.integer && a.text == b.text)
+            return true;
+        }
+      return false;
+    }
+    std::vector<uint64_t> hashes;
+    hashes.reserve(entries.size());
+    for (const auto &[key, value] : entries)
+      if (key->kind == Kind::String)
+        hashes.push_back(std::hash<std::string_view>()(key->text));
+      else if (isNumber(*key))
+        hashes.push_back(static_cast<uint64_t>(key->integer));
+    std::sort(hashes.begin(), hashes.end());
+    return std::adjacent_find(hashes.begin(), hashes.end()) != hashes.end();
+  }
+
   /// Python lets the last of two equal keys win, silently; no writer produces them.
   static Status uniqueKeys(const Object &dict) {
+    if (!mayRepeat(dict))
+      return {};
     std::vector<std::string_view> names;
     std::vector<int64_t> numbers;
     for (const auto &[key, value] : dict.entries) {
       if (key->kind == Kind::String)
         names.push_back(key->text);
-      else if (key->kind == Kind::Int || key->kind == Kind::Bool)
+      else if (isNumber(*key))
         numbers.push_back(key->integer);
     }
     std::sort(names.begin(), names.end());
@@ -172,14 +209,28 @@ private:
   }
 
   const PickleTree &tree_;
-  std::vector<Slot> built_;
+  std::vector<uint32_t> slotOf_; ///< Of each node: most only lead to tensors and become no object.
+  std::vector<Slot> slots_;
 };
 
 } // namespace
 
+void PickleTree::append(NodeList &list, std::span<const NodeId> ids) {
+  if (ids.size() > list.room_ - list.size_) {
+    // The first items often are all: exactly so many, and twice as many later.
+    size_t room = std::max<size_t>(list.size_ + ids.size(), 2 * size_t{list.room_});
+    auto *grown = static_cast<NodeId *>(lists_.allocate(room * sizeof(NodeId), alignof(NodeId)));
+    std::copy(list.begin(), list.end(), grown);
+    list.ids_ = grown;
+    list.room_ = static_cast<uint32_t>(room);
+  }
+  std::copy(ids.begin(), ids.end(), list.ids_ + list.size_);
+  list.size_ += static_cast<uint32_t>(ids.size());
+}
+
 Result<ObjectPtr> PickleTree::build(NodeId root, PickleBudget &budget) const {
   Builder builder(*this);
-  RECAST_ASSIGN(ObjectPtr out, builder.object(root, 0));
+  RECAST_ASSIGN(ObjectPtr out, builder.build(root));
   uint64_t text = builder.weight(root).text;
   if (text > budget.bytes)
     return badInput("pickle refused: the files of this checkpoint hold too much text together");

@@ -6,6 +6,8 @@
 #include "runtime/format/torch/read/Pickle.h"
 
 #include <memory>
+#include <memory_resource>
+#include <span>
 #include <vector>
 
 namespace recast::format::torch {
@@ -18,6 +20,24 @@ struct StorageNode {
   std::string_view module, name; ///< Storage class.
   std::string key, location;
   int64_t elements = 0;
+};
+
+/// Nodes in a row, in memory of the tree: a checkpoint has a few per tensor, and they all go at
+/// once. Copies share that memory, so only one of them may grow.
+class NodeList {
+public:
+  NodeList() = default;
+  std::span<const NodeId> ids() const { return {ids_, size_}; }
+  auto begin() const { return ids().begin(); }
+  auto end() const { return ids().end(); }
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  NodeId operator[](size_t i) const { return ids_[i]; }
+
+private:
+  friend struct PickleTree;
+  NodeId *ids_ = nullptr;
+  uint32_t size_ = 0, room_ = 0;
 };
 
 struct Node {
@@ -34,7 +54,7 @@ struct Node {
   };
   std::string_view text; ///< Into the pickle, or into `texts`.
   /// Items; for Dict, Ordered, Call and Instance alternating keys and values.
-  std::vector<NodeId> children;
+  NodeList children;
 };
 
 struct PickleTree {
@@ -42,9 +62,14 @@ struct PickleTree {
   std::vector<StorageNode> storages;
   std::vector<std::shared_ptr<const plan::TensorRef>> tensors;
 
+  void append(NodeList &list, std::span<const NodeId> ids);
+
   /// The tree below `root` as immutable objects: no cycles, unique string and integer keys, at most
   /// kMaxObjectDepth deep and kMaxObjectNodes large when sharing is expanded.
   Result<plan::ObjectPtr> build(NodeId root, PickleBudget &budget) const;
+
+private:
+  std::pmr::monotonic_buffer_resource lists_;
 };
 
 } // namespace recast::format::torch

@@ -187,12 +187,17 @@ Result<std::string> TorchFile::elements(const TensorRef &ref, uint64_t limit) co
 }
 
 Result<ObjectPtr> TorchFile::detached(const ObjectPtr &object, uint64_t &budget) const {
-  if (object->kind == Object::Kind::Tensor) {
-    const TensorRef &ref = *object->tensor;
+  RECAST_ASSIGN(ObjectPtr other, changed(*object, budget));
+  return other ? other : object;
+}
+
+Result<ObjectPtr> TorchFile::changed(const Object &object, uint64_t &budget) const {
+  if (object.kind == Object::Kind::Tensor) {
+    const TensorRef &ref = *object.tensor;
     uint64_t width = byteWidth(ref.dtype);
     uint64_t count = static_cast<uint64_t>(elementsOf(ref));
     if (width == 0 || count > kMaxDetachedTensor / width || count * width > budget)
-      return object;
+      return ObjectPtr();
     budget -= count * width;
     TensorRef copy = ref;
     RECAST_ASSIGN(copy.literal, elements(ref, kMaxDetachedTensor));
@@ -202,15 +207,25 @@ Result<ObjectPtr> TorchFile::detached(const ObjectPtr &object, uint64_t &budget)
     copy.strides = contiguousStrides(copy.shape);
     return plan::tensor(std::move(copy));
   }
-  if (object->items.empty() && object->entries.empty())
-    return object;
-  auto out = std::make_shared<Object>(*object);
-  for (ObjectPtr &item : out->items) {
-    RECAST_ASSIGN(item, detached(item, budget));
-  }
-  for (auto &[key, value] : out->entries) {
-    RECAST_ASSIGN(key, detached(key, budget));
-    RECAST_ASSIGN(value, detached(value, budget));
+  std::shared_ptr<Object> out;
+  auto replace = [&](const ObjectPtr &inner, auto place) -> Status {
+    // Numbers and texts, of which there may be one per parameter, hold no tensor.
+    if (inner->kind != Object::Kind::Tensor && inner->items.empty() && inner->entries.empty())
+      return {};
+    RECAST_ASSIGN(ObjectPtr other, changed(*inner, budget));
+    if (!other)
+      return {};
+    if (!out)
+      out = std::make_shared<Object>(object);
+    place(*out) = std::move(other);
+    return {};
+  };
+  for (size_t i = 0; i < object.items.size(); ++i)
+    RECAST_TRY(replace(object.items[i], [i](Object &o) -> auto & { return o.items[i]; }));
+  for (size_t i = 0; i < object.entries.size(); ++i) {
+    const auto &[key, value] = object.entries[i];
+    RECAST_TRY(replace(key, [i](Object &o) -> auto & { return o.entries[i].first; }));
+    RECAST_TRY(replace(value, [i](Object &o) -> auto & { return o.entries[i].second; }));
   }
   return ObjectPtr(std::move(out));
 }

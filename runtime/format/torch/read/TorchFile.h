@@ -38,6 +38,8 @@ public:
 private:
   TorchFile(std::string path, io::FileInfo info) : path_(std::move(path)), info_(info) {}
   Status readArchive(const io::File &file, PickleBudget &budget);
+  /// Null where `object` is as it should be already, as nearly all are.
+  Result<plan::ObjectPtr> changed(const plan::Object &object, uint64_t &budget) const;
   Status checkByteOrder(const io::File &file, const std::string &prefix) const;
 
   std::string path_;
