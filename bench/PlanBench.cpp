@@ -8,6 +8,7 @@
 #include "runtime/format/Inventory.h"
 #include "runtime/plan/Expand.h"
 #include "tools/recast/Driver.h"
+#include "tools/recast/PlanningMemory.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -107,6 +108,7 @@ Status measure(const std::string &job, Phases &phases, std::vector<double> &alon
 } // namespace
 
 int main(int argc, char **argv) {
+  tools::reservePlanningMemory();
   if (argc < 2 || argv[1][0] == '-') {
     std::printf(
         "usage: bench_plan JOB.ucl [rounds]\n"

@@ -8,6 +8,7 @@
 #include "tools/recast/Diff.h"
 #include "tools/recast/Inspect.h"
 #include "tools/recast/PipeLine.h"
+#include "tools/recast/PlanningMemory.h"
 #include "tools/recast/Verify.h"
 
 #include <CLI/CLI.hpp>
@@ -317,6 +318,7 @@ std::optional<std::string> unknownCommand(const CLI::App &app, const std::string
 } // namespace
 
 int main(int argc, char **argv) {
+  reservePlanningMemory();
   CLI::App app{kIntroduction, "recast"};
   app.set_version_flag("--version", std::string("recast 0.1.0"));
   CommandLine line;
