@@ -3,6 +3,7 @@
 #include "runtime/codec/Xxh3.h"
 #include "runtime/io/File.h"
 
+#include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
 
@@ -13,15 +14,34 @@ constexpr uint64_t kLargestConfig = uint64_t{64} << 20;
 
 class Hasher {
 public:
-  void number(uint64_t value) { hash_.update(&value, sizeof value); }
+  void number(uint64_t value) { add(&value, sizeof value); }
   void text(std::string_view value) {
     number(value.size());
-    hash_.update(value.data(), value.size());
+    add(value.data(), value.size());
   }
-  std::string hex() const { return fmt::format("{:016x}", hash_.digest()); }
+  std::string hex() {
+    flush();
+    return fmt::format("{:016x}", hash_.digest());
+  }
 
 private:
+  /// A tensor is a dozen small pieces: collected, as the hash is slow on such.
+  void add(const void *bytes, size_t size) {
+    if (size > sizeof pending_ - count_)
+      flush();
+    if (size > sizeof pending_)
+      return hash_.update(bytes, size);
+    std::memcpy(pending_ + count_, bytes, size);
+    count_ += size;
+  }
+  void flush() {
+    hash_.update(pending_, count_);
+    count_ = 0;
+  }
+
   codec::Xxh3Stream hash_;
+  char pending_[4096];
+  size_t count_ = 0;
 };
 
 void hashTensor(Hasher &hash, const Tensor &tensor) {
