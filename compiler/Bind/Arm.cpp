@@ -10,15 +10,16 @@ namespace recast::compiler {
 Result<std::vector<int32_t>> armChecks(const Job &job, const format::Inventory &source,
                                        const Resolution &resolution, bool asked) {
   std::vector<int32_t> armed(source.tensors.size(), -1);
-  std::unordered_map<std::string_view, uint32_t> weights;
+  const Name weightRole = format::role::kWeight, masterRole = format::role::kMaster;
+  std::unordered_map<Name, uint32_t> weights;
   for (uint32_t i = 0; i < source.tensors.size(); ++i)
-    if (source.tensors[i].role == format::role::kWeight)
+    if (source.tensors[i].role == weightRole)
       weights[source.tensors[i].name] = i;
 
   int64_t armedCount = 0;
   for (uint32_t i = 0; i < source.tensors.size(); ++i) {
     const format::Tensor &master = source.tensors[i];
-    if (master.role != format::role::kMaster)
+    if (master.role != masterRole)
       continue;
     auto found = weights.find(master.name);
     if (found == weights.end()) {
@@ -35,9 +36,8 @@ Result<std::vector<int32_t>> armChecks(const Job &job, const format::Inventory &
                       .hint("Save the run again with round_robin_gradients off."));
     }
     const format::Tensor &weight = source.tensors[found->second];
-    const Use &masterUse = resolution.uses[i], &weightUse = resolution.uses[found->second];
-    bool bothRead =
-        !masterUse.cells.empty() && (weightUse.keptVerbatim || !weightUse.cells.empty());
+    bool bothRead = !resolution.cellsOf(i).empty() && (resolution.keptVerbatim[found->second] ||
+                                                       !resolution.cellsOf(found->second).empty());
     if (!source.orderUncertain && !bothRead && !asked)
       continue;
     if (master.shape != weight.shape ||

@@ -11,6 +11,8 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace recast::compiler {
 namespace {
@@ -19,7 +21,7 @@ using namespace recast::ir;
 
 /// A name that rules may speak of: of a tensor, or tied to one.
 struct Subject {
-  std::string shown, stored, canonical;
+  Name shown, stored, canonical;
   std::optional<uint32_t> decl; ///< With a model.
   std::vector<int64_t> indices;
 
@@ -30,14 +32,14 @@ struct Subject {
   };
   std::optional<Layer> layer() const {
     if (!indices.empty())
-      return Layer{indices.front(), std::string_view(shown).substr(0, shown.find('['))};
+      return Layer{indices.front(), std::string_view(shown).substr(0, shown.str().find('['))};
     std::string_view rest = stored;
     while (!rest.empty()) {
       std::string_view part = rest.substr(0, rest.find('.'));
       int64_t number = 0;
       auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
       if (error == std::errc() && end == part.data() + part.size() && number >= 0)
-        return Layer{number, std::string_view(stored).substr(0, stored.size() - rest.size())};
+        return Layer{number, std::string_view(stored).substr(0, stored.str().size() - rest.size())};
       rest.remove_prefix(std::min(rest.size(), part.size() + 1));
     }
     return std::nullopt;
@@ -46,9 +48,9 @@ struct Subject {
 
 std::vector<Subject> subjectsOf(const Ends &ends) {
   std::vector<Subject> out;
-  std::set<std::string> seen;
+  std::unordered_set<Name> seen;
   for (size_t i = 0; i < ends.source.tensors.size(); ++i) {
-    const std::string &name = ends.source.tensors[i].name;
+    Name name = ends.source.tensors[i].name;
     if (!seen.insert(name).second)
       continue;
     Subject subject{name, ends.storedNames[i], name, {}, {}};
@@ -86,7 +88,7 @@ public:
     for (auto rule : op_.getAssign()->getAsRange<pipe::AssignAttr>())
       RECAST_TRY(apply(rule));
     RECAST_TRY(placeLayers());
-    std::map<std::string, std::set<int32_t>> owners;
+    std::unordered_map<Name, std::set<int32_t>> owners;
     for (size_t s = 0; s < subjects_.size(); ++s) {
       if (owner_[s] >= 0)
         owners[subjects_[s].canonical].insert(owner_[s]);
@@ -234,7 +236,7 @@ private:
   std::map<size_t, int64_t> layers_; ///< Subjects that are dealt out by layer.
   bool uniform_ = false;
   std::string_view stack_; ///< What stands before the number in names of layers that are dealt out.
-  std::map<std::string, double> elements_; ///< By canonical name.
+  std::unordered_map<Name, double> elements_; ///< By canonical name.
 };
 
 } // namespace

@@ -238,6 +238,8 @@ Result<WrittenTensor> asWritten(const StoredTensor &stored, const BoundModel &mo
 Result<Destinations> Destinations::create(const BoundView &view, const BoundModel &source) {
   Destinations out;
   out.view_ = &view;
+  auto all = std::make_shared<std::vector<WrittenTensor>>();
+  all->reserve(view.stored.size());
   for (const StoredTensor &stored : view.stored) {
     std::map<std::string, int64_t> grownFrom;
     for (uint32_t part : stored.parts)
@@ -247,21 +249,27 @@ Result<Destinations> Destinations::create(const BoundView &view, const BoundMode
       std::erase_if(grownFrom,
                     [&](const auto &axis) { return !stored.layout.axes.sizes.count(axis.first); });
     RECAST_ASSIGN(WrittenTensor written, asWritten(stored, view.model, grownFrom));
-    out.written_.push_back(std::move(written));
+    all->push_back(std::move(written));
   }
+  out.written_ = std::move(all);
   return out;
 }
 
-std::optional<Destination> Destinations::find(const std::string &logical) const {
+const layout::Layout &wholeLayout() {
+  static const layout::Layout whole;
+  return whole;
+}
+
+std::optional<Destination> Destinations::find(Name logical) const {
   if (!view_)
-    return Destination{logical, {}, 0};
+    return Destination{logical, 0, &wholeLayout()};
   auto tensor = view_->model.byName.find(logical);
   if (tensor == view_->model.byName.end())
     return std::nullopt;
   StoredPart place = view_->places[tensor->second];
-  const WrittenTensor &written = written_[place.stored];
-  return Destination{view_->stored[place.stored].name, written.layout,
-                     written.parts[place.part].part};
+  const WrittenTensor &written = this->written(place.stored);
+  const layout::Layout &layout = written.layout.isWhole() ? wholeLayout() : written.layout;
+  return Destination{view_->stored[place.stored].name, written.parts[place.part].part, &layout};
 }
 
 } // namespace recast::compiler

@@ -5,16 +5,20 @@
 #include "compiler/Bind/View.h"
 #include "runtime/format/Inventory.h"
 
+#include <memory>
 #include <optional>
 
 namespace recast::compiler {
 
 /// A place in a tensor of a target, which one rank holds.
 struct Destination {
-  std::string name; ///< Of the stored tensor.
-  layout::Layout layout;
+  Name name; ///< Of the stored tensor.
   uint32_t part = 0;
+  const layout::Layout *layout = nullptr; ///< Null: nowhere.
 };
+
+/// The layout of what lies as it is.
+const layout::Layout &wholeLayout();
 
 /// A part of a tensor as it is written.
 struct WrittenPart {
@@ -44,13 +48,14 @@ public:
   static Result<Destinations> create(const BoundView &view, const BoundModel &source);
 
   /// Nothing if the target's model has no such tensor.
-  std::optional<Destination> find(const std::string &logical) const;
+  std::optional<Destination> find(Name logical) const;
   const BoundView *view() const { return view_; }
-  const WrittenTensor &written(uint32_t stored) const { return written_[stored]; }
+  const WrittenTensor &written(uint32_t stored) const { return (*written_)[stored]; }
 
 private:
   const BoundView *view_ = nullptr;
-  std::vector<WrittenTensor> written_; ///< Parallel to view_->stored.
+  /// Parallel to view_->stored; of all ranks of a target.
+  std::shared_ptr<const std::vector<WrittenTensor>> written_;
 };
 
 } // namespace recast::compiler

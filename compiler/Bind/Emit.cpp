@@ -26,7 +26,7 @@ public:
       inputs.push_back(ckpt::ValueType::get(context_,
                                             input.isScalar ? std::vector<int64_t>() : draft.shape,
                                             input.dtype, on(input.layout)));
-      roles.push_back(input.role);
+      roles.push_back(input.role.str());
     }
     for (const DraftOutput &output : draft.outputs)
       names.push_back(job_.targets[output.target].planName());

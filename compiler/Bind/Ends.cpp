@@ -97,12 +97,12 @@ Status keepOnly(const Job &job, Ends &ends) {
           specError(only.loc, fmt::format("`only` names no tensor of '{}'", job.source.name)));
   }
   std::vector<format::Tensor> kept;
-  std::vector<std::string> names;
+  std::vector<Name> names;
   std::vector<uint32_t> decls;
   for (size_t i = 0; i < wanted.size(); ++i)
     if (wanted[i]) {
       kept.push_back(std::move(ends.source.tensors[i]));
-      names.push_back(std::move(ends.storedNames[i]));
+      names.push_back(ends.storedNames[i]);
       if (ends.model)
         decls.push_back(ends.decls[i]);
     }
@@ -116,8 +116,8 @@ Status keepOnly(const Job &job, Ends &ends) {
 
 } // namespace
 
-bool Selector::means(uint32_t tensor) const {
-  return all_ || (!decls_.empty() && decls_[ends_->decls[tensor]]) ||
+bool Selector::isNamed(uint32_t tensor) const {
+  return (!decls_.empty() && decls_[ends_->decls[tensor]]) ||
          std::any_of(globs_->begin(), globs_->end(), [&](const std::string &glob) {
            return globMatches(glob, ends_->storedNames[tensor]);
          });

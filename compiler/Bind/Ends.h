@@ -15,10 +15,12 @@ struct Ends;
 /// Which tensors of the source a statement names; its paths are looked up once.
 class Selector {
 public:
-  bool means(uint32_t tensor) const;
+  bool means(uint32_t tensor) const { return all_ || isNamed(tensor); }
 
 private:
   friend struct Ends;
+  bool isNamed(uint32_t tensor) const;
+
   const Ends *ends_ = nullptr;
   const std::vector<std::string> *globs_ = nullptr;
   bool all_ = false;
@@ -28,10 +30,10 @@ private:
 struct Ends {
   /// By logical names where the source has a view, else as read.
   format::Inventory source;
-  std::vector<std::string> storedNames; ///< Parallel to source.tensors: names in the files.
-  const BoundModel *model = nullptr;    ///< Of the source; null without a view.
-  std::vector<uint32_t> decls;          ///< Parallel to source.tensors; empty without a view.
-  std::vector<Destinations> targets;    ///< Parallel to job.targets.
+  std::vector<Name> storedNames;     ///< Parallel to source.tensors: names in the files.
+  const BoundModel *model = nullptr; ///< Of the source; null without a view.
+  std::vector<uint32_t> decls;       ///< Parallel to source.tensors; empty without a view.
+  std::vector<Destinations> targets; ///< Parallel to job.targets.
   std::vector<plan::LeftOut> leftOut;
   std::vector<std::unique_ptr<BoundView>> views; ///< What the pointers above point to.
 

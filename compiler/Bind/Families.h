@@ -7,7 +7,7 @@
 namespace recast::compiler {
 
 struct DraftInput {
-  std::string role;
+  Name role;
   DType dtype = DType::F32;
   uint32_t layout = 0;   ///< Index into Inventory::layouts; kNone for values known now (whole).
   bool isScalar = false; ///< One value for all elements, of no dimensions.

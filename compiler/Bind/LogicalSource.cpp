@@ -176,8 +176,8 @@ private:
   /// Members of parameter groups by their logical names.
   Status regroup() {
     for (format::Group &group : out_.groups) {
-      std::vector<std::string> names;
-      for (const std::string &name : group.names) {
+      std::vector<Name> names;
+      for (Name name : group.names) {
         auto rule = view_.byName.find(name);
         if (rule == view_.byName.end())
           return fail(Error(Code::BadInput, "a parameter group names a tensor that the view does "

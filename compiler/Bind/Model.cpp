@@ -138,9 +138,10 @@ private:
     if (out_.tensors.size() >= kMaxTensors)
       return fail(specError(op.getLoc(), "the model has more tensors than are bound"));
     LogicalTensor tensor;
+    std::string name;
     for (size_t i = 0; i < groups.size(); ++i)
-      tensor.name += fmt::format("{}[{}].", groups[i], indices[i]);
-    tensor.name += op.getName().str();
+      name += fmt::format("{}[{}].", groups[i], indices[i]);
+    tensor.name = name + op.getName().str();
     tensor.decl = decl;
     tensor.indices = indices;
     for (const auto &axis : out_.decls[decl].axes) {

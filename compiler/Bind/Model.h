@@ -1,6 +1,7 @@
 // A model with its sizes: which logical tensors there are.
 #pragma once
 
+#include "runtime/base/Name.h"
 #include "runtime/base/Status.h"
 
 #include "dialect/Ckpt/CkptDialect.h"
@@ -9,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace recast::compiler {
@@ -22,7 +24,7 @@ struct TensorDecl {
 
 /// One logical tensor.
 struct LogicalTensor {
-  std::string name; ///< "layer[3].q"
+  Name name; ///< "layer[3].q"
   uint32_t decl = 0;
   std::vector<int64_t> indices; ///< One per group.
   std::vector<int64_t> shape;
@@ -43,7 +45,7 @@ struct BoundModel {
   std::vector<TensorDecl> decls;
   std::vector<LogicalTensor> tensors; ///< In the order of the model.
   std::map<std::pair<uint32_t, std::vector<int64_t>>, uint32_t> byIndex; ///< (decl, indices).
-  std::map<std::string, uint32_t> byName;
+  std::unordered_map<Name, uint32_t> byName;
 
   /// Fails at `loc` where the model has no such tensor.
   Result<PathMatch> match(ir::ckpt::PathAttr path, mlir::Location loc) const;

@@ -247,9 +247,9 @@ Result<std::map<std::string, plan::ObjectPtr>> keptObjects(const Job &job, uint3
   return Keeper(job, target, source, traits, leftOut).run();
 }
 
-plan::ObjectPtr groupByName(const std::vector<std::string> &names, const plan::Object &hyper) {
+plan::ObjectPtr groupByName(const std::vector<Name> &names, const plan::Object &hyper) {
   std::vector<ObjectPtr> params;
-  for (const std::string &name : names)
+  for (Name name : names)
     params.push_back(plan::string(name));
   auto entries = hyper.entries;
   entries.push_back(plan::entry("params", plan::list(std::move(params))));

@@ -16,6 +16,6 @@ Result<std::map<std::string, plan::ObjectPtr>> keptObjects(const Job &job, uint3
                                                            std::vector<plan::LeftOut> &leftOut);
 
 /// A parameter group whose `params` are names, as torch's distributed checkpoints have them.
-plan::ObjectPtr groupByName(const std::vector<std::string> &names, const plan::Object &hyper);
+plan::ObjectPtr groupByName(const std::vector<Name> &names, const plan::Object &hyper);
 
 } // namespace recast::compiler

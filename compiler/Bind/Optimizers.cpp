@@ -86,7 +86,7 @@ Status checkOptimizer(const BoundPipeline &pipeline, mlir::Location loc,
   };
   for (const format::Group &group : source.groups)
     if (auto what = contradiction(optimizer, group.hyper.get(), false))
-      return differs(*what, group.names.empty() ? "" : group.names.front());
+      return differs(*what, group.names.empty() ? Name() : group.names.front());
   for (const format::Tensor &tensor : source.tensors)
     if (tensor.role == format::role::kExpAvgSq)
       if (auto what = contradiction(optimizer, nullptr, true))

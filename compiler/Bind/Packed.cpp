@@ -8,7 +8,7 @@
 #include <bit>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <set>
+#include <unordered_set>
 
 namespace recast::compiler {
 namespace {
@@ -44,7 +44,7 @@ public:
 
   Status run() {
     RECAST_TRY(sameNamesWhereKept());
-    for (uint32_t i = 0; i < resolution_.uses.size(); ++i)
+    for (uint32_t i = 0; i < ends_.source.tensors.size(); ++i)
       RECAST_TRY(collect(i));
     for (const auto &[key, parts] : cells_)
       RECAST_TRY(complete(key.first, key.second, parts));
@@ -67,7 +67,7 @@ private:
       return {};
     for (uint32_t i = 0; i < ends_.source.tensors.size(); ++i) {
       auto place = ends_.targets[target_].find(ends_.source.tensors[i].name);
-      if (place && place->name == ends_.storedNames[i] && !place->layout.isWhole())
+      if (place && place->name == ends_.storedNames[i] && !place->layout->isWhole())
         return fail(specError(to_.loc, fmt::format("{} keeps files of the source, which hold '{}' "
                                                    "in another shape or layout",
                                                    to_.format, place->name))
@@ -83,24 +83,18 @@ private:
 
   Status collect(uint32_t tensorIndex) {
     const format::Tensor &tensor = ends_.source.tensors[tensorIndex];
-    Use &use = resolution_.uses[tensorIndex];
-    uint32_t logical =
-        view_.model.byName.count(tensor.name) ? view_.model.byName.at(tensor.name) : UINT32_MAX;
-    for (size_t c = 0; c < use.cells.size();) {
-      Cell &cell = use.cells[c];
-      if (cell.target != target_ || logical == UINT32_MAX) {
-        ++c;
+    auto known = view_.model.byName.find(tensor.name);
+    if (known == view_.model.byName.end())
+      return {};
+    uint32_t logical = known->second;
+    for (Cell &cell : resolution_.cellsOf(tensorIndex)) {
+      if (cell.target != target_)
         continue;
-      }
       StoredPart place = view_.places[logical];
       const StoredTensor &stored = view_.stored[place.stored];
-      DType dtype = typeAfter(tensor.dtype, cell.chain);
+      DType dtype = typeAfter(tensor.dtype, *cell.chain);
       if (tensor.scalar && !view_.model.tensors[logical].shape.empty()) {
-        RECAST_TRY(number(tensor, stored, cell, dtype, *tensor.scalar));
-        if (cell.to.name.empty()) // Another part gives the same number already.
-          use.cells.erase(use.cells.begin() + static_cast<ptrdiff_t>(c));
-        else
-          ++c;
+        RECAST_TRY(number(tensor, stored, cell, *tensor.scalar));
         continue;
       }
       if (tensor.shape != ends_.targets[target_].written(place.stored).parts[place.part].shape)
@@ -118,13 +112,12 @@ private:
         return bad(stored, fmt::format("its parts are {} and {}", name(*entry.dtype), name(dtype)),
                    "Cast them to one dtype.");
       entry.dtype = dtype;
-      ++c;
     }
     return {};
   }
 
   /// A number per parameter (a step) becomes one per stored tensor: its parts must agree.
-  Status number(const format::Tensor &tensor, const StoredTensor &stored, Cell &cell, DType dtype,
+  Status number(const format::Tensor &tensor, const StoredTensor &stored, Cell &cell,
                 uint64_t bits) {
     auto [entry, isNew] = numbers_.try_emplace({stored.name, cell.role}, bits);
     if (entry->second != bits)
@@ -132,11 +125,12 @@ private:
           stored,
           fmt::format("the {} of its parts differ ({} has another one)", cell.role, tensor.name),
           fmt::format("Drop {} for '{}'.", cell.role, to_.name));
-    cell.to = isNew ? Destination{stored.name, {}, 0} : Destination{};
+    // Where another part gives the same number already, nowhere.
+    cell.to = isNew ? Destination{stored.name, 0, &wholeLayout()} : Destination{};
     return {};
   }
 
-  Status complete(uint32_t storedId, const std::string &role, const Stored &entry) {
+  Status complete(uint32_t storedId, Name role, const Stored &entry) {
     const StoredTensor &stored = view_.stored[storedId];
     const WrittenTensor &written = ends_.targets[target_].written(storedId);
     for (uint32_t part = 0; part < entry.filled.size(); ++part) {
@@ -165,7 +159,7 @@ private:
     }
     for (const WrittenPart &padding : written.padding)
       resolution_.fills.push_back({target_, role,
-                                   Destination{stored.name, written.layout, padding.part},
+                                   Destination{stored.name, padding.part, &written.layout},
                                    *entry.dtype, padding.shape, 0});
     return {};
   }
@@ -179,7 +173,7 @@ private:
   }
 
   /// Fills pieces of one part as an `init` says; false if none does.
-  Result<bool> init(const StoredTensor &stored, uint32_t part, const std::string &role, DType dtype,
+  Result<bool> init(const StoredTensor &stored, uint32_t part, Name role, DType dtype,
                     const std::vector<WrittenPart> &pieces) {
     const LogicalTensor &logical = view_.model.tensors[stored.parts[part]];
     for (size_t i = 0; i < job_.inits.size(); ++i) {
@@ -196,7 +190,7 @@ private:
       const layout::Layout &layout =
           ends_.targets[target_].written(view_.byName.at(stored.name)).layout;
       for (const WrittenPart &piece : pieces)
-        resolution_.fills.push_back({target_, role, Destination{stored.name, layout, piece.part},
+        resolution_.fills.push_back({target_, role, Destination{stored.name, piece.part, &layout},
                                      dtype, piece.shape, *bits});
       return true;
     }
@@ -204,7 +198,7 @@ private:
   }
 
   /// Whether a selection means a tensor that the source does not have: by the target's names.
-  bool names(size_t init, const LogicalTensor &logical, const std::string &stored) const {
+  bool names(size_t init, const LogicalTensor &logical, Name stored) const {
     const Selection &selection = job_.inits[init].selection;
     if (selection.isAll() || named_[init][logical.decl])
       return true;
@@ -218,10 +212,10 @@ private:
   Status initAbsent() {
     if (!job_.only.empty())
       return {};
-    std::set<std::string> present;
+    std::unordered_set<Name> present;
     for (const format::Tensor &tensor : ends_.source.tensors)
       present.insert(tensor.name);
-    std::map<std::string, DType> dtypes; // Of each role, by what the source has of it.
+    std::map<Name, DType> dtypes; // Of each role, by what the source has of it.
     for (const auto &[key, entry] : cells_)
       dtypes.emplace(key.second, *entry.dtype);
     for (uint32_t s = 0; s < view_.stored.size(); ++s)
@@ -255,9 +249,9 @@ private:
   uint32_t target_;
   const BoundView &view_;
   const EndpointDecl &to_;
-  std::vector<std::vector<char>> named_;                     ///< Per `init`, per declaration.
-  std::map<std::pair<uint32_t, std::string>, Stored> cells_; ///< (stored tensor, role)
-  std::map<std::pair<std::string, std::string>, uint64_t> numbers_;
+  std::vector<std::vector<char>> named_;              ///< Per `init`, per declaration.
+  std::map<std::pair<uint32_t, Name>, Stored> cells_; ///< (stored tensor, role)
+  std::map<std::pair<Name, Name>, uint64_t> numbers_;
 };
 
 } // namespace
@@ -271,6 +265,8 @@ Status fillPacked(const Job &job, const Ends &ends, Resolution &resolution) {
                             "`init` fills tensors of a model; the ends of this job are `as same`, "
                             "where nothing is without a source"));
   }
+  if (!job.source.view.empty()) // Some cells may have no place any more.
+    resolution.sortCells(ends.source.tensors.size());
   return {};
 }
 

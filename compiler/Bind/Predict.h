@@ -27,7 +27,7 @@ struct Predicted {
 };
 
 /// The index of the tensor with a name and a role; -1 if there is none.
-using FindTensor = std::function<int64_t(const std::string &name, const std::string &role)>;
+using FindTensor = std::function<int64_t(Name name, Name role)>;
 
 /// Fails with Usage at `loc`, naming the tensor, where the rule does not fit its arguments, the
 /// states or the hyper-parameters. Nothing is read besides metadata.

@@ -1,17 +1,19 @@
 #include "compiler/Bind/Resolve.h"
 
+#include "compiler/Bind/Chains.h"
 #include "compiler/Bind/Glob.h"
 #include "compiler/Bind/Packed.h"
+#include "compiler/Bind/RoleMatrix.h"
 #include "compiler/Bind/SourceText.h"
-#include "compiler/Bind/Strings.h"
 #include "runtime/base/NearestName.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <map>
+#include <numeric>
 #include <set>
+#include <tuple>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace recast::compiler {
 namespace {
@@ -32,18 +34,16 @@ bool appliesTo(const std::vector<uint32_t> &targets, uint32_t target) {
 class Resolver {
 public:
   Resolver(const Job &job, const Ends &ends, const Shares &shares)
-      : job_(job), ends_(ends), shares_(shares), source_(ends.source) {
-    for (uint32_t i = 0; i < source_.tensors.size(); ++i) {
-      const format::Tensor &tensor = source_.tensors[i];
-      byRole_[tensor.role].push_back(i);
-      CellKey key = keyOf(tensor.name, tensor.role);
-      keys_.push_back(key);
-      tensorOf_[key] = i;
-    }
+      : job_(job), ends_(ends), shares_(shares), source_(ends.source),
+        matrix_(ends.source.tensors) {
+    for (const RoleRule &rule : job.rules)
+      for (const std::string &role : rule.selection.roles)
+        matrix_.addRole(role);
+    rolesByText_ = matrix_.rolesByText();
   }
 
   Result<Resolution> run() {
-    result_.uses.resize(source_.tensors.size());
+    result_.keptVerbatim.resize(source_.tensors.size());
     for (uint32_t target = 0; target < job_.targets.size(); ++target)
       RECAST_TRY(fillTarget(target));
     if (withoutUpdate_)
@@ -51,30 +51,38 @@ public:
           fmt::format("the optimizer has made no update yet: {} tensors are written as they are "
                       "where the job predicts them",
                       withoutUpdate_));
+    result_.sortCells(source_.tensors.size());
     return std::move(result_);
   }
 
 private:
-  using CellKey = uint64_t; ///< Numbers of a name and of a role in the target.
+  /// What has become of a cell of the target being filled.
+  enum State : uint8_t {
+    kFilled = 1,
+    kDropped = 2,
+    kFromItself = 4, ///< The tensor of that name and role fills it.
+  };
+  /// What the target being filled does with a role.
+  struct TargetRole {
+    bool isHeld = false, isVerbatim = false, isWidened = false;
+  };
 
   Status fillTarget(uint32_t target);
   Status applyRule(uint32_t target, const RoleRule &rule);
   Status applyElse(uint32_t target, const RoleRule &rule);
   Status applyDrop(uint32_t target, const DropRule &drop);
   Status reportUnmentioned(uint32_t target);
-  Status assign(uint32_t target, uint32_t tensor, const std::string &role, const RoleRule &rule);
-  Status checkChain(const format::Tensor &tensor, const std::vector<ChainStep> &chain,
-                    mlir::Location loc) const;
+  Status assign(uint32_t target, uint32_t tensor, uint32_t role, const RoleRule &rule);
+  Status checkChain(const format::Tensor &tensor, const RoleRule &rule);
   Status checkRole(const std::string &role, mlir::Location loc) const;
   Status checkSelection(const Selection &selection, mlir::Location loc) const;
-  Result<std::optional<Prediction>> predict(uint32_t target, uint32_t tensor, const RoleRule &rule);
+  Result<uint32_t> predict(uint32_t target, uint32_t tensor, const RoleRule &rule);
+  const std::vector<ChainStep> &widened(const RoleRule &rule);
   void noteLeftOut(uint32_t target);
 
-  CellKey keyOf(const std::string &name, const std::string &role) {
-    return uint64_t{names_.id(name)} << 32 | roles_.id(role);
-  }
-  CellKey keyOf(uint32_t tensor, const std::string &role) {
-    return (keys_[tensor] >> 32) << 32 | roles_.id(role);
+  /// Nothing was said about it yet.
+  bool isOpen(uint32_t tensor) const {
+    return !(states_[matrix_.cellOf(tensor)] & (kFilled | kDropped));
   }
 
   Selector selector(const Selection &selection) const {
@@ -85,23 +93,25 @@ private:
   const Ends &ends_;
   const Shares &shares_;
   const format::Inventory &source_;
-  std::map<std::string, std::vector<uint32_t>> byRole_;
-  Strings names_, roles_;
-  std::vector<CellKey> keys_; ///< Of the source's tensors, each in its own role.
-  std::unordered_map<CellKey, uint32_t> tensorOf_;
+  RoleMatrix matrix_; ///< With all roles that rules give.
+  std::vector<uint32_t> rolesByText_;
   Resolution result_;
   int64_t withoutUpdate_ = 0; ///< Predictions of weights that the optimizer has not touched yet.
+  /// What `checkChain` found good: that depends on the rule, the type and the layout alone.
+  std::set<std::tuple<const RoleRule *, DType, uint32_t>> sound_;
+  std::map<const RoleRule *, const std::vector<ChainStep> *> widened_;
 
   // Of the target being filled.
-  std::unordered_set<CellKey> filled_, dropped_;
-  std::map<std::string, int64_t> droppedPerRole_;
+  std::vector<uint8_t> states_; ///< By cell.
+  std::vector<TargetRole> targetRoles_;
 };
 
 /// A role is a word of the language (which may have no members here) or one that the source has.
 Status Resolver::checkRole(const std::string &role, mlir::Location loc) const {
   std::vector<std::string> known(std::begin(kStandardRoles), std::end(kStandardRoles));
-  for (const auto &[name, tensors] : byRole_)
-    known.push_back(name);
+  for (uint32_t id : rolesByText_)
+    if (Name name = matrix_.roles()[id]; !matrix_.tensorsOf(name).empty())
+      known.push_back(name);
   if (contains(known, role))
     return {};
   return fail(specError(loc,
@@ -114,10 +124,9 @@ Status Resolver::checkSelection(const Selection &selection, mlir::Location loc) 
   for (const std::string &role : selection.roles)
     RECAST_TRY(checkRole(role, loc));
   for (const std::string &glob : selection.globs) {
-    const std::vector<std::string> &names = ends_.storedNames;
-    if (std::any_of(names.begin(), names.end(),
-                    [&](const std::string &name) { return globMatches(glob, name); }))
+    if (std::ranges::any_of(ends_.storedNames, [&](Name name) { return globMatches(glob, name); }))
       continue;
+    std::vector<std::string> names(ends_.storedNames.begin(), ends_.storedNames.end());
     return fail(specError(loc,
                           fmt::format("no tensor of '{}' is called \"{}\"", job_.source.name, glob),
                           nearestName(glob, names)));
@@ -125,65 +134,20 @@ Status Resolver::checkSelection(const Selection &selection, mlir::Location loc) 
   return {};
 }
 
-/// Every cast exists, and no version of a value that differs between ranks is left.
-Status Resolver::checkChain(const format::Tensor &tensor, const std::vector<ChainStep> &chain,
-                            mlir::Location loc) const {
-  DType type = tensor.dtype;
-  const layout::Layout *layout = tensor.scalar ? nullptr : &source_.layouts[tensor.layout];
-  std::set<std::string> varying;
-  if (layout)
-    for (const layout::Step &step : layout->steps)
-      if (const auto *one = std::get_if<layout::Varying>(&step))
-        varying.insert(one->by);
-  auto bad = [&](std::string message, std::string hint) {
-    return fail(specError(loc, message).tensor(tensor.name).hint(std::move(hint)));
-  };
-  auto wouldVary = [&](const std::string &axis) {
-    return fmt::format("Where they do, the source says so: `as same {{ \"{}\" varying {} }}`.",
-                       tensor.name, axis);
-  };
-  for (const ChainStep &step : chain) {
-    if (const auto *cast = std::get_if<CastStep>(&step)) {
-      if (type != cast->type && !recipe::castSupported(type, cast->type))
-        return bad(fmt::format("{} '{}' is {}, which cannot be cast to {}", tensor.role,
-                               tensor.name, name(type), name(cast->type)),
-                   fmt::format("Keep it: `{} in \"{}\" : keep`.", tensor.role, tensor.name));
-      type = cast->type;
-    } else if (const auto *select = std::get_if<SelectStep>(&step)) {
-      if (!varying.erase(select->axis))
-        return bad(fmt::format("`select`: the values of {} '{}' do not differ along {}",
-                               tensor.role, tensor.name, select->axis),
-                   wouldVary(select->axis));
-      int64_t size = layout->mesh.sizes[layout->mesh.axisIndex(select->axis)];
-      if (select->coordinate >= size)
-        return bad(fmt::format("`select`: there is no coordinate {} of {}, which has {}",
-                               select->coordinate, select->axis, size),
-                   fmt::format("They are counted from 0 to {}.", size - 1));
-    } else {
-      if (varying.empty())
-        return bad(fmt::format("`average`: the values of {} '{}' do not differ between ranks",
-                               tensor.role, tensor.name),
-                   wouldVary("dp"));
-      if (!info(type).isFloat || !recipe::castSupported(type, DType::F64))
-        return bad(fmt::format("`average`: there is no mean of {}", name(type)),
-                   fmt::format("Take one version: `{} in \"{}\" : select({} = 0)`.", tensor.role,
-                               tensor.name, *varying.begin()));
-      varying.clear();
-    }
-  }
-  if (!varying.empty())
-    return bad(
-        fmt::format("the values of {} '{}' differ along {}, and nothing says which are meant",
-                    tensor.role, tensor.name, *varying.begin()),
-        fmt::format("Write `{} in \"{}\" : average`, or `select({} = 0)`.", tensor.role,
-                    tensor.name, *varying.begin()));
+/// Once for all tensors that are alike.
+Status Resolver::checkChain(const format::Tensor &tensor, const RoleRule &rule) {
+  std::tuple key(&rule, tensor.dtype, tensor.scalar ? plan::kNone : tensor.layout);
+  if (sound_.contains(key))
+    return {};
+  RECAST_TRY(compiler::checkChain(tensor, source_.layouts, rule.chain, rule.loc));
+  sound_.insert(key);
   return {};
 }
 
-Result<std::optional<Prediction>> Resolver::predict(uint32_t target, uint32_t tensor,
-                                                    const RoleRule &rule) {
+/// Index of what is computed; kNone where nothing is.
+Result<uint32_t> Resolver::predict(uint32_t target, uint32_t tensor, const RoleRule &rule) {
   if (!rule.predict)
-    return std::nullopt;
+    return plan::kNone;
   PredictRule written = *rule.predict;
   if (std::string pipeline = written.lagOf(); !pipeline.empty()) {
     mlir::Attribute &s = written.args["s"];
@@ -198,39 +162,57 @@ Result<std::optional<Prediction>> Resolver::predict(uint32_t target, uint32_t te
     s = mlir::IntegerAttr::get(mlir::IntegerType::get(s.getContext(), 64), *lag);
   }
   RECAST_ASSIGN(Predicted predicted,
-                compiler::predicted(written, rule.loc, source_, tensor,
-                                    [&](const std::string &name, const std::string &role) {
-                                      auto found = tensorOf_.find(keyOf(name, role));
-                                      return found == tensorOf_.end() ? int64_t{-1} : found->second;
-                                    }));
+                compiler::predicted(written, rule.loc, source_, tensor, [&](Name name, Name role) {
+                  uint32_t found = matrix_.tensorWith(name, role);
+                  return found == plan::kNone ? int64_t{-1} : found;
+                }));
   withoutUpdate_ += predicted.noUpdateYet;
-  return std::move(predicted.prediction);
+  if (!predicted.prediction)
+    return plan::kNone;
+  result_.predictions.push_back(std::move(*predicted.prediction));
+  return static_cast<uint32_t>(result_.predictions.size() - 1);
 }
 
-Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role,
-                        const RoleRule &rule) {
+/// The chain of a rule, and to f32 behind it.
+const std::vector<ChainStep> &Resolver::widened(const RoleRule &rule) {
+  const std::vector<ChainStep> *&chain = widened_[&rule];
+  if (!chain) {
+    std::vector<ChainStep> longer = rule.chain;
+    longer.push_back(CastStep{DType::F32, recipe::Overflow::Ieee});
+    chain = &result_.chains.emplace_back(std::move(longer));
+  }
+  return *chain;
+}
+
+Status Resolver::assign(uint32_t target, uint32_t index, uint32_t role, const RoleRule &rule) {
   const format::Tensor &tensor = source_.tensors[index];
   const EndpointDecl &endpoint = job_.targets[target];
-  const format::TargetTraits &traits = *format::targetTraits(endpoint.format);
-  if (!filled_.insert(keyOf(index, role)).second)
-    return fail(specError(rule.loc, fmt::format("{} of '{}' is given twice for '{}'", role,
+  const Name roleName = matrix_.roles()[role];
+  const bool isOwn = role == matrix_.roleOf(index);
+  const uint32_t number = matrix_.cellOf(index, role);
+  states_.resize(matrix_.cellCount());
+  if (states_[number] & kFilled)
+    return fail(specError(rule.loc, fmt::format("{} of '{}' is given twice for '{}'", roleName,
                                                 tensor.name, endpoint.name)));
-  if (!traits.roles.empty() && !contains(traits.roles, role)) {
-    Error error = specError(
-        rule.loc, fmt::format("{} cannot hold {} (of '{}')", endpoint.format, role, tensor.name));
-    return fail(std::move(error).hint(fmt::format("Add `drop {}` for '{}'.", role, endpoint.name)));
+  states_[number] |= kFilled;
+  const TargetRole &there = targetRoles_[role];
+  if (!there.isHeld) {
+    Error error = specError(rule.loc, fmt::format("{} cannot hold {} (of '{}')", endpoint.format,
+                                                  roleName, tensor.name));
+    return fail(
+        std::move(error).hint(fmt::format("Add `drop {}` for '{}'.", roleName, endpoint.name)));
   }
-  RECAST_TRY(checkChain(tensor, rule.chain, rule.loc));
+  RECAST_TRY(checkChain(tensor, rule));
 
-  if (contains(traits.verbatimRoles, role)) {
-    if (role != tensor.role || rule.predict || !rule.chain.empty()) {
+  if (there.isVerbatim) {
+    if (!isOwn || rule.predict || !rule.chain.empty()) {
       Error error =
           specError(rule.loc, fmt::format("{} keeps {} inside files it copies from the source "
                                           "byte for byte; it cannot be computed",
-                                          endpoint.format, role));
-      return fail(std::move(error).hint(fmt::format("Write `{} : keep`.", role)));
+                                          endpoint.format, roleName));
+      return fail(std::move(error).hint(fmt::format("Write `{} : keep`.", roleName)));
     }
-    result_.uses[index].keptVerbatim = true;
+    result_.keptVerbatim[index] = true;
     return {};
   }
   if (!shares_.owns(target, index))
@@ -241,106 +223,110 @@ Status Resolver::assign(uint32_t target, uint32_t index, const std::string &role
         rule.loc, fmt::format("the model of '{}' has no tensor {}", endpoint.name, tensor.name));
     return fail(std::move(error).hint(fmt::format("Drop it for '{}'.", endpoint.name)));
   }
-  RECAST_ASSIGN(std::optional<Prediction> prediction, predict(target, index, rule));
-  Cell cell{target, role, std::move(prediction), rule.chain, std::move(*to)};
-  DType type = typeAfter(tensor.dtype, cell.chain);
-  if (contains(traits.widenedRoles, role) && info(type).isFloat && bitWidth(type) < 32)
-    cell.chain.push_back(CastStep{DType::F32, recipe::Overflow::Ieee});
-  result_.uses[index].cells.push_back(std::move(cell));
+  RECAST_ASSIGN(uint32_t prediction, predict(target, index, rule));
+  DType type = typeAfter(tensor.dtype, rule.chain);
+  const bool isWidened = there.isWidened && info(type).isFloat && bitWidth(type) < 32;
+  result_.cells.push_back(
+      {index, target, roleName, prediction, isWidened ? &widened(rule) : &rule.chain, *to});
+  if (isOwn && matrix_.tensorIn(number) == index)
+    states_[number] |= kFromItself;
   return {};
 }
 
 Status Resolver::applyRule(uint32_t target, const RoleRule &rule) {
   Selector selector = this->selector(rule.selection);
-  for (const std::string &role : rule.selection.roles) {
-    const std::string &from = rule.from.empty() ? role : rule.from;
-    auto tensors = byRole_.find(from);
-    if (tensors == byRole_.end())
-      continue;
-    for (uint32_t index : tensors->second)
+  for (const std::string &role : rule.selection.roles)
+    for (uint32_t index : matrix_.tensorsOf(rule.from.empty() ? role : rule.from))
       if (selector.means(index))
-        RECAST_TRY(assign(target, index, role, rule));
-  }
+        RECAST_TRY(assign(target, index, matrix_.role(role), rule));
   return {};
 }
 
 Status Resolver::applyElse(uint32_t target, const RoleRule &rule) {
   Selector selector = this->selector(rule.selection);
+  const Name fromRole = rule.from;
   for (uint32_t index = 0; index < source_.tensors.size(); ++index) {
-    const format::Tensor &tensor = source_.tensors[index];
-    CellKey key = keys_[index];
-    if (filled_.count(key) || dropped_.count(key) || !selector.means(index))
+    if (!isOpen(index) || !selector.means(index))
       continue;
-    if (rule.from.empty()) {
-      RECAST_TRY(assign(target, index, tensor.role, rule));
-    } else if (auto from = tensorOf_.find(keyOf(index, rule.from)); from != tensorOf_.end()) {
-      RECAST_TRY(assign(target, from->second, tensor.role, rule));
-    }
+    uint32_t from =
+        fromRole.empty() ? index : matrix_.tensorWith(source_.tensors[index].name, fromRole);
+    if (from != plan::kNone)
+      RECAST_TRY(assign(target, from, matrix_.roleOf(index), rule));
   }
   return {};
 }
 
 Status Resolver::applyDrop(uint32_t target, const DropRule &drop) {
   Selector selector = this->selector(drop.selection);
+  std::vector<char> isNamed;
+  for (Name role : matrix_.roles())
+    isNamed.push_back(contains(drop.selection.roles, role));
   for (uint32_t index = 0; index < source_.tensors.size(); ++index) {
-    const format::Tensor &tensor = source_.tensors[index];
-    CellKey key = keys_[index];
-    bool isMeant = drop.selection.isElse ? !filled_.count(key) && !dropped_.count(key)
-                                         : contains(drop.selection.roles, tensor.role);
+    bool isMeant = drop.selection.isElse ? isOpen(index) : isNamed[matrix_.roleOf(index)];
     if (!isMeant || !selector.means(index))
       continue;
-    if (filled_.count(key))
+    uint8_t &state = states_[matrix_.cellOf(index)];
+    if (state & kFilled)
       return fail(
           specError(drop.loc, fmt::format("{} of '{}' is both kept and dropped for '{}'",
-                                          tensor.role, tensor.name, job_.targets[target].name)));
-    if (dropped_.insert(key).second)
-      ++droppedPerRole_[tensor.role];
+                                          source_.tensors[index].role, source_.tensors[index].name,
+                                          job_.targets[target].name)));
+    state |= kDropped;
   }
   return {};
 }
 
 Status Resolver::reportUnmentioned(uint32_t target) {
-  std::map<std::string, std::vector<std::string>> missing;
+  std::vector<std::vector<uint32_t>> missing(matrix_.roles().size());
   for (uint32_t i = 0; i < source_.tensors.size(); ++i)
-    if (!filled_.count(keys_[i]) && !dropped_.count(keys_[i]))
-      missing[source_.tensors[i].role].push_back(source_.tensors[i].name);
-  if (missing.empty())
+    if (isOpen(i))
+      missing[matrix_.roleOf(i)].push_back(i);
+  auto first =
+      std::ranges::find_if(rolesByText_, [&](uint32_t id) { return !missing[id].empty(); });
+  if (first == rolesByText_.end())
     return {};
-  const auto &[role, names] = *missing.begin();
-  Error error = specError(job_.loc, fmt::format("nothing is said about {} of {} tensors for '{}'",
-                                                role, names.size(), job_.targets[target].name));
+  const Name role = matrix_.roles()[*first];
+  Error error =
+      specError(job_.loc, fmt::format("nothing is said about {} of {} tensors for '{}'", role,
+                                      missing[*first].size(), job_.targets[target].name));
   return fail(
       std::move(error)
-          .tensor(names.front())
+          .tensor(source_.tensors[missing[*first].front()].name)
           .hint(fmt::format("Add `{} : keep` or `drop {}`, or an `else : keep`.", role, role)));
 }
 
 void Resolver::noteLeftOut(uint32_t target) {
   const std::string name = job_.targets[target].planName();
-  for (const auto &[role, count] : droppedPerRole_)
-    result_.leftOut.push_back(
-        {fmt::format("{} of {} tensors", role, count), fmt::format("dropped for '{}'", name)});
   // A filled cell whose own tensor of the source feeds nothing: it was computed from another role.
-  std::map<std::string, int64_t> replaced;
+  const std::vector<Name> &roles = matrix_.roles();
+  std::vector<int64_t> dropped(roles.size(), 0), replaced(roles.size(), 0);
   for (uint32_t i = 0; i < source_.tensors.size(); ++i) {
-    const format::Tensor &tensor = source_.tensors[i];
-    uint32_t index = tensorOf_.at(keys_[i]);
-    const Use &use = result_.uses[index];
-    bool feeds = std::any_of(use.cells.begin(), use.cells.end(), [&](const Cell &cell) {
-      return cell.target == target && cell.role == tensor.role;
-    });
-    if (filled_.count(keys_[i]) && shares_.owns(target, index) && !feeds && !use.keptVerbatim)
-      ++replaced[tensor.role];
+    const uint32_t cell = matrix_.cellOf(i), role = matrix_.roleOf(i);
+    const uint8_t state = states_[cell];
+    const uint32_t index = matrix_.tensorIn(cell);
+    dropped[role] += (state & kDropped) && index == i;
+    replaced[role] += (state & kFilled) && !(state & kFromItself) && !result_.keptVerbatim[index] &&
+                      shares_.owns(target, index);
   }
-  for (const auto &[role, count] : replaced)
-    result_.leftOut.push_back({fmt::format("{} of {} tensors as stored", role, count),
-                               fmt::format("computed from another role for '{}'", name)});
+  for (uint32_t role : rolesByText_)
+    if (dropped[role])
+      result_.leftOut.push_back({fmt::format("{} of {} tensors", roles[role], dropped[role]),
+                                 fmt::format("dropped for '{}'", name)});
+  for (uint32_t role : rolesByText_)
+    if (replaced[role])
+      result_.leftOut.push_back(
+          {fmt::format("{} of {} tensors as stored", roles[role], replaced[role]),
+           fmt::format("computed from another role for '{}'", name)});
 }
 
 Status Resolver::fillTarget(uint32_t target) {
-  filled_.clear();
-  dropped_.clear();
-  droppedPerRole_.clear();
+  states_.assign(matrix_.cellCount(), 0);
+  const format::TargetTraits &traits = *format::targetTraits(job_.targets[target].format);
+  targetRoles_.clear();
+  for (Name role : matrix_.roles())
+    targetRoles_.push_back({traits.roles.empty() || contains(traits.roles, role),
+                            contains(traits.verbatimRoles, role),
+                            contains(traits.widenedRoles, role)});
   for (const RoleRule &rule : job_.rules)
     if (appliesTo(rule.targets, target)) {
       // What is predicted may have a role of its own.
@@ -371,6 +357,21 @@ Status Resolver::fillTarget(uint32_t target) {
 }
 
 } // namespace
+
+void Resolution::sortCells(size_t tensors) {
+  std::erase_if(cells, [](const Cell &cell) { return !cell.to.layout; });
+  begins.assign(tensors + 1, 0);
+  for (const Cell &cell : cells)
+    ++begins[cell.tensor + 1];
+  std::partial_sum(begins.begin(), begins.end(), begins.begin());
+  if (std::ranges::is_sorted(cells, {}, &Cell::tensor))
+    return;
+  std::vector<uint32_t> next(begins.begin(), begins.end() - 1);
+  std::vector<Cell> sorted(cells.size());
+  for (const Cell &cell : cells)
+    sorted[next[cell.tensor]++] = cell;
+  cells = std::move(sorted);
+}
 
 Result<Resolution> resolve(const Job &job, const Ends &ends, const Shares &shares) {
   Resolver resolver(job, ends, shares);

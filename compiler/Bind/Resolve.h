@@ -10,30 +10,26 @@
 #include "runtime/plan/Plan.h"
 
 #include <functional>
+#include <list>
+#include <span>
 
 namespace recast::compiler {
 
-/// One output: the tensor, in this role of this target, moved ahead where there is a prediction and
-/// after this chain.
+/// One output: a tensor of the source, in this role of this target, moved ahead where there is a
+/// prediction and after this chain. There are as many as pieces, so they hold nothing themselves.
 struct Cell {
+  uint32_t tensor = 0; ///< Index into Inventory::tensors.
   uint32_t target = 0;
-  std::string role;
-  std::optional<Prediction> prediction;
-  std::vector<ChainStep> chain;
+  Name role;
+  uint32_t prediction = plan::kNone;             ///< Index into Resolution::predictions.
+  const std::vector<ChainStep> *chain = nullptr; ///< Of the job, or in Resolution::chains.
   Destination to;
-};
-
-/// What becomes of one source tensor.
-struct Use {
-  std::vector<Cell> cells;
-  /// Stays inside a kept file of some target (weights in model-states files): its bytes are read.
-  bool keptVerbatim = false;
 };
 
 /// Elements of a target that have no source: padding, and what `init` fills.
 struct Fill {
   uint32_t target = 0;
-  std::string role;
+  Name role;
   Destination to;
   DType dtype = DType::F32;
   std::vector<int64_t> shape;
@@ -41,10 +37,25 @@ struct Fill {
 };
 
 struct Resolution {
-  std::vector<Use> uses; ///< Parallel to Inventory::tensors.
+  std::vector<Cell> cells;      ///< In the order of the source's tensors.
+  std::vector<uint32_t> begins; ///< Of each tensor's cells; then their number.
+  /// Per tensor: it stays inside a kept file of some target (weights in model-states files), so
+  /// that its bytes are read.
+  std::vector<char> keptVerbatim;
+  std::vector<Prediction> predictions;
+  std::list<std::vector<ChainStep>> chains;
   std::vector<Fill> fills;
   std::vector<plan::LeftOut> leftOut;
   std::vector<std::string> notes; ///< For people.
+
+  std::span<const Cell> cellsOf(uint32_t tensor) const {
+    return std::span(cells).subspan(begins[tensor], begins[tensor + 1] - begins[tensor]);
+  }
+  std::span<Cell> cellsOf(uint32_t tensor) {
+    return std::span(cells).subspan(begins[tensor], begins[tensor + 1] - begins[tensor]);
+  }
+  /// Brings `cells` into order and fills `begins`; cells without a destination go.
+  void sortCells(size_t tensors);
 };
 
 /// What pipelines say of the tensors of the source.
@@ -58,6 +69,7 @@ struct Shares {
       lag;
 };
 
+/// `job` and `ends` must outlive it.
 Result<Resolution> resolve(const Job &job, const Ends &ends, const Shares &shares);
 
 } // namespace recast::compiler

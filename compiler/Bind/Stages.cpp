@@ -93,26 +93,25 @@ void addDeadlines(plan::Plan &plan, const Job &job, const Stages &stages,
                   const Resolution &resolution, Strings &strings) {
   std::map<std::tuple<uint32_t, uint32_t, uint32_t>, double> due;
   const std::vector<uint32_t> &targets = job.deadline->targets;
-  for (uint32_t i = 0; i < resolution.uses.size(); ++i)
-    for (const Cell &cell : resolution.uses[i].cells) {
-      if (std::find(targets.begin(), targets.end(), cell.target) == targets.end())
+  for (const Cell &cell : resolution.cells) {
+    if (std::find(targets.begin(), targets.end(), cell.target) == targets.end())
+      continue;
+    uint32_t rank = job.targets[cell.target].stageRank;
+    for (int32_t stage : stages.owners[cell.tensor]) {
+      auto s = static_cast<size_t>(stage);
+      if (rank != plan::kNone && stages.pipeline.schedule.rankOf[s] != static_cast<int32_t>(rank))
         continue;
-      uint32_t rank = job.targets[cell.target].stageRank;
-      for (int32_t stage : stages.owners[i]) {
-        auto s = static_cast<size_t>(stage);
-        if (rank != plan::kNone && stages.pipeline.schedule.rankOf[s] != static_cast<int32_t>(rank))
-          continue;
-        const StageTimes &times = stages.pipeline.stages[s];
-        bool runs = cell.role == format::role::kWeight || cell.role == format::role::kFrozen ||
-                    cell.role == format::role::kBuffer;
-        double time = runs                   ? times.forward
-                      : cell.role == "ahead" ? times.ahead.value_or(times.update)
-                                             : times.update;
-        auto [entry, isNew] =
-            due.try_emplace({cell.target, strings.id(cell.to.name), strings.id(cell.role)}, time);
-        entry->second = std::min(entry->second, time);
-      }
+      const StageTimes &times = stages.pipeline.stages[s];
+      bool runs = cell.role == format::role::kWeight || cell.role == format::role::kFrozen ||
+                  cell.role == format::role::kBuffer;
+      double time = runs                   ? times.forward
+                    : cell.role == "ahead" ? times.ahead.value_or(times.update)
+                                           : times.update;
+      auto [entry, isNew] =
+          due.try_emplace({cell.target, strings.id(cell.to.name), strings.id(cell.role)}, time);
+      entry->second = std::min(entry->second, time);
     }
+  }
   for (const auto &[tensor, time] : due)
     plan.deadlines.push_back({std::get<0>(tensor), std::get<1>(tensor), std::get<2>(tensor), time});
   plan.pipeline = stages.pipeline.name;

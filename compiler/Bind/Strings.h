@@ -1,25 +1,32 @@
 // The string table of a plan, filled while binding.
 #pragma once
 
+#include "runtime/base/Name.h"
+
 #include <cstdint>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace recast::compiler {
 
 class Strings {
 public:
-  uint32_t id(const std::string &text) {
-    auto [entry, isNew] = ids_.try_emplace(text, static_cast<uint32_t>(list_.size()));
-    if (isNew)
+  uint32_t id(Name text) {
+    if (text.number() >= ids_.size())
+      ids_.resize(Name::count(), kNone);
+    uint32_t &id = ids_[text.number()];
+    if (id == kNone) {
+      id = static_cast<uint32_t>(list_.size());
       list_.push_back(text);
-    return entry->second;
+    }
+    return id;
   }
   std::vector<std::string> take() { return std::move(list_); }
 
 private:
-  std::unordered_map<std::string, uint32_t> ids_;
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  std::vector<uint32_t> ids_; ///< By number of the name.
   std::vector<std::string> list_;
 };
 

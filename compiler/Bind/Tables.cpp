@@ -82,13 +82,13 @@ std::vector<std::pair<std::string, std::string>> aliasesOf(const Destinations &t
 
 /// Members of a parameter group by the target's names. A tensor that several members make up needs
 /// all of them in one group.
-Result<std::vector<std::string>> memberNames(const format::Group &group, const Destinations &target,
-                                             const EndpointDecl &endpoint) {
+Result<std::vector<Name>> memberNames(const format::Group &group, const Destinations &target,
+                                      const EndpointDecl &endpoint) {
   if (!target.view())
     return group.names;
-  std::map<std::string, size_t> parts;
-  std::vector<std::string> out;
-  for (const std::string &name : group.names)
+  std::map<Name, size_t> parts;
+  std::vector<Name> out;
+  for (Name name : group.names)
     if (auto to = target.find(name); to && parts[to->name]++ == 0)
       out.push_back(to->name);
   for (const auto &[name, count] : parts) {
@@ -110,13 +110,13 @@ Status addGroups(const format::Inventory &source, const Destinations &to,
                  plan::TargetEndpoint &target, Strings &strings) {
   std::vector<plan::ObjectPtr> byName;
   for (const format::Group &group : source.groups) {
-    RECAST_ASSIGN(std::vector<std::string> names, memberNames(group, to, declared));
+    RECAST_ASSIGN(std::vector<Name> names, memberNames(group, to, declared));
     if (!traits.regroups) {
       byName.push_back(groupByName(names, *group.hyper));
       continue;
     }
     plan::Group out;
-    for (const std::string &name : names)
+    for (Name name : names)
       out.names.push_back(strings.id(name));
     out.hyper = plan::toJson(*group.hyper);
     target.groups.push_back(std::move(out));

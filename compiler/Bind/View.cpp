@@ -133,10 +133,10 @@ private:
     return result.value->integer != 0;
   }
 
-  Status bindStored(ckpt::RuleOp rule, const std::vector<uint32_t> &pack, std::string name,
+  Status bindStored(ckpt::RuleOp rule, const std::vector<uint32_t> &pack, Name name,
                     const std::vector<std::vector<int64_t>> &tuples,
                     const std::vector<StackedIndex> &stacked) {
-    StoredTensor stored{std::move(name), {}, false, {}, {}, {}, rule.getLoc()};
+    StoredTensor stored{name, {}, false, {}, {}, {}, rule.getLoc()};
     auto bad = [&](std::string message) {
       return fail(
           Error(Code::Usage, specError(rule.getLoc(), message).message()).tensor(stored.name));

@@ -12,7 +12,7 @@ namespace recast::compiler {
 
 /// One stored tensor of a view.
 struct StoredTensor {
-  std::string name;
+  Name name;
   /// How its parts make it up, with all sizes and with the logical side of the model; the layout
   /// holds the pads of the rule as steps and, where the ranks have shares, what cuts over more than
   /// one of them, with their mesh.
@@ -33,7 +33,7 @@ struct BoundView {
   std::string name;
   BoundModel model;
   std::vector<StoredTensor> stored;
-  std::map<std::string, uint32_t> byName;
+  std::unordered_map<Name, uint32_t> byName;
   std::vector<StoredPart> places; ///< Parallel to model.tensors.
   std::vector<std::string> ignores;
   std::set<std::string> cutAxes; ///< Axes of the mesh that steps of its rules name.

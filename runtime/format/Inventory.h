@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/base/DType.h"
+#include "runtime/base/Name.h"
 #include "runtime/base/Status.h"
 #include "runtime/layout/Layout.h"
 #include "runtime/plan/Object.h"
@@ -55,8 +56,8 @@ struct Store {
 
 /// One logical tensor in one role.
 struct Tensor {
-  std::string name; ///< Canonical logical name.
-  std::string role;
+  Name name; ///< Canonical logical name.
+  Name role;
   DType dtype = DType::F32;
   std::vector<int64_t> shape;
   uint32_t layout = 0; ///< Index into `Inventory::layouts`.
@@ -79,7 +80,7 @@ struct Tensor {
 
 /// An optimizer parameter group: an ordered list of names plus hyper-parameters (decisions.md).
 struct Group {
-  std::vector<std::string> names;
+  std::vector<Name> names;
   plan::ObjectPtr hyper; ///< Dict of hyper-parameters, without `params`.
 };
 

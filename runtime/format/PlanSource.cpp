@@ -110,7 +110,7 @@ std::string tensorsHash(const Inventory &source) {
   hash.number(source.groups.size());
   for (const Group &group : source.groups) {
     hash.number(group.names.size());
-    for (const std::string &name : group.names)
+    for (Name name : group.names)
       hash.text(name);
   }
   hash.number(source.keptFiles.size());

@@ -1,13 +1,18 @@
 #include "runtime/base/Checked.h"
 #include "runtime/base/DType.h"
+#include "runtime/base/Name.h"
 #include "runtime/base/NearestName.h"
 #include "runtime/base/Status.h"
 #include "runtime/base/Text.h"
 #include "runtime/base/TextTable.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <limits>
+#include <map>
 #include <string>
+#include <thread>
+#include <vector>
 
 using namespace recast;
 
@@ -89,4 +94,44 @@ TEST(TextTable, NumbersEachTextOnce) {
   }
   EXPECT_EQ(copy.find("y"), std::nullopt);
   EXPECT_EQ(copy.size(), kCount);
+}
+
+TEST(Name, IsOneNumberPerText) {
+  Name weight = "weight", same = std::string("weight"), other = std::string_view("weights");
+  EXPECT_EQ(weight, same);
+  EXPECT_EQ(weight.number(), same.number());
+  EXPECT_NE(weight, other);
+  EXPECT_EQ(weight, "weight");
+  EXPECT_NE(weight, std::string("weigh"));
+  EXPECT_EQ(weight.str(), "weight");
+  EXPECT_LT(weight.number(), Name::count());
+  EXPECT_EQ(fmt::format("{:>8}", weight), "  weight");
+  EXPECT_TRUE(Name().empty());
+  EXPECT_EQ(Name(), "");
+  EXPECT_EQ(Name(std::string("a\0b", 3)).str().size(), 3u);
+}
+
+TEST(Name, OrderIsThatOfTheTexts) {
+  Name late = "zz first met", early = "aa met second";
+  EXPECT_LT(early, late);
+  std::map<Name, int> sorted{{late, 1}, {early, 2}};
+  EXPECT_EQ(sorted.begin()->first, early);
+}
+
+TEST(Name, TextsOfManyThreadsStay) {
+  constexpr size_t kThreads = 4, kNames = 20'000;
+  std::vector<std::vector<Name>> made(kThreads);
+  std::vector<std::thread> threads;
+  for (std::vector<Name> &names : made)
+    threads.emplace_back([&names] {
+      for (size_t i = 0; i < kNames; ++i)
+        names.push_back("thread." + std::to_string(i));
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  for (size_t i = 0; i < kNames; ++i)
+    for (const std::vector<Name> &names : made) {
+      EXPECT_EQ(names[i], made[0][i]);
+      ASSERT_EQ(names[i].str(), "thread." + std::to_string(i));
+    }
 }

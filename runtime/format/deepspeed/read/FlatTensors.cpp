@@ -65,9 +65,9 @@ public:
 
 private:
   /// One store per role of a flat buffer.
-  std::vector<std::pair<std::string, uint32_t>> stores(size_t part) {
-    std::vector<std::pair<std::string, uint32_t>> out;
-    auto add = [&](const std::string &role, auto select) {
+  std::vector<std::pair<Name, uint32_t>> stores(size_t part) {
+    std::vector<std::pair<Name, uint32_t>> out;
+    auto add = [&](Name role, auto select) {
       std::vector<Extent> extents;
       for (const RankStates &rank : ranks_)
         extents.push_back(select(rank.flats[part]).extent);
@@ -88,7 +88,7 @@ private:
   }
 
   void addParam(const NamedShape &param, size_t part,
-                const std::vector<std::pair<std::string, uint32_t>> &stores, uint32_t layout,
+                const std::vector<std::pair<Name, uint32_t>> &stores, uint32_t layout,
                 int64_t start, int64_t total) {
     Tensor tensor;
     tensor.name = param.name;
@@ -144,8 +144,8 @@ private:
 
 } // namespace
 
-Tensor scalarTensor(const std::string &name, const std::string &role, const Scalar &value,
-                    int32_t group, torch::InventoryBuilder &builder) {
+Tensor scalarTensor(Name name, Name role, const Scalar &value, int32_t group,
+                    torch::InventoryBuilder &builder) {
   Tensor out;
   out.name = name;
   out.role = role;

@@ -13,7 +13,7 @@ void addFlatTensors(const ModelStates &model, const std::vector<RankStates> &ran
                     torch::InventoryBuilder &builder, std::vector<Error> &problems);
 
 /// A scalar of a parameter's optimizer state (a step), as a tensor of the inventory.
-Tensor scalarTensor(const std::string &name, const std::string &role, const Scalar &value,
-                    int32_t group, torch::InventoryBuilder &builder);
+Tensor scalarTensor(Name name, Name role, const Scalar &value, int32_t group,
+                    torch::InventoryBuilder &builder);
 
 } // namespace recast::format::deepspeed

@@ -6,14 +6,14 @@
 namespace recast::format::deepspeed {
 
 struct NamedShape {
-  std::string name;
+  Name name;
   std::vector<int64_t> shape;
   bool operator==(const NamedShape &) const = default;
 };
 
 /// A tensor of the file by the name of its parameter or buffer.
 struct NamedTensor {
-  std::string name;
+  Name name;
   std::shared_ptr<const plan::TensorRef> ref; ///< Null: not a plain tensor.
   bool none = false;                          ///< Python's None: nothing was saved.
 };

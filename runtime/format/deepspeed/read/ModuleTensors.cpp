@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace recast::format::deepspeed {
 namespace {
@@ -137,9 +138,8 @@ private:
     whole(tensor, role::kWeight, param->second.group);
   }
 
-  void whole(const NamedTensor &tensor, std::string role, int32_t group) {
-    Status added =
-        builder_.view(first_.file, first_.torchFile, *tensor.ref, tensor.name, std::move(role));
+  void whole(const NamedTensor &tensor, Name role, int32_t group) {
+    Status added = builder_.view(first_.file, first_.torchFile, *tensor.ref, tensor.name, role);
     if (!added)
       return builder_.problem(
           std::move(added).error().tensor(printable(tensor.name)).file(first_.name));
@@ -232,8 +232,8 @@ private:
     }
   }
 
-  using ByName = std::unordered_map<std::string_view, const NamedTensor *>;
-  static const NamedTensor *find(const ByName &tensors, std::string_view name) {
+  using ByName = std::unordered_map<Name, const NamedTensor *>;
+  static const NamedTensor *find(const ByName &tensors, Name name) {
     auto found = tensors.find(name);
     return found == tensors.end() ? nullptr : found->second;
   }
@@ -243,8 +243,8 @@ private:
   bool zero3_;
   Inventory &inventory_;
   torch::InventoryBuilder &builder_;
-  std::unordered_map<std::string_view, Trainable> trainable_;
-  std::set<std::string, std::less<>> frozen_;
+  std::unordered_map<Name, Trainable> trainable_;
+  std::unordered_set<Name> frozen_;
   ByName module_;
   std::vector<ByName> fragments_;              ///< One per rank.
   std::map<std::string, std::string> aliases_; ///< Alias -> canonical name.

@@ -62,7 +62,7 @@ private:
       std::erase(pattern, ' ');
       size_t before = candidates_.size();
       std::erase_if(candidates_, [&](const NamedTensor *tensor) {
-        return fnmatch(pattern.c_str(), tensor->name.c_str(), 0) == 0;
+        return fnmatch(pattern.c_str(), tensor->name.str().c_str(), 0) == 0;
       });
       if (candidates_.size() == before)
         return fail(Error(Code::Usage,

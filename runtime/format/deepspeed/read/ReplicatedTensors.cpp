@@ -30,7 +30,7 @@ void addReplicatedTensors(const ModelStates &model, const ReplicatedOptimizer &o
     for (size_t i = 0; i < names.groups[g].size(); ++i) {
       const NamedShape &param = names.groups[g][i];
       const OptimizerEntry &entry = optimizer.groups[g][optimizer.flat ? 0 : i];
-      auto addTensor = [&](const plan::TensorRef &ref, const std::string &role) {
+      auto addTensor = [&](const plan::TensorRef &ref, Name role) {
         builder.wholeTensor(model.file, model.torchFile,
                             optimizer.flat ? cut(ref, names.starts[g][i], param.shape) : ref,
                             param.name, role);

@@ -6,7 +6,7 @@
 namespace recast::format::universal {
 
 struct Atom {
-  std::string name, role;
+  Name name, role;
   /// As `param_shapes` says it, which flat atoms of ZeRO-3 need; null: only the atom knows.
   const std::vector<int64_t> *shape = nullptr;
   int32_t group = -1;

@@ -45,11 +45,11 @@ Extent InventoryBuilder::storageExtent(uint32_t file, const TorchFile &from,
   return extent(file, from, all);
 }
 
-void InventoryBuilder::addTensor(const plan::TensorRef &ref, std::string name, std::string role,
-                                 uint32_t layout, uint32_t store) {
+void InventoryBuilder::addTensor(const plan::TensorRef &ref, Name name, Name role, uint32_t layout,
+                                 uint32_t store) {
   Tensor tensor;
-  tensor.name = std::move(name);
-  tensor.role = std::move(role);
+  tensor.name = name;
+  tensor.role = role;
   tensor.dtype = ref.dtype;
   tensor.shape = ref.shape;
   tensor.layout = layout;
@@ -59,17 +59,17 @@ void InventoryBuilder::addTensor(const plan::TensorRef &ref, std::string name, s
 }
 
 void InventoryBuilder::wholeTensor(uint32_t file, const TorchFile &from, const plan::TensorRef &ref,
-                                   std::string name, std::string role) {
+                                   Name name, Name role) {
   auto [found, isNew] = storages_.try_emplace({file, ref.storage, ref.dtype, 1}, 0);
   if (isNew)
     found->second = store(ref.dtype, {storageExtent(file, from, ref)});
-  addTensor(ref, std::move(name), std::move(role), wholeLayout(), found->second);
+  addTensor(ref, name, role, wholeLayout(), found->second);
 }
 
 Status InventoryBuilder::view(uint32_t file, const TorchFile &from, const plan::TensorRef &ref,
-                              std::string name, std::string role) {
+                              Name name, Name role) {
   if (isContiguous(ref)) {
-    wholeTensor(file, from, ref, std::move(name), std::move(role));
+    wholeTensor(file, from, ref, name, role);
     return {};
   }
   RECAST_ASSIGN(layout::Layout lies, viewLayout(ref.shape, ref.strides));
@@ -77,7 +77,7 @@ Status InventoryBuilder::view(uint32_t file, const TorchFile &from, const plan::
   auto [found, isNew] = storages_.try_emplace({file, ref.storage, ref.dtype, ranks}, 0);
   if (isNew)
     found->second = store(ref.dtype, std::vector<Extent>(ranks, storageExtent(file, from, ref)));
-  addTensor(ref, std::move(name), std::move(role), layout(lies), found->second);
+  addTensor(ref, name, role, layout(lies), found->second);
   return {};
 }
 

@@ -29,11 +29,11 @@ public:
   Extent extent(uint32_t file, const TorchFile &from, const plan::TensorRef &ref);
   uint32_t store(DType dtype, std::vector<Extent> extents);
   /// Adds a tensor that lies whole and contiguous in one file, sharing one store per storage.
-  void wholeTensor(uint32_t file, const TorchFile &from, const plan::TensorRef &ref,
-                   std::string name, std::string role);
+  void wholeTensor(uint32_t file, const TorchFile &from, const plan::TensorRef &ref, Name name,
+                   Name role);
   /// The same for any view: transposed, narrowed, broadcast. Fails where no layout says it.
-  Status view(uint32_t file, const TorchFile &from, const plan::TensorRef &ref, std::string name,
-              std::string role);
+  Status view(uint32_t file, const TorchFile &from, const plan::TensorRef &ref, Name name,
+              Name role);
 
   void problem(Error error) { inventory_.problems.push_back({std::move(error)}); }
   void note(std::string text) { inventory_.notes.push_back(std::move(text)); }
@@ -44,8 +44,7 @@ public:
 
 private:
   Extent storageExtent(uint32_t file, const TorchFile &from, const plan::TensorRef &ref);
-  void addTensor(const plan::TensorRef &ref, std::string name, std::string role, uint32_t layout,
-                 uint32_t store);
+  void addTensor(const plan::TensorRef &ref, Name name, Name role, uint32_t layout, uint32_t store);
 
   Inventory &inventory_;
   std::map<std::string, uint32_t> files_;

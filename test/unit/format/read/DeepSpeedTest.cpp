@@ -189,7 +189,7 @@ TEST_P(OddRun, MastersEqualTheWeights) {
   for (const Tensor &master : inventory.tensors) {
     if (master.role != role::kMaster)
       continue;
-    SCOPED_TRACE(master.name);
+    SCOPED_TRACE(master.name.str());
     const Tensor *weight = findTensor(inventory, master.name, "weight");
     ASSERT_NE(weight, nullptr);
     ASSERT_EQ(weight->dtype, DType::F32);
@@ -267,7 +267,7 @@ TEST_P(Bf16Run, WeightsAreRoundedMasters) {
   for (const Tensor &tensor : inventory.tensors)
     EXPECT_TRUE(!sgd || tensor.role == "master" || tensor.role == "weight" ||
                 tensor.role == "frozen" || tensor.role == "buffer")
-        << tensor.role;
+        << tensor.role.str();
   // bf16 is the upper half of f32; these masters were rounded to nearest even.
   for (const Tensor &master : inventory.tensors) {
     if (master.role != role::kMaster)

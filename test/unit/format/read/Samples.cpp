@@ -87,12 +87,12 @@ std::string gather(const Inventory &inventory, const Tensor &tensor) {
       local = tensor.start + i % slot;
     }
     if (rank < 0 || rank >= world) {
-      ADD_FAILURE() << tensor.name << " element " << i << " on rank " << rank;
+      ADD_FAILURE() << tensor.name.str() << " element " << i << " on rank " << rank;
       return "";
     }
     const Extent &extent = store.extents[static_cast<size_t>(rank)];
     if (local < 0 || local >= extent.elements) {
-      ADD_FAILURE() << tensor.name << " element " << i << " lies outside rank " << rank;
+      ADD_FAILURE() << tensor.name.str() << " element " << i << " lies outside rank " << rank;
       return "";
     }
     auto [file, isNew] = files.try_emplace(extent.file);
@@ -100,7 +100,7 @@ std::string gather(const Inventory &inventory, const Tensor &tensor) {
       file->second = slurp(inventory.root + "/" + inventory.files[extent.file].path);
     size_t at = extent.offset + static_cast<size_t>(local) * width;
     if (at + width > file->second.size()) {
-      ADD_FAILURE() << tensor.name << " element " << i << " lies outside its file";
+      ADD_FAILURE() << tensor.name.str() << " element " << i << " lies outside its file";
       return "";
     }
     out.replace(static_cast<size_t>(i) * width, width, file->second, at, width);

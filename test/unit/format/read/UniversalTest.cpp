@@ -28,7 +28,7 @@ TEST_P(UniversalRun, HoldsWhatTheRunHolds) {
   EXPECT_EQ(universal->iteration, native->iteration);
   bool zero3 = native->properties.at("zero")->integer == 3;
   for (const Tensor &tensor : native->tensors) {
-    SCOPED_TRACE(tensor.role + " " + tensor.name);
+    SCOPED_TRACE(tensor.role.str() + " " + tensor.name.str());
     if (tensor.role == role::kWeight)
       continue;
     // Upstream's ZeRO-3 output has no steps, frozen parameters and buffers.
