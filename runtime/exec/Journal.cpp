@@ -1,6 +1,7 @@
 #include "runtime/exec/Journal.h"
 
 #include "runtime/base/Checked.h"
+#include "runtime/base/FieldHash.h"
 #include "runtime/codec/Xxh3.h"
 #include "runtime/exec/CommitMarker.h"
 #include "runtime/exec/StagedBytes.h"
@@ -36,51 +37,46 @@ uint64_t chained(uint64_t chain, const uint64_t *words, size_t count) {
 
 /// Whatever decides which bytes a unit writes where.
 uint64_t Journal::workHash() const {
-  codec::Xxh3Stream hash;
-  auto number = [&hash](uint64_t value) { hash.update(&value, sizeof value); };
-  auto text = [&](const std::string &value) {
-    number(value.size());
-    hash.update(value.data(), value.size());
-  };
-  number(digests_);
+  FieldHash<codec::Xxh3Stream> hash;
+  hash.number(digests_);
   for (const TargetRoot &root : program_.roots)
-    text(root.folder);
+    hash.text(root.folder);
   for (const TargetFile &file : program_.targets) {
-    number(file.root);
-    text(file.path);
-    number(file.size);
+    hash.number(file.root);
+    hash.text(file.path);
+    hash.number(file.size);
     for (const CrcPatch &patch : file.patches) {
-      number(patch.begin);
-      number(patch.end);
+      hash.number(patch.begin);
+      hash.number(patch.end);
     }
   }
   for (const recipe::Recipe &slice : program_.slices)
-    text(slice.str());
+    hash.text(slice.str());
   for (uint32_t index : schedule_.order) {
     const Task &task = program_.tasks[index];
-    number(static_cast<uint64_t>(task.count));
+    hash.number(static_cast<uint64_t>(task.count));
     for (const TaskInput &input : task.inputs) {
-      number(input.file);
-      number(input.offset);
-      number(static_cast<uint64_t>(input.dtype));
+      hash.number(input.file);
+      hash.number(input.offset);
+      hash.number(static_cast<uint64_t>(input.dtype));
     }
     for (const TaskOutput &output : task.outputs) {
-      number(output.slice);
-      number(output.file);
-      number(output.offset);
-      number(output.tensor);
+      hash.number(output.slice);
+      hash.number(output.file);
+      hash.number(output.offset);
+      hash.number(output.tensor);
     }
     for (const TaskDim &dim : task.dims) {
-      number(static_cast<uint64_t>(dim.extent));
+      hash.number(static_cast<uint64_t>(dim.extent));
       for (int64_t stride : dim.strides)
-        number(static_cast<uint64_t>(stride));
+        hash.number(static_cast<uint64_t>(stride));
     }
   }
   for (const Unit &unit : schedule_.units) {
-    number(unit.begin);
-    number(unit.end);
-    number(static_cast<uint64_t>(unit.first));
-    number(static_cast<uint64_t>(unit.count));
+    hash.number(unit.begin);
+    hash.number(unit.end);
+    hash.number(static_cast<uint64_t>(unit.first));
+    hash.number(static_cast<uint64_t>(unit.count));
   }
   return hash.digest();
 }

@@ -312,9 +312,6 @@ Result<int> Worker::target(uint32_t index) {
   // Network file systems report late write errors at close and nowhere else.
   if (room && ::close(room->release()) != 0)
     return ioError("cannot close an output file", errno, root.root().folder);
-  if (openedRoot_ != to.root)
-    opener_.forget();
-  openedRoot_ = to.root;
   RECAST_ASSIGN(io::Descriptor file,
                 opener_.create(root.staging(), to.path, O_RDWR, 0666, root.root().folder));
   return targets_.put(index, std::move(file)).get();

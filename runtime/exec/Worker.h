@@ -129,7 +129,6 @@ private:
   FileCache<io::File> sources_;
   FileCache<io::Descriptor> targets_;
   io::TreeOpener opener_;
-  uint32_t openedRoot_ = 0; ///< Of the opener.
   std::vector<SpanCrc> spanCrcs_;
   std::vector<const std::byte *> gathered_;
   Pending pending_;

@@ -1,9 +1,9 @@
 #include "runtime/format/PlanSource.h"
 
+#include "runtime/base/FieldHash.h"
 #include "runtime/codec/Xxh3.h"
 #include "runtime/io/File.h"
 
-#include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
 
@@ -12,37 +12,9 @@ namespace {
 
 constexpr uint64_t kLargestConfig = uint64_t{64} << 20;
 
-class Hasher {
-public:
-  void number(uint64_t value) { add(&value, sizeof value); }
-  void text(std::string_view value) {
-    number(value.size());
-    add(value.data(), value.size());
-  }
-  std::string hex() {
-    flush();
-    return fmt::format("{:016x}", hash_.digest());
-  }
+using Hasher = FieldHash<codec::Xxh3Stream>;
 
-private:
-  /// A tensor is a dozen small pieces: collected, as the hash is slow on such.
-  void add(const void *bytes, size_t size) {
-    if (size > sizeof pending_ - count_)
-      flush();
-    if (size > sizeof pending_)
-      return hash_.update(bytes, size);
-    std::memcpy(pending_ + count_, bytes, size);
-    count_ += size;
-  }
-  void flush() {
-    hash_.update(pending_, count_);
-    count_ = 0;
-  }
-
-  codec::Xxh3Stream hash_;
-  char pending_[4096];
-  size_t count_ = 0;
-};
+std::string hex(uint64_t digest) { return fmt::format("{:016x}", digest); }
 
 void hashTensor(Hasher &hash, const Tensor &tensor) {
   hash.text(tensor.name);
@@ -117,7 +89,7 @@ std::string tensorsHash(const Inventory &source) {
   for (uint32_t file : source.keptFiles)
     hash.number(file);
   hash.number(source.orderUncertain);
-  return hash.hex();
+  return hex(hash.digest());
 }
 
 Result<std::pair<std::string, std::string>> configFact(const std::string &path,
@@ -129,7 +101,7 @@ Result<std::pair<std::string, std::string>> configFact(const std::string &path,
       fs::weakly_canonical(path, ignored).lexically_relative(fs::weakly_canonical(root, ignored));
   bool isInside = !inside.empty() && *inside.begin() != "..";
   return std::pair("config " + (isInside ? inside.string() : fs::absolute(path).string()),
-                   fmt::format("{:016x}", codec::xxh3(text.data(), text.size())));
+                   hex(codec::xxh3(text.data(), text.size())));
 }
 
 std::string configPath(const std::string &fact, const std::string &root) {

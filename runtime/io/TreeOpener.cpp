@@ -23,9 +23,10 @@ std::pair<std::string_view, std::string_view> cut(std::string_view path) {
 Result<int> TreeOpener::enter(int root, std::string_view path, std::string_view shown) {
   if (path.empty())
     return root;
-  if (fd_ && path_ == path)
+  if (fd_ && root_ == root && path_ == path)
     return fd_.get();
-  forget();
+  fd_ = {};
+  root_ = root;
   path_ = path;
   RECAST_TRY(makeParents(root, path_ + "/", shown));
   fd_ = openBeneath(root, path_, O_PATH | O_DIRECTORY);
@@ -50,11 +51,6 @@ Result<Descriptor> TreeOpener::create(int root, const std::string &path, int fla
   if (!file)
     return ioError("cannot create", errno, fmt::format("{}/{}", shown, path));
   return file;
-}
-
-void TreeOpener::forget() {
-  path_.clear();
-  fd_ = {};
 }
 
 } // namespace recast::io

@@ -17,16 +17,15 @@ class TreeOpener {
 public:
   static constexpr size_t kDescriptors = 1; ///< That it keeps, at most.
 
-  /// openBeneath() with O_CREAT of a `path` that passed checkRelativePath(). `root` is borrowed and
-  /// must be the folder of the calls before unless forget() was called. Errors name `shown`/path.
+  /// openBeneath() with O_CREAT of a `path` that passed checkRelativePath(). `root` is borrowed: it
+  /// stays open as long as this is used. Errors name `shown`/path.
   Result<Descriptor> create(int root, const std::string &path, int flags, mode_t mode,
                             std::string_view shown);
-  /// Before `root` is another folder.
-  void forget();
 
 private:
   Result<int> enter(int root, std::string_view path, std::string_view shown);
 
+  int root_ = -1;
   std::string path_; ///< Of `fd_`, relative to the root.
   Descriptor fd_;    ///< Empty: none.
 };

@@ -1,12 +1,11 @@
 // Fingerprints hash values, never ids or addresses: two plans that say the same hash the same
 // however their tables are ordered internally. Every text is preceded by its length, every list by
 // its count, so that no two different plans feed the hash the same bytes.
+#include "runtime/base/FieldHash.h"
 #include "runtime/plan/Plan.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cstring>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -14,43 +13,16 @@
 namespace recast::plan {
 namespace {
 
-/// Collects what is hashed, for the hash takes large pieces much faster than numbers one by one.
-class Hasher {
+class Xxh3 {
 public:
-  Hasher() { XXH3_64bits_reset(&state_); }
-
-  void number(uint64_t value) { bytes(&value, sizeof(value)); }
-  void text(std::string_view text) {
-    number(text.size());
-    bytes(text.data(), text.size());
-  }
-  /// Of all that came so far; more may follow.
-  uint64_t digest() {
-    flush();
-    return XXH3_64bits_digest(&state_);
-  }
+  Xxh3() { XXH3_64bits_reset(&state_); }
+  void update(const void *data, size_t size) { XXH3_64bits_update(&state_, data, size); }
+  uint64_t digest() const { return XXH3_64bits_digest(&state_); }
 
 private:
-  void bytes(const void *data, size_t size) {
-    if (size > pending_.size() - used_) {
-      flush();
-      if (size > pending_.size()) {
-        XXH3_64bits_update(&state_, data, size);
-        return;
-      }
-    }
-    std::memcpy(pending_.data() + used_, data, size);
-    used_ += size;
-  }
-  void flush() {
-    XXH3_64bits_update(&state_, pending_.data(), used_);
-    used_ = 0;
-  }
-
   XXH3_state_t state_;
-  std::array<char, size_t{1} << 14> pending_;
-  size_t used_ = 0;
 };
+using Hasher = FieldHash<Xxh3>;
 
 /// String of an id; a plan that was not verified may hold a wild one.
 std::string_view textOf(const Plan &plan, uint32_t id) {
