@@ -1,8 +1,9 @@
 #include "runtime/base/Name.h"
 
+#include "runtime/base/TextIndex.h"
+
 #include <cstdlib>
 #include <mutex>
-#include <vector>
 
 namespace recast {
 
@@ -10,21 +11,15 @@ std::string *Name::blocks_[22] = {};
 
 class Name::Pool {
 public:
-  Pool() : slots_(2 * kFirstBlock) { find({}); }
+  Pool() { find({}); }
 
   uint32_t find(std::string_view text) {
-    const auto hash = static_cast<uint32_t>(std::hash<std::string_view>()(text));
+    const uint32_t hash = TextIndex::hashOf(text);
     std::lock_guard lock(mutex_);
-    if (2 * (count_ + 1) > slots_.size())
-      grow();
-    for (size_t at = hash & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
-      Slot &slot = slots_[at];
-      if (!slot.taken)
-        slot = {hash, add(text)};
-      else if (slot.hash != hash || textOf(slot.taken - 1) != text)
-        continue;
-      return slot.taken - 1;
-    }
+    uint32_t number = index_.findOrAdd(hash, [&](uint32_t other) { return textOf(other) == text; });
+    if (number == count_)
+      add(text);
+    return number;
   }
 
   uint32_t count() {
@@ -33,19 +28,14 @@ public:
   }
 
 private:
-  struct Slot {
-    uint32_t hash = 0;
-    uint32_t taken = 0; ///< A number and 1; 0: none.
-  };
-
   static const std::string &textOf(uint32_t number) {
     Name name;
     name.number_ = number;
     return name.str();
   }
 
-  /// The number behind the last one, and 1.
-  uint32_t add(std::string_view text) {
+  /// Behind the last one.
+  void add(std::string_view text) {
     const size_t at = count_ + kFirstBlock;
     const auto block = static_cast<size_t>(std::bit_width(at) - std::bit_width(kFirstBlock));
     if (block >= std::size(blocks_))
@@ -54,23 +44,11 @@ private:
     if (!blocks_[block])
       blocks_[block] = new std::string[size];
     blocks_[block][at - size] = text;
-    return static_cast<uint32_t>(++count_);
-  }
-
-  void grow() {
-    std::vector<Slot> old(2 * slots_.size());
-    old.swap(slots_);
-    for (const Slot &slot : old)
-      if (slot.taken) {
-        size_t at = slot.hash & (slots_.size() - 1);
-        while (slots_[at].taken)
-          at = (at + 1) & (slots_.size() - 1);
-        slots_[at] = slot;
-      }
+    ++count_;
   }
 
   std::mutex mutex_;
-  std::vector<Slot> slots_; ///< By hash, the next free one where that is taken.
+  TextIndex index_;
   size_t count_ = 0;
 };
 

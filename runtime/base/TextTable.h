@@ -2,6 +2,8 @@
 // block: 10^5 of them are a few allocations.
 #pragma once
 
+#include "runtime/base/TextIndex.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -23,18 +25,9 @@ public:
   size_t size() const { return ends_.size(); }
 
 private:
-  /// Of an open table, probed one after the other.
-  struct Slot {
-    uint32_t hash = 0;
-    uint32_t next = 0; ///< One more than the number of the text; 0: free.
-  };
-  /// Where `text` is or would be.
-  size_t slotOf(std::string_view text, uint32_t hash) const;
-  void grow();
-
   std::vector<char> bytes_;
   std::vector<size_t> ends_;
-  std::vector<Slot> slots_; ///< As many as a power of two.
+  TextIndex index_;
 };
 
 } // namespace recast
