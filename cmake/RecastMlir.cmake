@@ -10,18 +10,13 @@ target_link_libraries(recast_mlir_options INTERFACE recast_options MLIR LLVM)
 target_include_directories(recast_mlir_options SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 # Only the shared libMLIR and libLLVM: one static component beside them duplicates TypeIDs.
 
-# The one precompiled header of everything that includes MLIR.
-add_library(recast_mlir_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
-target_link_libraries(recast_mlir_pch PUBLIC recast_mlir_options)
-target_precompile_headers(recast_mlir_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
-target_compile_options(recast_mlir_pch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+recast_precompiled_header(mlir recast_mlir_options)
 
 function(recast_mlir_library name)
   cmake_parse_arguments(ARG "" "" "LINK;DEPENDS" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PUBLIC recast_mlir_options ${ARG_LINK})
-  target_precompile_headers(${name} REUSE_FROM recast_mlir_pch)
-  target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+  recast_precompiled(${name} mlir)
   if(ARG_DEPENDS)
     add_dependencies(${name} ${ARG_DEPENDS})
   endif()

@@ -5,6 +5,7 @@ Unit programs (GoogleTest) run from BUILD/test and, with sanitizers, from BUILD-
 through lit, and the tests against real frameworks through pytest. A program that crashes or runs no test counts as one failure.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -31,32 +32,42 @@ class Totals:
         print(f"  {mark} {label:<34} {passed:5d} passed, {failed} failed{tail}   {seconds:6.1f} s", flush=True)
 
 
-def run_unit(build, totals, environment, kind="unit", names=()):
+def unit_programs(build, names=()):
     programs = [build / "test" / name for name in names] or (build / "test").glob("test_*")
-    for program in sorted(programs):
-        if not names and (not os.access(program, os.X_OK) or program.is_dir()):
-            continue
-        start = time.time()
-        with tempfile.TemporaryDirectory() as folder:
-            report = pathlib.Path(folder) / "report.json"
-            done = subprocess.run([program, f"--gtest_output=json:{report}"], capture_output=True, text=True,
-                                  errors="replace", env=environment, cwd=folder,
-                                  timeout=7200 if "RECAST_EXHAUSTIVE" in environment else 1200)
-            passed = failed = skipped = 0
-            if report.exists():
-                for suite in json.loads(report.read_text())["testsuites"]:
-                    for case in suite["testsuite"]:
-                        if case.get("result") == "SKIPPED":
-                            skipped += 1
-                        elif case.get("failures"):
-                            failed += 1
-                        else:
-                            passed += 1
-            if (done.returncode != 0 and failed == 0) or passed + failed == 0:
-                failed += 1
+    return [path for path in sorted(programs) if names or (os.access(path, os.X_OK) and not path.is_dir())]
+
+
+def run_program(program, environment):
+    """(passed, failed, skipped, seconds, what it printed) of one GoogleTest program, in a folder of its own."""
+    start = time.time()
+    with tempfile.TemporaryDirectory() as folder:
+        report = pathlib.Path(folder) / "report.json"
+        done = subprocess.run([program, f"--gtest_output=json:{report}"], capture_output=True, text=True,
+                              errors="replace", env=environment, cwd=folder,
+                              timeout=7200 if "RECAST_EXHAUSTIVE" in environment else 1200)
+        passed = failed = skipped = 0
+        if report.exists():
+            for suite in json.loads(report.read_text())["testsuites"]:
+                for case in suite["testsuite"]:
+                    if case.get("result") == "SKIPPED":
+                        skipped += 1
+                    elif case.get("failures"):
+                        failed += 1
+                    else:
+                        passed += 1
+        if (done.returncode != 0 and failed == 0) or passed + failed == 0:
+            failed += 1
+    return passed, failed, skipped, time.time() - start, done.stdout[-6000:] + done.stderr[-3000:]
+
+
+def run_unit(programs, totals):
+    """`programs`: (kind, path, environment) each. As many at once as there are processors; most use one thread."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(lambda entry: run_program(entry[1], entry[2]), programs)
+        for (kind, program, _), (passed, failed, skipped, seconds, printed) in zip(programs, results):
             if failed:
-                print(done.stdout[-6000:], done.stderr[-3000:])
-        totals.add(f"{kind} {program.name[5:]}", passed, failed, skipped, time.time() - start)
+                print(printed)
+            totals.add(f"{kind} {program.name[5:]}", passed, failed, skipped, seconds)
 
 
 def run_lit(build, totals):
@@ -78,7 +89,9 @@ def run_lit(build, totals):
 def run_pytest(build, totals, python, environment, arguments):
     start = time.time()
     environment = dict(environment, RECAST_BIN=str(build / "bin"), PYTHONDONTWRITEBYTECODE="1")
-    done = subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(ROOT / "test" / "real"), *arguments],
+    # Files side by side: what a file's tests share (a training run, a model) is made once.
+    done = subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(os.cpu_count()),
+                           "--dist", "loadfile", str(ROOT / "test" / "real"), *arguments],
                           capture_output=True, text=True, env=environment)
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error|errors|skipped)", done.stdout[-400:])}
     failed = counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
@@ -107,10 +120,13 @@ def main():
     kinds = options.only or ["unit", "asan", "lit", "real"]
     environment = dict(os.environ, **({"RECAST_EXHAUSTIVE": "1"} if options.exhaustive else {}))
     totals = Totals()
+    programs = []
     if "unit" in kinds:
-        run_unit(options.build, totals, environment)
+        programs += [("unit", path, environment) for path in unit_programs(options.build)]
     if "asan" in kinds:
-        run_unit(sanitized(options.build), totals, dict(os.environ), "asan", options.sanitized.split())
+        named = options.sanitized.split()
+        programs += [("asan", path, dict(os.environ)) for path in unit_programs(sanitized(options.build), named)]
+    run_unit(programs, totals)
     if "lit" in kinds:
         run_lit(options.build, totals)
     if "real" in kinds:
