@@ -1,5 +1,5 @@
 // Which source bytes the tasks touch: needed, or only checked.
-#include "runtime/capi/Instantiate.h"
+#include "runtime/capi/Coverage.h"
 #include "runtime/exec/Box.h"
 
 #include <algorithm>

@@ -8,7 +8,6 @@
 
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -50,20 +49,5 @@ Result<Instance> instantiate(const plan::Plan &plan, std::optional<uint32_t> ran
 Result<plan::Plan> loadPlan(const std::string &path);
 /// Refuses a plan whose source files changed since it was made: names the first that differs.
 Status checkSources(const plan::Plan &plan);
-
-namespace detail {
-/// Adds to `program` what copies the kept and side files, sharing reads with tasks that already
-/// touch the same bytes. `keptSource[t][k]`: program source of kept file k of target t.
-struct VerbatimUse {
-  uint32_t source = 0; ///< Program source file, copied whole.
-  uint32_t target = 0; ///< Program target file.
-  uint64_t offset = 0; ///< Where its first byte goes.
-};
-Status addVerbatim(exec::Program &program, std::span<const VerbatimUse> uses);
-
-/// Adds idle tasks for what keeps a source record from being verified whole: a few bytes (padding)
-/// that nobody reads, or bytes that several tasks read; then counts.
-Result<Forecast> completeRecords(exec::Program &program);
-} // namespace detail
 
 } // namespace recast::capi

@@ -1,6 +1,7 @@
 // Files kept byte for byte. Their bytes may already be read by tasks (weights that a check compares
 // with their masters), so copies join those tasks and only the gaps get tasks of their own.
-#include "runtime/capi/Instantiate.h"
+#include "runtime/capi/Verbatim.h"
+
 #include "runtime/exec/Box.h"
 
 #include <algorithm>

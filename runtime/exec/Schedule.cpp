@@ -3,6 +3,7 @@
 #include "runtime/base/Checked.h"
 #include "runtime/exec/Box.h"
 #include "runtime/exec/Bytes.h"
+#include "runtime/exec/WriteCuts.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -91,6 +92,20 @@ size_t newFiles(const Task &task, const Task *before) {
   return count;
 }
 
+/// A unit for about every kUnitBytes of `task`, which is `order[place]`.
+void cutLongTask(const Program &program, const Task &task, uint32_t place,
+                 std::vector<Unit> &units) {
+  const auto most = static_cast<int64_t>(kUnitBytes / byteWidth(task.inputs[0].dtype));
+  for (int64_t first = 0, count = 0; first < task.count; first += count) {
+    count = std::min(most, task.count - first);
+    if (count < task.count - first && !task.outputs.empty()) {
+      DType written = program.slices[task.outputs[0].slice].outputType(0);
+      count = cutForWrites(task, byteWidth(written), first, count);
+    }
+    units.push_back({place, place + 1, first, count});
+  }
+}
+
 /// Cuts the ordered tasks into units: several small ones of one file, or a part of a large one.
 std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &order,
                            const std::vector<uint32_t> &priorities) {
@@ -108,9 +123,7 @@ std::vector<Unit> cutUnits(const Program &program, const std::vector<uint32_t> &
       continue;
     }
     if (bytes > kUnitBytes) {
-      auto step = static_cast<int64_t>(kUnitBytes / byteWidth(primary.dtype));
-      for (int64_t first = 0; first < task.count; first += step)
-        units.push_back({i, i + 1, first, std::min(step, task.count - first)});
+      cutLongTask(program, task, i, units);
       filled = kUnitBytes;
       continue;
     }
