@@ -175,6 +175,8 @@ Result<Schedule> makeSchedule(const Program &program, Order order) {
   Schedule out;
   out.taskBytes.resize(program.targets.size());
   std::vector<uint32_t> priorities = prioritiesOf(program, order);
+  out.isUrgent =
+      std::ranges::adjacent_find(priorities, std::ranges::not_equal_to()) != priorities.end();
   out.order = orderTasks(program, priorities);
   for (uint32_t task : out.order)
     RECAST_TRY(account(program, program.tasks[task], out));

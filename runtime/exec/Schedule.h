@@ -36,6 +36,7 @@ struct Schedule {
   /// A recipe computes something: results need a slot.
   bool needsResults = false;
   bool hasBoxes = false; ///< Some task is strided.
+  bool isUrgent = false; ///< Some unit is wanted before another.
   /// No unit leaves more extents than outputs it has; this bounds the sum.
   uint64_t maxExtents = 0;
 

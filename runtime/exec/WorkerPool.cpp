@@ -49,14 +49,18 @@ private:
     start->pool->work(start->index);
     return nullptr;
   }
+  struct Items {
+    size_t begin = 0, end = 0;
+  };
+  Items take();
   void work(unsigned index);
   void report(Status status);
 
   Job &job_;
   const SlotPlan &slots_;
   std::byte *memory_;
-  std::atomic<size_t> next_{0};
   std::mutex mutex_;
+  size_t next_ = 0;
   std::condition_variable ended_;
   unsigned running_ = 0;
   std::optional<Error> error_; ///< The first.
@@ -70,18 +74,23 @@ void Pool::report(Status status) {
   }
 }
 
+/// Neighbouring items write to the same file, and to a file one thread writes at a time: two
+/// workers would wait for each other. So each takes several, fewer and fewer, that all may end
+/// together (guided self-scheduling, Polychronopoulos and Kuck 1987).
+Pool::Items Pool::take() {
+  const size_t items = job_.units.size() + job_.files.size();
+  std::lock_guard lock(mutex_);
+  const size_t share = job_.schedule.isUrgent ? 1 : (items - next_) / (2 * slots_.threads);
+  const size_t begin = next_;
+  next_ = std::min(items, begin + std::max<size_t>(share, 1));
+  return {begin, next_};
+}
+
 void Pool::work(unsigned index) {
   Worker worker(job_, memory_ + index * slots_.slotsPerThread * slots_.slotBytes);
-  size_t items = job_.units.size() + job_.files.size();
-  while (!job_.failed) {
-    size_t item = next_.fetch_add(1, std::memory_order_relaxed);
-    if (item >= items)
-      break;
-    if (stopRequested())
-      report(interrupted());
-    else
-      report(worker.run(item));
-  }
+  for (Items items = take(); items.begin < items.end; items = take())
+    for (size_t item = items.begin; item < items.end && !job_.failed; ++item)
+      report(stopRequested() ? interrupted() : worker.run(item));
   report(worker.close());
   std::lock_guard lock(mutex_);
   --running_;
