@@ -4,6 +4,7 @@
 #include "runtime/exec/Commit.h"
 #include "runtime/exec/Journal.h"
 #include "runtime/io/Directory.h"
+#include "runtime/io/OutputFile.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -166,6 +167,29 @@ void StagedRoot::abandon() {
   staging_ = {};
 }
 
+/// By target: bytes that take no more room, because an earlier run wrote them or reserved theirs.
+static std::vector<uint64_t> bytesThere(const Program &program,
+                                        const std::vector<std::unique_ptr<StagedRoot>> &roots,
+                                        std::span<const FinishedUnit> staged) {
+  std::vector<uint64_t> there(program.targets.size());
+  for (const FinishedUnit &unit : staged) {
+    for (const PlacedExtent &placed : unit.extents)
+      there[placed.target] += placed.extent.length;
+    for (const UnhashedBytes &bytes : unit.unhashed)
+      there[bytes.target] += bytes.bytes;
+  }
+  for (size_t t = 0; t < there.size(); ++t) {
+    const TargetFile &file = program.targets[t];
+    const int folder = roots[file.root]->staging();
+    struct stat st;
+    if (folder >= 0 && file.size >= io::kReservedFrom &&
+        ::fstatat(folder, file.path.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+      there[t] = std::max(there[t], static_cast<uint64_t>(st.st_blocks) * 512);
+    there[t] = std::min(there[t], file.size);
+  }
+  return there;
+}
+
 Status checkRoom(const Program &program, const std::vector<std::unique_ptr<StagedRoot>> &roots,
                  bool overwrite, std::span<const FinishedUnit> staged) {
   for (const auto &root : roots)
@@ -179,21 +203,14 @@ Status checkRoom(const Program &program, const std::vector<std::unique_ptr<Stage
                       .hint("Choose another folder, or replace it with --overwrite."));
     }
 
+  const std::vector<uint64_t> there = bytesThere(program, roots, staged);
   std::map<uint64_t, std::pair<uint64_t, uint32_t>> need; // Device: bytes, one root on it.
-  for (const TargetFile &file : program.targets) {
+  for (size_t t = 0; t < program.targets.size(); ++t) {
+    const TargetFile &file = program.targets[t];
     auto &[bytes, root] = need[roots[file.root]->identity().first];
     root = file.root;
-    if (__builtin_add_overflow(bytes, file.size, &bytes))
+    if (__builtin_add_overflow(bytes, file.size - there[t], &bytes))
       return fail(Error(Code::Io, "the output is larger than any file system"));
-  }
-  auto isThere = [&](uint32_t target, uint64_t bytes) {
-    need[roots[program.targets[target].root]->identity().first].first -= bytes;
-  };
-  for (const FinishedUnit &unit : staged) {
-    for (const PlacedExtent &placed : unit.extents)
-      isThere(placed.target, placed.extent.length);
-    for (const UnhashedBytes &bytes : unit.unhashed)
-      isThere(bytes.target, bytes.bytes);
   }
   // What --overwrite replaces stays until the exchange: its space does not count as free.
   for (const auto &[device, entry] : need) {

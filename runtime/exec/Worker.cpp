@@ -314,6 +314,7 @@ Result<int> Worker::target(uint32_t index) {
     return ioError("cannot close an output file", errno, root.root().folder);
   RECAST_ASSIGN(io::Descriptor file,
                 opener_.create(root.staging(), to.path, O_RDWR, 0666, root.root().folder));
+  io::reserve(file.get(), to.size);
   return targets_.put(index, std::move(file)).get();
 }
 

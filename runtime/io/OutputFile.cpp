@@ -5,8 +5,10 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <memory>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 namespace recast::io {
@@ -29,6 +31,15 @@ Status writeAt(int fd, uint64_t offset, const void *data, size_t size, std::stri
     return fail(std::move(error).bytes(offset, offset + size));
   }
   return {};
+}
+
+void reserve(int fd, uint64_t size) {
+  struct stat st;
+  struct statfs system;
+  if (size < kReservedFrom || ::fstat(fd, &st) != 0 || st.st_size != 0 ||
+      ::fstatfs(fd, &system) != 0 || system.f_type != EXT4_SUPER_MAGIC)
+    return;
+  (void)::fallocate(fd, 0, 0, static_cast<off_t>(size));
 }
 
 Status readAt(int fd, uint64_t offset, void *data, size_t size, std::string_view shown) {

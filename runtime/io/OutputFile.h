@@ -13,6 +13,13 @@ namespace recast::io {
 /// Writes all of [offset, offset + size); `shown` is the path for messages.
 Status writeAt(int fd, uint64_t offset, const void *data, size_t size, std::string_view shown);
 
+/// Asks the file system for all the room of a file that has just been created, where that makes
+/// writing it cheaper: on ext4, which then need not find room block by block, from kReservedFrom
+/// on. The file is `size` bytes long then, all zero. Where this fails, writing says what the matter
+/// is.
+void reserve(int fd, uint64_t size);
+inline constexpr uint64_t kReservedFrom = uint64_t{1} << 20; ///< Bytes.
+
 /// Reads back exactly [offset, offset + size) of what was written.
 Status readAt(int fd, uint64_t offset, void *data, size_t size, std::string_view shown);
 

@@ -3,6 +3,7 @@
 #include "runtime/base/Text.h"
 #include "runtime/exec/Box.h"
 #include "runtime/exec/Slots.h"
+#include "runtime/io/OutputFile.h"
 #include "runtime/plan/Expand.h"
 #include "runtime/recipe/CastChain.h"
 #include "tools/recast/HowExecuted.h"
@@ -300,11 +301,19 @@ Result<Why> whyOf(const PlanOrJob &loaded, const capi::Instance &instance,
   addRemarks(loaded, why);
   addSharedReads(plan, instance, why);
   addTiles(program, instance.forecast.memory, why);
-  if (!program.inMemory())
-    why.plan.push_back({false, "copy_file_range, O_DIRECT, io_uring",
-                        fmt::format("none moves bytes faster than pread and pwrite on a thread per "
-                                    "core: {}",
-                                    kMeasured)});
+  if (program.inMemory())
+    return why;
+  if (std::ranges::any_of(program.targets, [](const exec::TargetFile &file) {
+        return file.size >= io::kReservedFrom;
+      }))
+    why.plan.push_back({true, "fallocate",
+                        fmt::format("on ext4, files from {} on get their room before they are "
+                                    "written: {}",
+                                    bytesText(io::kReservedFrom), kMeasured)});
+  why.plan.push_back({false, "copy_file_range, O_DIRECT, io_uring",
+                      fmt::format("none moves bytes faster than pread and pwrite on a thread per "
+                                  "core: {}",
+                                  kMeasured)});
   return why;
 }
 
