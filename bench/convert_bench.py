@@ -280,8 +280,7 @@ def main():
             print(f"ZeRO-{stage}, {options.ranks} ranks, {tree_size(source) / 1e9:.2f} GB: {part} (load of the machine before: "
                   f"{os.getloadavg()[0]:.1f})", flush=True)
             getattr(Bench(source, folder, options.rounds, rates[CORES]), part)()
-    if not options.folder:
-        shutil.rmtree(folder)
+    shutil.rmtree(folder / "removed" if options.folder else folder)
 
 
 if __name__ == "__main__":

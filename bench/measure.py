@@ -2,7 +2,6 @@
 import multiprocessing
 import os
 import pathlib
-import shutil
 import stat
 import statistics
 import subprocess
@@ -77,8 +76,18 @@ def tree_size(folder):
 
 
 def remove(*folders):
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Frees what folders hold; their files stay, empty, in a folder "removed" beside them, which whoever made the work folder deletes in the
+    end. ext4 does not take the inodes of files that were deleted within the last minutes again, and looking for others is billed to whoever
+    creates files next: a seventh of the processor time of a conversion, ten times that of small files."""
+    for folder in map(pathlib.Path, folders):
+        if not folder.exists():
+            continue
+        for path in folder.rglob("*"):
+            if not path.is_symlink() and path.is_file() and path.stat().st_nlink == 1:  # Model states are links to those of the source.
+                os.truncate(path, 0)
+        aside = folder.parent / "removed"
+        aside.mkdir(exist_ok=True)
+        folder.rename(tempfile.mkdtemp(dir=aside) + "/" + folder.name)
 
 
 def memcpy_rate(threads):

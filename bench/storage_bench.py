@@ -38,6 +38,7 @@ def measure(name, folder, run, rounds):
     for flush in (False, True):
         bench.compare("flushed" if flush else "unflushed", flush, "--to", "deepspeed-universal")
     shutil.rmtree(source)
+    shutil.rmtree(folder / "removed")
 
 
 def throttled(folder, run, rounds, rate):
@@ -74,8 +75,7 @@ def main():
         else:
             print("overlay: cannot be mounted here")
     throttled(folder, run, min(options.rounds, 3), options.rate)
-    if not options.folder:
-        shutil.rmtree(folder)
+    shutil.rmtree(folder / "removed" if options.folder else folder)
 
 
 if __name__ == "__main__":

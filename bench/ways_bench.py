@@ -17,9 +17,7 @@ import time
 import torch
 from safetensors.torch import save_file
 
-HERE = pathlib.Path(__file__).resolve().parent
-BIN = pathlib.Path(os.environ.get("RECAST_BIN", HERE.parent / "build" / "bin"))
-CORES = len(os.sched_getaffinity(0))
+from measure import BIN, CORES, remove
 
 
 def in_threads(ranges, action):
@@ -46,14 +44,20 @@ def in_threads(ranges, action):
         raise failed[0]
 
 
-def read_write(source, target, begin, end, size=256 << 10, flags=0):
+def read_write(source, target, begin, end, size=256 << 10, flags=0, header=0, aligned=False, reserved=False):
+    """`header`: bytes of the target before the first; `aligned`: writes end at multiples of `size`; `reserved`: fallocate before them."""
     buffer = mmap.mmap(-1, size)  # Page-aligned, as O_DIRECT wants it.
     fd_in, fd_out = os.open(source, os.O_RDONLY | flags), os.open(target, os.O_WRONLY | os.O_CREAT | flags)
     view = memoryview(buffer)
     try:
-        for at in range(begin, end, size):
-            got = os.preadv(fd_in, [view[:min(size, end - at)]], at)
-            os.pwrite(fd_out, view[:got], at - begin)
+        if reserved:
+            os.posix_fallocate(fd_out, 0, header + end - begin)
+        at = begin
+        while at < end:
+            to = header + at - begin
+            got = os.preadv(fd_in, [view[:min(size - (to % size if aligned else 0), end - at)]], at)
+            os.pwrite(fd_out, view[:got], to)
+            at += got
     finally:
         os.close(fd_in), os.close(fd_out)
 
@@ -103,6 +107,9 @@ def main():
         "cp": lambda: subprocess.run(["cp", source, out / "copy"], check=True),
         "recast, all checksums": recast,
         "pread, pwrite": way(read_write),
+        "behind 576 bytes": way(read_write, header=576),
+        "the same, cut at 256 KiB": way(read_write, header=576, aligned=True),
+        "the same, room reserved": way(read_write, header=576, aligned=True, reserved=True),
         "copy_file_range": way(copy_range),
         "copy_file_range, then read": way(copy_then_read),
         "O_DIRECT, 4 MiB": way(read_write, size=4 << 20, flags=os.O_DIRECT),
@@ -114,7 +121,7 @@ def main():
         seconds = {name: [] for name in ways}
         for number in range(options.rounds):
             for name in list(ways)[::-1 if number % 2 else 1]:
-                shutil.rmtree(out, ignore_errors=True)
+                remove(out)
                 out.mkdir()
                 os.sync()
                 start = time.perf_counter()
