@@ -36,10 +36,10 @@ Status writeAt(int fd, uint64_t offset, const void *data, size_t size, std::stri
 void reserve(int fd, uint64_t size) {
   struct stat st;
   struct statfs system;
-  if (size < kReservedFrom || ::fstat(fd, &st) != 0 || st.st_size != 0 ||
+  if (size < kReservedFrom || ::fstat(fd, &st) != 0 || st.st_blocks != 0 ||
       ::fstatfs(fd, &system) != 0 || system.f_type != EXT4_SUPER_MAGIC)
     return;
-  (void)::fallocate(fd, 0, 0, static_cast<off_t>(size));
+  (void)::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size));
 }
 
 Status readAt(int fd, uint64_t offset, void *data, size_t size, std::string_view shown) {

@@ -13,10 +13,11 @@ namespace recast::io {
 /// Writes all of [offset, offset + size); `shown` is the path for messages.
 Status writeAt(int fd, uint64_t offset, const void *data, size_t size, std::string_view shown);
 
-/// Asks the file system for all the room of a file that has just been created, where that makes
-/// writing it cheaper: on ext4, which then need not find room block by block, from kReservedFrom
-/// on. The file is `size` bytes long then, all zero. Where this fails, writing says what the matter
-/// is.
+/// Asks the file system for the room of a file of `size` bytes that has just been created, where
+/// that makes writing it cheaper: on ext4, which then need not find room block by block, from
+/// kReservedFrom on. Its length stays what is written: of a file that was not flushed a crash
+/// leaves one that is too short, never one of the right length with zeros for its end. Where this
+/// fails, writing says what the matter is.
 void reserve(int fd, uint64_t size);
 inline constexpr uint64_t kReservedFrom = uint64_t{1} << 20; ///< Bytes.
 
