@@ -98,10 +98,8 @@ void cutLongTask(const Program &program, const Task &task, uint32_t place,
   const auto most = static_cast<int64_t>(kUnitBytes / byteWidth(task.inputs[0].dtype));
   for (int64_t first = 0, count = 0; first < task.count; first += count) {
     count = std::min(most, task.count - first);
-    if (count < task.count - first && !task.outputs.empty()) {
-      DType written = program.slices[task.outputs[0].slice].outputType(0);
-      count = cutForWrites(task, byteWidth(written), first, count);
-    }
+    if (count < task.count - first)
+      count = cutForWrites(program, task, first, count);
     units.push_back({place, place + 1, first, count});
   }
 }

@@ -30,9 +30,8 @@ int64_t Tile::add(uint32_t index, int64_t first, int64_t count) {
   size_t taken = std::min(room, wanted);
   if (taken == 0)
     return 0;
-  if (taken < wanted && !task.outputs.empty())
-    taken = static_cast<size_t>(cutForWrites(task, slices_.outputs[task.outputs[0].slice]->width(),
-                                             first, static_cast<int64_t>(taken)));
+  if (taken < wanted)
+    taken = static_cast<size_t>(cutForWrites(program_, task, first, static_cast<int64_t>(taken)));
   spans_.push_back({index, first, static_cast<int64_t>(taken)});
   for (size_t i = 0; i < maxInputs_; ++i) {
     places_.push_back(fill_[i]);

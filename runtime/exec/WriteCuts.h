@@ -10,9 +10,9 @@ namespace recast::exec {
 /// larger ones save nothing more and wait for memory in one piece.
 inline constexpr uint64_t kFolioBytes = uint64_t{256} << 10;
 
-/// Of the elements [first, first + count) of a task with outputs that goes on beyond them, as many
-/// as end where the first output (elements of `width` bytes) comes to a multiple of what they fill,
-/// of kFolioBytes at most: `count` less what lies behind the last such place. At least one.
-int64_t cutForWrites(const Task &task, unsigned width, int64_t first, int64_t count);
+/// Of the elements [first, first + count) of a task that goes on beyond them, as many as end where
+/// the first output comes to a multiple of what they fill of it, of kFolioBytes at most: `count`
+/// less what lies behind the last such place. At least one; all of a task without outputs.
+int64_t cutForWrites(const Program &program, const Task &task, int64_t first, int64_t count);
 
 } // namespace recast::exec

@@ -15,9 +15,9 @@ Status writeAt(int fd, uint64_t offset, const void *data, size_t size, std::stri
 
 /// Asks the file system for the room of a file of `size` bytes that has just been created, where
 /// that makes writing it cheaper: on ext4, which then need not find room block by block, from
-/// kReservedFrom on. Its length stays what is written: of a file that was not flushed a crash
-/// leaves one that is too short, never one of the right length with zeros for its end. Where this
-/// fails, writing says what the matter is.
+/// kReservedFrom on. Its length stays what is written, so that a crash leaves of a file that was
+/// not flushed what it would leave without this, not one of full length with zeros for its end.
+/// Where this fails, writing says what the matter is.
 void reserve(int fd, uint64_t size);
 inline constexpr uint64_t kReservedFrom = uint64_t{1} << 20; ///< Bytes.
 

@@ -10,17 +10,27 @@ namespace recast::exec {
 namespace {
 using namespace test;
 
+/// A program with one slice, a copy of elements of `type`.
+Program copying(DType type) {
+  Program program;
+  program.slices.push_back(recipe::copyRecipe(type));
+  return program;
+}
+
 Task writing(uint64_t offset) {
   Task task;
-  task.outputs.emplace_back().offset = offset;
+  TaskOutput &output = task.outputs.emplace_back();
+  output.slice = 0;
+  output.offset = offset;
   return task;
 }
 
 TEST(WriteCuts, EndAtMultiplesOfWhatTheyFill) {
   for (uint64_t offset : {0u, 1u, 576u, 4096u, 262143u, 262144u, 999999u})
-    for (unsigned width : {1u, 2u, 4u, 8u})
+    for (DType type : {DType::U8, DType::U16, DType::U32, DType::U64})
       for (int64_t count : {1, 5, 1000, 4096, 65536, 1 << 20}) {
-        const int64_t first = 77, cut = cutForWrites(writing(offset), width, first, count);
+        const unsigned width = byteWidth(type);
+        const int64_t first = 77, cut = cutForWrites(copying(type), writing(offset), first, count);
         ASSERT_GE(cut, 1);
         ASSERT_LE(cut, count);
         uint64_t unit = std::min(std::bit_floor(uint64_t(count) * width), kFolioBytes);
@@ -31,6 +41,10 @@ TEST(WriteCuts, EndAtMultiplesOfWhatTheyFill) {
           ASSERT_EQ(cut, 1) << offset << " " << width << " " << count;
         ASSERT_LT(uint64_t(count - cut) * width, unit);
       }
+}
+
+TEST(WriteCuts, LeaveTasksWithoutOutputsAlone) {
+  EXPECT_EQ(cutForWrites(Program(), Task(), 5, 100'000), 100'000);
 }
 
 TEST(WriteCuts, UnitsOfALongTaskCoverItOnce) {
