@@ -15,7 +15,6 @@ import os
 import pathlib
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,19 +22,15 @@ import time
 
 from measure import (BIN, CORES, ENVIRONMENT, HERE, Watch, alternate, median, memcpy_rate, ratio, remove, run, tree_size)
 
+sys.path.append(str(HERE.parent / "examples" / "demo"))
+
+import launch  # noqa: E402
+
 SLACK_MIB = 16  # What a process may have beside what --memory allows.
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def make_checkpoint(folder, stage, ranks, hidden, layers):
-    subprocess.run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "--master-port",
-                    str(free_port()), str(HERE / "make_checkpoint.py"), "--stage", str(stage), "--hidden", str(hidden),
-                    "--layers", str(layers), "--save", str(folder)], check=True, capture_output=True, env=ENVIRONMENT)
+    launch.start(ranks, HERE / "make_checkpoint.py", "--stage", stage, "--hidden", hidden, "--layers", layers, "--save", folder, timeout=1800)
 
 
 BOTH = """source run = deepspeed("{source}") as same

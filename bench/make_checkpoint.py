@@ -1,18 +1,16 @@
 """Writes a DeepSpeed checkpoint of a given size for benchmarks: real engine, real files.
 
-Run through torch.distributed.run; see bench/convert_bench.py.
+Started by examples/demo/launch.py; see bench/convert_bench.py.
 """
 import argparse
 import os
-import pathlib
-import sys
 import warnings
 
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
 warnings.filterwarnings("ignore")
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "examples" / "demo"))
 
 import deepspeed  # noqa: E402
+import launch  # noqa: E402
 import torch  # noqa: E402
 import torch.distributed as dist  # noqa: E402
 
@@ -26,10 +24,7 @@ def main():
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--save", required=True)
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(1)
-    deepspeed.ops.__compatible_ops__.update(dict.fromkeys(deepspeed.ops.__compatible_ops__, False))
-    deepspeed.init_distributed(dist_backend="gloo", verbose=False)
+    launch.join(seed=1)
     model = GPT(vocabulary=8192, hidden=options.hidden, layers=options.layers, heads=16)
     config = {"train_micro_batch_size_per_gpu": 1, "zero_allow_untested_optimizer": True, "bf16": {"enabled": True},
               "steps_per_print": 10**9, "zero_optimization": {"stage": options.stage}}
@@ -37,8 +32,7 @@ def main():
     engine.backward(engine(*batch(0, dist.get_rank(), size=1, vocabulary=8192)))
     engine.step()
     engine.save_checkpoint(options.save)
-    dist.barrier()
-    dist.destroy_process_group()
+    launch.leave()
 
 
 if __name__ == "__main__":

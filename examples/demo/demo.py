@@ -7,11 +7,12 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+import launch
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -41,24 +42,17 @@ def recast(*arguments, show=True):
     return done.stdout, time.time() - start
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def deepspeed(ranks, **options):
     """One DeepSpeed run (run.py) on `ranks` processes; returns what it reports."""
     with tempfile.TemporaryDirectory() as folder:
         result = pathlib.Path(folder) / "result.json"
-        command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "--master-port",
-                   str(free_port()), str(HERE / "run.py"), "--result", str(result), "--model", json.dumps(MODEL)]
+        words = ["--result", result, "--model", json.dumps(MODEL)]
         for name, value in options.items():
-            command += [f"--{name}"] if value is True else [f"--{name}", str(value)]
-        done = subprocess.run(command, capture_output=True, text=True,
-                              env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"})
-        if done.returncode != 0 or not result.exists():
-            sys.exit(f"DeepSpeed failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+            words += [f"--{name}"] if value is True else [f"--{name}", value]
+        try:
+            launch.start(ranks, HERE / "run.py", *words)
+        except RuntimeError as error:
+            sys.exit(str(error))
         return json.loads(result.read_text())
 
 

@@ -1,4 +1,4 @@
-"""One DeepSpeed run on CPU: trains and saves, or resumes; started by torch.distributed.run.
+"""One DeepSpeed run on CPU: trains and saves, or resumes; started by launch.py.
 
 Writes what the next forward pass gives, bit for bit, as JSON: the loss of a fixed batch in hex.
 """
@@ -12,6 +12,7 @@ os.environ.setdefault("DS_ACCELERATOR", "cpu")
 warnings.filterwarnings("ignore")
 
 import deepspeed  # noqa: E402
+import launch  # noqa: E402
 import torch  # noqa: E402
 import torch.distributed as dist  # noqa: E402
 
@@ -67,11 +68,7 @@ def main():
     parser.add_argument("--result", required=True)
     options = parser.parse_args()
 
-    torch.set_num_threads(1)
-    torch.manual_seed(7)
-    # Without this DeepSpeed compiles a shared-memory collective first: a minute, and a C++ compiler.
-    deepspeed.ops.__compatible_ops__.update(dict.fromkeys(deepspeed.ops.__compatible_ops__, False))
-    deepspeed.init_distributed(dist_backend="gloo", verbose=False)
+    launch.join()
     rank = dist.get_rank()
     model = GPT(**json.loads(options.model))
     optimizer = torch.optim.AdamW(parameter_groups(model), lr=1e-3)
@@ -97,8 +94,7 @@ def main():
         with open(options.result, "w") as file:
             json.dump({"loss": loss, "loss_bits": bits, "global_steps": engine.global_steps,
                        "ranks": dist.get_world_size()}, file)
-    dist.barrier()
-    dist.destroy_process_group()
+    launch.leave()
 
 
 if __name__ == "__main__":

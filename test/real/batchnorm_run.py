@@ -1,5 +1,5 @@
 """A DeepSpeed ZeRO-3 run on CPU whose ranks see other data, so that their running statistics differ;
-started by torch.distributed.run. Saves a checkpoint, and beside it what each rank holds: rank0.npz, .."""
+started by launch.py. Saves a checkpoint, and beside it what each rank holds: rank0.npz, .."""
 import os
 import pathlib
 import sys
@@ -9,6 +9,7 @@ os.environ.setdefault("DS_ACCELERATOR", "cpu")
 warnings.filterwarnings("ignore")
 
 import deepspeed  # noqa: E402
+import launch  # noqa: E402
 import numpy  # noqa: E402
 import torch  # noqa: E402
 import torch.distributed as dist  # noqa: E402
@@ -16,10 +17,7 @@ import torch.distributed as dist  # noqa: E402
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    torch.set_num_threads(1)
-    torch.manual_seed(5)
-    deepspeed.ops.__compatible_ops__.update(dict.fromkeys(deepspeed.ops.__compatible_ops__, False))
-    deepspeed.init_distributed(dist_backend="gloo", verbose=False)
+    launch.join(seed=5)
     model = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.BatchNorm1d(7), torch.nn.Linear(7, 3))
     engine, *_ = deepspeed.initialize(
         model=model, optimizer=torch.optim.AdamW(model.parameters(), lr=1e-3),
@@ -33,6 +31,7 @@ def main():
         engine.step()
     engine.save_checkpoint(str(folder / "run"))
     numpy.savez(folder / f"rank{rank}.npz", **{name: value.numpy() for name, value in engine.module.named_buffers()})
+    launch.leave()
 
 
 main()

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -14,6 +13,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DATA = ROOT / "test" / "data" / "deepspeed"
 BIN = pathlib.Path(os.environ.get("RECAST_BIN", ROOT / "build" / "bin"))
 DEMO = ROOT / "examples" / "demo"
+sys.path.append(str(DEMO))
+
+import launch  # noqa: E402
 
 # Data-parallel ZeRO runs, which must convert, and what must be refused; `odd_` are rare but real.
 CASES = sorted(p.name for p in DATA.iterdir() if p.is_dir())
@@ -36,27 +38,17 @@ def recast(*arguments, check=True, cwd=None, env=None, program="recast", preexec
     return Done(process)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def deepspeed_run(ranks, folder, **options):
-    """Runs examples/demo/run.py on `ranks` processes; returns its result as a dict."""
+def deepspeed_run(ranks, folder, script=DEMO / "run.py", **options):
+    """Runs `script` on `ranks` processes; returns the result that it leaves, a dict."""
     result = pathlib.Path(folder) / "result.json"
     result.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks),
-               "--master-port", str(free_port()), str(DEMO / "run.py"), "--result", str(result)]
+    words = ["--result", result]
     for name, value in options.items():
         if value is True:
-            command.append(f"--{name}")
+            words.append(f"--{name}")
         elif value is not None:
-            command += [f"--{name}", value if isinstance(value, str) else json.dumps(value)]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=300,
-                             env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"})
-    if process.returncode != 0 or not result.exists():
-        raise AssertionError(f"DeepSpeed failed:\n{process.stdout[-3000:]}\n{process.stderr[-5000:]}")
+            words += [f"--{name}", value if isinstance(value, str) else json.dumps(value)]
+    launch.start(ranks, script, *words)
     return json.loads(result.read_text())
 
 

@@ -13,6 +13,7 @@ import re
 import sys
 import tempfile
 
+import launch
 import torch
 import torch.multiprocessing as mp
 
@@ -68,27 +69,23 @@ def train(ranks, microbatches):
 def worker(rank, folder, ranks, microbatches, files, port):
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(ranks), MASTER_ADDR="127.0.0.1",
                       MASTER_PORT=str(port), DS_ACCELERATOR="cpu", LOCAL_SIZE=str(ranks))
-    torch.set_num_threads(1)
     import deepspeed
     from deepspeed.runtime.pipe import schedule
 
-    # Else it compiles an extension, which waits for ever behind the lock of one that was interrupted.
-    deepspeed.ops.__compatible_ops__.update(dict.fromkeys(deepspeed.ops.__compatible_ops__, False))
-    deepspeed.init_distributed(dist_backend="gloo", verbose=False)
+    launch.join()
     own = schedule.TrainSchedule
     results = []
     for file in [None, *files]:
         schedule.TrainSchedule = from_file(file) if file else own
         results.append(train(ranks, microbatches))
     (pathlib.Path(folder) / f"{rank}.json").write_text(json.dumps(results))
+    launch.leave()
 
 
 def main():
     result, ranks, microbatches, *files = sys.argv[1:]
-    from conftest import free_port
-
     with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(worker, args=(folder, int(ranks), int(microbatches), files, free_port()), nprocs=int(ranks))
+        mp.spawn(worker, args=(folder, int(ranks), int(microbatches), files, launch.free_port()), nprocs=int(ranks))
         by_rank = [json.loads((pathlib.Path(folder) / f"{r}.json").read_text()) for r in range(int(ranks))]
     pathlib.Path(result).write_text(json.dumps(by_rank))
 

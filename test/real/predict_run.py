@@ -1,4 +1,4 @@
-"""A DeepSpeed ZeRO-1 run on CPU with one of torch's own optimizers; started by torch.distributed.run.
+"""A DeepSpeed ZeRO-1 run on CPU with one of torch's own optimizers; started by launch.py.
 Arguments: folder, optimizer (sgdm, adam, adamw), updates. Saves a checkpoint."""
 import os
 import pathlib
@@ -9,6 +9,7 @@ os.environ.setdefault("DS_ACCELERATOR", "cpu")
 warnings.filterwarnings("ignore")
 
 import deepspeed  # noqa: E402
+import launch  # noqa: E402
 import torch  # noqa: E402
 
 OPTIMIZERS = {
@@ -20,10 +21,7 @@ OPTIMIZERS = {
 
 def main():
     folder, optimizer, updates = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    torch.set_num_threads(1)
-    torch.manual_seed(7)
-    deepspeed.ops.__compatible_ops__.update(dict.fromkeys(deepspeed.ops.__compatible_ops__, False))
-    deepspeed.init_distributed(dist_backend="gloo", verbose=False)
+    launch.join()
     model = torch.nn.Sequential(torch.nn.Linear(37, 53), torch.nn.Tanh(), torch.nn.Linear(53, 5))
     groups = [{"params": [model[0].weight, model[2].weight]}, {"params": [model[0].bias, model[2].bias], "lr": 0.01}]
     engine, *_ = deepspeed.initialize(
@@ -34,6 +32,7 @@ def main():
         engine.backward(engine(torch.randn(4, 37)).square().mean())
         engine.step()
     engine.save_checkpoint(str(folder / "run"))
+    launch.leave()
 
 
 main()

@@ -1,9 +1,8 @@
 """One DeepSpeed run whose masters and gradients tell their name and index, so that after one step with a learning rate
-of 0 every state does; it saves. Or one that loads a universal folder and compares. Started by torch.distributed.run."""
+of 0 every state does; it saves. Or one that loads a universal folder and compares. Started by launch.py."""
 import argparse
 import json
 import os
-import sys
 import warnings
 import zlib
 
@@ -11,6 +10,7 @@ os.environ.setdefault("DS_ACCELERATOR", "cpu")
 warnings.filterwarnings("ignore")
 
 import deepspeed  # noqa: E402
+import launch  # noqa: E402
 import torch  # noqa: E402
 import torch.distributed as dist  # noqa: E402
 from torch import nn  # noqa: E402
@@ -131,10 +131,7 @@ def main():
     parser.add_argument("--result", required=True)
     options = parser.parse_args()
 
-    torch.set_num_threads(1)
-    torch.manual_seed(1)
-    deepspeed.ops.__compatible_ops__.update(dict.fromkeys(deepspeed.ops.__compatible_ops__, False))
-    deepspeed.init_distributed(dist_backend="gloo", verbose=False)
+    launch.join(seed=1)
     if options.fused:
         import deepspeed.runtime.engine as module
         module.FusedAdam = torch.optim.AdamW
@@ -177,9 +174,7 @@ def main():
     if dist.get_rank() == 0:
         with open(options.result, "w") as file:
             json.dump(result, file)
-    dist.barrier()
-    sys.stdout.flush()
-    os._exit(0)  # Threads of gloo sometimes abort a process that ends in order.
+    launch.leave()
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
 """`predict`: weights some updates ahead, against torch in float64, bit for bit, from checkpoints that real optimizers wrote."""
 import json
-import os
 import pathlib
 import shutil
-import subprocess
-import sys
 
+import launch
 import pytest
 import torch
 
 from checkpoints import assert_same_bits, load_atoms, load_safetensors, truth_of
-from conftest import DATA, free_port, recast
+from conftest import DATA, recast
 
 MOMENTS = "exp_avg, exp_avg_sq"
 
@@ -138,11 +136,7 @@ def trained(request, tmp_path_factory):
 
 
 def start(folder, optimizer, updates):
-    script = pathlib.Path(__file__).with_name("predict_run.py")
-    done = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port",
-                           str(free_port()), script, folder, optimizer, str(updates)], capture_output=True, text=True,
-                          timeout=300, env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
+    launch.start(2, pathlib.Path(__file__).with_name("predict_run.py"), folder, optimizer, updates)
 
 
 def momentum(w, v, k):

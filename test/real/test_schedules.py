@@ -13,7 +13,7 @@ import torch
 from torch.distributed.pipelining import schedules
 from torch.distributed.pipelining.schedules import _Action
 
-from conftest import ROOT, recast
+from conftest import DEMO, ROOT, recast
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILES = ROOT / "test" / "data" / "schedules"
@@ -219,7 +219,7 @@ def test_deepspeed_trains_with_our_instructions(workdir):
     steps = [json.loads(file.read_text())["steps"] for file in files]
     assert steps[0] != steps[1] and steps[1] != steps[2]
     process = subprocess.run([sys.executable, HERE / "deepspeed_pipe_run.py", workdir / "result.json", "2", "4", *files],
-                             capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"})
+                             capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(DEMO)})
     assert process.returncode == 0, process.stderr[-5000:]
     for own, *ours in json.loads((workdir / "result.json").read_text()):
         assert ours == [own] * 3

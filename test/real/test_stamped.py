@@ -1,16 +1,13 @@
 """Values that tell their name and index: what DeepSpeed saved must come out under the same names, bit for bit, and be
 found there by DeepSpeed's own loader after a resume on other ranks."""
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
 import pytest
 import torch
 
 from checkpoints import assert_same_bits, load_atoms
-from conftest import free_port, recast
+from conftest import deepspeed_run, recast
 from stamped_run import expected
 
 # name: (ranks, arguments of stamped_run.py)
@@ -40,16 +37,7 @@ RESUMES = [("z0_fp32", 1, 3), ("z0_bf16", 3, 2), ("z2_bf16_round_robin", 1, 2), 
 
 
 def stamped_run(ranks, folder, **options):
-    result = pathlib.Path(folder) / "result.json"
-    script = pathlib.Path(__file__).with_name("stamped_run.py")
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "--master-port",
-               str(free_port()), str(script), "--result", str(result)]
-    for name, value in options.items():
-        command += [f"--{name}"] if value is True else [f"--{name}", value if isinstance(value, str) else json.dumps(value)]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=300,
-                             env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"})
-    assert process.returncode == 0 and result.exists(), process.stdout[-2000:] + process.stderr[-4000:]
-    return json.loads(result.read_text())
+    return deepspeed_run(ranks, folder, script=pathlib.Path(__file__).with_name("stamped_run.py"), **options)
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,13 @@
 """Values that differ between ranks: a real ZeRO-3 run with running statistics, averaged and selected,
 judged by numpy from what each rank held in memory."""
-import os
 import pathlib
-import subprocess
-import sys
 
+import launch
 import numpy
 import pytest
 import torch
 from checkpoints import load_atoms, load_safetensors
-from conftest import free_port, recast
+from conftest import recast
 
 RANKS = 3
 MEAN, VAR, SEEN = "1.running_mean", "1.running_var", "1.num_batches_tracked"
@@ -18,11 +16,7 @@ MEAN, VAR, SEEN = "1.running_mean", "1.running_var", "1.num_batches_tracked"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("batchnorm")
-    script = pathlib.Path(__file__).with_name("batchnorm_run.py")
-    done = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(RANKS), "--master-port",
-                           str(free_port()), script, folder], capture_output=True, text=True, timeout=300,
-                          env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
+    launch.start(RANKS, pathlib.Path(__file__).with_name("batchnorm_run.py"), folder)
     return folder
 
 
