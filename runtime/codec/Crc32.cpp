@@ -1,12 +1,12 @@
 #include "runtime/codec/Crc32.h"
 
-#include <libdeflate.h>
+#include <isa-l/crc.h>
 #include <zlib.h>
 
 namespace recast::codec {
 
 uint32_t crc32(uint32_t crc, const void *data, size_t size) {
-  return libdeflate_crc32(crc, data, size);
+  return crc32_gzip_refl(crc, static_cast<const unsigned char *>(data), size);
 }
 
 uint32_t crc32Combine(uint32_t first, uint32_t second, uint64_t secondSize) {

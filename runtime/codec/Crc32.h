@@ -1,4 +1,4 @@
-// CRC-32 (ISO-HDLC, as zip members and gzip use it): computed by libdeflate, combined by zlib.
+// CRC-32 (ISO-HDLC, as zip members and gzip use it): computed by ISA-L, combined by zlib.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,12 @@
 #include "runtime/codec/Xxh3.h"
 
-#define XXH_INLINE_ALL
+// Inlined it would be compiled for SSE2; the library's own copies are chosen by the processor.
+#define XXH_STATIC_LINKING_ONLY
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h> // Its names replace those of xxhash.h.
+#else
 #include <xxhash.h>
+#endif
 
 namespace recast::codec {
 

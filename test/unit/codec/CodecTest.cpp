@@ -7,6 +7,10 @@
 #include <gtest/gtest.h>
 #include <random>
 #include <string>
+#include <sys/mman.h>
+#include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 #include <zlib.h>
 
 namespace {
@@ -39,6 +43,68 @@ TEST(Crc32, AgreesWithZlibInParts) {
     at += n;
   }
   EXPECT_EQ(parts, zlibCrc(data));
+}
+
+/// The definition of docs/artifact.md, word by word.
+Digest definition(std::string data) {
+  auto mix = [](uint64_t x) {
+    x = (x + 1) * 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+  };
+  data.resize((data.size() + 3) / 4 * 4);
+  Digest digest;
+  for (uint64_t i = 0; 4 * i < data.size(); ++i) {
+    uint32_t word = 0;
+    std::memcpy(&word, data.data() + 4 * i, 4);
+    for (uint64_t lane = 0; lane < 2; ++lane)
+      digest.lanes[lane] += (mix((uint64_t{1} << 32) + 2 * (i / 1024) + lane) | 1) *
+                            (mix(2 * (i % 1024) + lane) >> 32) * word;
+  }
+  return digest;
+}
+
+/// A page of noise before one that nobody may touch: libraries pick wide vectors by the processor.
+class PageEnd : public ::testing::Test {
+protected:
+  void SetUp() override {
+    void *made =
+        mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(made, MAP_FAILED);
+    pages = static_cast<char *>(made);
+    ASSERT_EQ(mprotect(pages + page, page, PROT_NONE), 0);
+    std::string data = noise(page, 4);
+    std::memcpy(pages, data.data(), page);
+  }
+  void TearDown() override { munmap(pages, 2 * page); }
+  std::string_view last(size_t size) const { return {pages + page - size, size}; }
+  std::string_view first(size_t size) const { return {pages, size}; }
+
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  char *pages = nullptr;
+};
+
+TEST_F(PageEnd, Crc32OfEverySize) {
+  for (size_t size = 0; size <= page; ++size)
+    for (std::string_view data : {last(size), first(size)}) {
+      ASSERT_EQ(crc32(0, data.data(), size), zlibCrc(data)) << size;
+      uint32_t head = zlibCrc("recast");
+      ASSERT_EQ(crc32(head, data.data(), size), crc32Combine(head, zlibCrc(data), size)) << size;
+    }
+}
+
+TEST_F(PageEnd, Xxh3OfEverySizeAsTheHeaderComputesIt) {
+  for (size_t size = 0; size <= page; ++size)
+    ASSERT_EQ(xxh3(last(size).data(), size), XXH3_64bits(last(size).data(), size)) << size;
+}
+
+TEST_F(PageEnd, DigestOfEverySize) {
+  for (size_t size = 0; size <= page; size += size < 300 ? 1 : 37) {
+    Digest digest;
+    digest.add(0, last(size).data(), size);
+    ASSERT_EQ(digest, definition(std::string(last(size)))) << size;
+  }
 }
 
 TEST(Crc32, CombineAtEveryCut) {
@@ -74,26 +140,6 @@ TEST(Crc32, CombineBeyondFourGiB) {
   uint32_t head = crc32(0, "recast", 6);
   EXPECT_EQ(crc32Combine(crc32Combine(head, zeros(n - 1), n - 1), crc32(0, "\0", 1), 1),
             crc32Combine(head, zeros(n), n));
-}
-
-/// The definition of docs/artifact.md, word by word.
-Digest definition(std::string data) {
-  auto mix = [](uint64_t x) {
-    x = (x + 1) * 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-  };
-  data.resize((data.size() + 3) / 4 * 4);
-  Digest digest;
-  for (uint64_t i = 0; 4 * i < data.size(); ++i) {
-    uint32_t word = 0;
-    std::memcpy(&word, data.data() + 4 * i, 4);
-    for (uint64_t lane = 0; lane < 2; ++lane)
-      digest.lanes[lane] += (mix((uint64_t{1} << 32) + 2 * (i / 1024) + lane) | 1) *
-                            (mix(2 * (i % 1024) + lane) >> 32) * word;
-  }
-  return digest;
 }
 
 TEST(Digest, AnyPartsInAnyOrderMakeTheWhole) {

@@ -1,13 +1,13 @@
 #include "runtime/format/torch/read/TorchFile.h"
 
 #include "runtime/base/Checked.h"
+#include "runtime/codec/Crc32.h"
 #include "runtime/format/Printable.h"
 #include "runtime/format/read/LfsPointer.h"
 
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
-#include <libdeflate.h>
 #include <map>
 
 namespace recast::format::torch {
@@ -30,7 +30,7 @@ Result<std::string> readMember(const io::File &file, const ZipMember &member, ui
                            printable(member.name), member.size, limit));
   RECAST_ASSIGN(std::string bytes, file.read(member.offset, member.size));
   // A checksum of 0 means that torch was told not to compute any.
-  if (member.crc32 != 0 && libdeflate_crc32(0, bytes.data(), bytes.size()) != member.crc32)
+  if (member.crc32 != 0 && codec::crc32(0, bytes.data(), bytes.size()) != member.crc32)
     return bad(fmt::format("damaged: the checksum of '{}' is wrong", printable(member.name)));
   return bytes;
 }
