@@ -66,10 +66,16 @@ plan::Rebinding rebindingOf(const Job &job, const std::map<std::string, Stages> 
 
 } // namespace
 
-Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText) {
+Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText,
+                   std::optional<format::Inventory> given) {
   RECAST_ASSIGN(Job job, readJob(declared));
   RECAST_ASSIGN(bool asked, checkAsked(job));
-  RECAST_ASSIGN(format::Inventory source, readSource(job));
+  format::Inventory source;
+  if (given)
+    source = *std::move(given);
+  else {
+    RECAST_ASSIGN(source, readSource(job));
+  }
   for (const Condition &expect : job.expects)
     RECAST_TRY(expectHolds(expect, job.source, source));
   for (const CutCheck &cut : job.cuts)

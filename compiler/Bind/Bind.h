@@ -2,10 +2,12 @@
 #pragma once
 
 #include "runtime/base/Status.h"
+#include "runtime/format/Inventory.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,9 @@ struct Bound {
   std::vector<std::string> notes; ///< What the reader wants the user to know.
 };
 
-/// Binds the one job of `declared`. `specText` goes into the plan as provenance.
-Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText);
+/// Binds the one job of `declared`. `specText` goes into the plan as provenance. `source`: what the
+/// job's source holds, where the caller has read it already; else it is read here.
+Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText,
+                   std::optional<format::Inventory> source = std::nullopt);
 
 } // namespace recast::compiler

@@ -58,8 +58,8 @@ void buildPlanPipeline(mlir::OpPassManager &manager, bool fuse) {
   manager.addPass(createConvertCkptToPlan());
 }
 
-Result<Compiled> compile(mlir::ModuleOp declared, const CompileOptions &options) {
-  RECAST_ASSIGN(Bound bound, bind(declared, options.specText));
+Result<Compiled> compile(mlir::ModuleOp declared, CompileOptions options) {
+  RECAST_ASSIGN(Bound bound, compiler::bind(declared, options.specText, std::move(options.source)));
   Compiled out;
   out.notes = std::move(bound.notes);
   if (options.keepIr) {

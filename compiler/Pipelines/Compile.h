@@ -4,11 +4,13 @@
 #include "compiler/Pipelines/Remarks.h"
 #include "compiler/Proofs/Prove.h"
 #include "runtime/base/Status.h"
+#include "runtime/format/Inventory.h"
 #include "runtime/plan/Plan.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,10 +32,12 @@ struct CompileOptions {
   /// false: what bind made is not normalised, merged or simplified, and every target has reads of
   /// its own.
   bool fuse = true;
+  /// What the job's source holds, where it has been read already.
+  std::optional<format::Inventory> source = std::nullopt;
 };
 
 /// Registers nothing globally; loads the dialects it needs into the module's context.
-Result<Compiled> compile(mlir::ModuleOp declared, const CompileOptions &options);
+Result<Compiled> compile(mlir::ModuleOp declared, CompileOptions options);
 
 /// The passes between bound IR and the plan dialect, in order.
 void buildPlanPipeline(mlir::OpPassManager &manager, bool fuse = true);

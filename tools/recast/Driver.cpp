@@ -90,11 +90,11 @@ Result<lang::Spec> specFromMlir(const std::string &path) {
   return lang::exportSpec(*module);
 }
 
-Result<compiler::Compiled> compileSpec(const lang::Spec &spec, const CompileWishes &wishes) {
+Result<compiler::Compiled> compileSpec(const lang::Spec &spec, CompileWishes wishes) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   RECAST_ASSIGN(mlir::OwningOpRef<mlir::ModuleOp> declared, lang::importSpec(spec, context));
-  return compiler::compile(*declared,
-                           {lang::format(spec), wishes.keepIr, wishes.keepRemarks, wishes.fuse});
+  return compiler::compile(*declared, {lang::format(spec), wishes.keepIr, wishes.keepRemarks,
+                                       wishes.fuse, std::move(wishes.source)});
 }
 
 Result<PlanOrJob> loadPlanOrJob(const std::string &path, const std::vector<std::string> &defines,

@@ -4,7 +4,9 @@
 #include "compiler/Pipelines/Compile.h"
 #include "lang/ast/Ast.h"
 #include "runtime/base/Status.h"
+#include "runtime/format/Inventory.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +22,10 @@ Result<lang::Spec> specFromMlir(const std::string &path);
 /// own.
 struct CompileWishes {
   bool keepIr = false, keepRemarks = false, fuse = true;
+  std::optional<format::Inventory> source =
+      std::nullopt; ///< Of the spec, where it has been read already.
 };
-Result<compiler::Compiled> compileSpec(const lang::Spec &spec, const CompileWishes &wishes = {});
+Result<compiler::Compiled> compileSpec(const lang::Spec &spec, CompileWishes wishes = {});
 
 /// `path` as a plan: an .rplan is loaded, a .ucl compiled.
 struct PlanOrJob {

@@ -209,7 +209,7 @@ void give(rl::Format &format, std::string_view name, rl::Value value) {
 
 } // namespace
 
-Result<lang::Spec> makeJob(const InitRequest &request) {
+Result<MadeJob> makeJob(const InitRequest &request) {
   std::string format = request.format;
   std::replace(format.begin(), format.end(), '-', '_');
   const format::TargetTraits *traits = format::targetTraits(format);
@@ -268,7 +268,7 @@ Result<lang::Spec> makeJob(const InitRequest &request) {
   }
   if (request.budget)
     job.budget(request.budget);
-  return spec.spec();
+  return MadeJob{spec.spec(), std::move(source)};
 }
 
 } // namespace recast::tools

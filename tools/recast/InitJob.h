@@ -20,7 +20,11 @@ struct InitRequest {
   bool allowForeignObjects = false; ///< Re-emit classes outside the allow-list.
 };
 
+struct MadeJob {
+  lang::Spec spec;
+  format::Inventory source; ///< What it was made from: needs no second reading to be compiled.
+};
 /// Reads the source's metadata and says the whole job, so that nothing is implicit.
-Result<lang::Spec> makeJob(const InitRequest &request);
+Result<MadeJob> makeJob(const InitRequest &request);
 
 } // namespace recast::tools
