@@ -90,6 +90,12 @@ def remove(*folders):
         folder.rename(tempfile.mkdtemp(dir=aside) + "/" + folder.name)
 
 
+def settle():
+    """Waits until ext4 takes the inodes of deleted files again (see `remove`): after a command that deletes its temporary files."""
+    os.sync()
+    time.sleep(62)
+
+
 def memcpy_rate(threads):
     """GB/s read and written by that many threads that copy memory, the best of five. Measured in a process of its own:
     the peak of this one would be counted as that of every command that it starts."""
