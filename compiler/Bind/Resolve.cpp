@@ -1,27 +1,22 @@
 #include "compiler/Bind/Resolve.h"
 
 #include "compiler/Bind/Chains.h"
-#include "compiler/Bind/Glob.h"
 #include "compiler/Bind/Packed.h"
 #include "compiler/Bind/RoleMatrix.h"
 #include "compiler/Bind/SourceText.h"
-#include "runtime/base/NearestName.h"
+#include "compiler/Bind/Vocabulary.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <unordered_map>
 
 namespace recast::compiler {
 namespace {
-
-constexpr const char *kStandardRoles[] = {
-    format::role::kWeight, format::role::kMaster, format::role::kExpAvg, format::role::kExpAvgSq,
-    format::role::kStep,   format::role::kFrozen, format::role::kBuffer,
-};
 
 bool contains(const std::vector<std::string> &list, std::string_view value) {
   return std::find(list.begin(), list.end(), value) != list.end();
@@ -40,6 +35,7 @@ public:
       for (const std::string &role : rule.selection.roles)
         matrix_.addRole(role);
     rolesByText_ = matrix_.rolesByText();
+    vocabulary_.emplace(job_.source.name, ends_.storedNames, matrix_);
   }
 
   Result<Resolution> run() {
@@ -74,8 +70,6 @@ private:
   Status reportUnmentioned(uint32_t target);
   Status assign(uint32_t target, uint32_t tensor, uint32_t role, const RoleRule &rule);
   Status checkChain(const format::Tensor &tensor, const RoleRule &rule);
-  Status checkRole(const std::string &role, mlir::Location loc) const;
-  Status checkSelection(const Selection &selection, mlir::Location loc) const;
   Result<uint32_t> predict(uint32_t target, uint32_t tensor, const RoleRule &rule);
   const std::vector<ChainStep> &widened(const RoleRule &rule);
   void noteLeftOut(uint32_t target);
@@ -95,6 +89,7 @@ private:
   const format::Inventory &source_;
   RoleMatrix matrix_; ///< With all roles that rules give.
   std::vector<uint32_t> rolesByText_;
+  std::optional<Vocabulary> vocabulary_; ///< With those roles.
   Resolution result_;
   int64_t withoutUpdate_ = 0; ///< Predictions of weights that the optimizer has not touched yet.
   /// What `checkChain` found good: that depends on the rule, the type and the layout alone.
@@ -105,34 +100,6 @@ private:
   std::vector<uint8_t> states_; ///< By cell.
   std::vector<TargetRole> targetRoles_;
 };
-
-/// A role is a word of the language (which may have no members here) or one that the source has.
-Status Resolver::checkRole(const std::string &role, mlir::Location loc) const {
-  std::vector<std::string> known(std::begin(kStandardRoles), std::end(kStandardRoles));
-  for (uint32_t id : rolesByText_)
-    if (Name name = matrix_.roles()[id]; !matrix_.tensorsOf(name).empty())
-      known.push_back(name);
-  if (contains(known, role))
-    return {};
-  return fail(specError(loc,
-                        fmt::format("no tensor of '{}' has the role '{}'", job_.source.name, role),
-                        nearestName(role, known)));
-}
-
-/// Roles and names a statement speaks of must exist.
-Status Resolver::checkSelection(const Selection &selection, mlir::Location loc) const {
-  for (const std::string &role : selection.roles)
-    RECAST_TRY(checkRole(role, loc));
-  for (const std::string &glob : selection.globs) {
-    if (std::ranges::any_of(ends_.storedNames, [&](Name name) { return globMatches(glob, name); }))
-      continue;
-    std::vector<std::string> names(ends_.storedNames.begin(), ends_.storedNames.end());
-    return fail(specError(loc,
-                          fmt::format("no tensor of '{}' is called \"{}\"", job_.source.name, glob),
-                          nearestName(glob, names)));
-  }
-  return {};
-}
 
 /// Once for all tensors that are alike.
 Status Resolver::checkChain(const format::Tensor &tensor, const RoleRule &rule) {
@@ -333,13 +300,13 @@ Status Resolver::fillTarget(uint32_t target) {
       Selection selection = rule.selection;
       if (rule.predict)
         selection.roles = rule.predict->states;
-      RECAST_TRY(checkSelection(selection, rule.loc));
+      RECAST_TRY(vocabulary_->checkSelection(selection, rule.loc));
       if (!rule.from.empty())
-        RECAST_TRY(checkRole(rule.from, rule.loc));
+        RECAST_TRY(vocabulary_->checkRole(rule.from, rule.loc));
     }
   for (const DropRule &drop : job_.drops)
     if (appliesTo(drop.targets, target))
-      RECAST_TRY(checkSelection(drop.selection, drop.loc));
+      RECAST_TRY(vocabulary_->checkSelection(drop.selection, drop.loc));
   // Named statements before `else`, wherever they stand: `else` is what they leave.
   for (const RoleRule &rule : job_.rules)
     if (appliesTo(rule.targets, target) && !rule.selection.isElse)

@@ -85,6 +85,38 @@ bool sameStep(const ObjectPtr &a, const ObjectPtr &b) {
   return !a || !b ? a == b : plan::equal(*a, *b);
 }
 
+/// The loader wants one step per group; null where the group's optimizer has none.
+Result<std::vector<ObjectPtr>> groupSteps(const WriteRequest &request) {
+  const TargetTensors &tensors = request.tensors;
+  constexpr uint32_t kNone = UINT32_MAX;
+  std::vector<uint32_t> steps(tensors.nameCount(), kNone);
+  for (uint32_t i = 0; i < tensors.size(); ++i)
+    if (tensors.row(i).isScalar) // Nothing else is, or the writer refuses it.
+      steps[tensors.row(i).name] = i;
+  std::vector<ObjectPtr> out;
+  for (const TargetGroup &group : request.groups) {
+    uint32_t first = group.names.empty() ? kNone : steps[group.names[0]];
+    for (uint32_t name : group.names) {
+      uint32_t step = steps[name];
+      if ((step == kNone) != (first == kNone) ||
+          (step != kNone && (tensors.row(step).dtype != tensors.row(first).dtype ||
+                             tensors.row(step).scalarBits != tensors.row(first).scalarBits)))
+        return fail(Error(Code::BadInput,
+                          fmt::format("its step differs from that of '{}' in the same group, and "
+                                      "DeepSpeed's universal loader takes one step per group",
+                                      printable(tensors.name(group.names[0]))))
+                        .tensor(printable(tensors.name(name)))
+                        .hint("Write the native format instead, or drop role 'step'."));
+    }
+    ObjectPtr object;
+    if (first != kNone) {
+      RECAST_ASSIGN(object, stepObject(tensors[first]));
+    }
+    out.push_back(std::move(object));
+  }
+  return out;
+}
+
 } // namespace
 
 Result<ObjectPtr> stepObject(const TargetTensor &step) {
@@ -102,8 +134,8 @@ Result<ObjectPtr> stepObject(const TargetTensor &step) {
   return plan::tensor(std::move(ref));
 }
 
-Result<OptimizerState> makeOptimizerState(const WriteRequest &request,
-                                          std::span<const ObjectPtr> steps) {
+Result<OptimizerState> makeOptimizerState(const WriteRequest &request) {
+  RECAST_ASSIGN(std::vector<ObjectPtr> steps, groupSteps(request));
   const Object *optimizer = nullptr;
   if (auto found = request.objects.find("optimizer"); found != request.objects.end())
     optimizer = found->second.get();

@@ -3,8 +3,6 @@
 
 #include "runtime/format/TargetWriter.h"
 
-#include <span>
-
 namespace recast::format {
 
 /// What the file is made of.
@@ -15,10 +13,8 @@ struct OptimizerState {
 
 /// The union of what the loaders of all stages ask for: the rank-independent keys of the source's
 /// optimizer object with paddings zeroed, `param_groups`, and for ZeRO-3 `optimizer_state_dict`
-/// with the step of the first group. `steps`: step of each group, null where its optimizer has
-/// none.
-Result<OptimizerState> makeOptimizerState(const WriteRequest &request,
-                                          std::span<const plan::ObjectPtr> steps);
+/// with the step of the first group. All parameters of a group must be at one step, or have none.
+Result<OptimizerState> makeOptimizerState(const WriteRequest &request);
 
 /// A step as the source had it: a Python int (I64) or a 0-dim tensor.
 Result<plan::ObjectPtr> stepObject(const TargetTensor &step);

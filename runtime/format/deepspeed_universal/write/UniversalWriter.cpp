@@ -193,46 +193,13 @@ private:
     return torch::torchFile(*atom, {{std::string(kTensorKey), 0}}, emit_);
   }
 
-  /// The loader wants one step per group. Null: the group's optimizer has none.
-  Result<std::vector<ObjectPtr>> groupSteps() const {
-    const TargetTensors &tensors = request_.tensors;
-    constexpr uint32_t kNone = UINT32_MAX;
-    std::vector<uint32_t> steps(tensors.nameCount(), kNone);
-    for (uint32_t i = 0; i < tensors.size(); ++i)
-      if (tensors.row(i).isScalar) // Nothing else is, see checkRole().
-        steps[tensors.row(i).name] = i;
-    std::vector<ObjectPtr> out;
-    for (const TargetGroup &group : request_.groups) {
-      uint32_t first = group.names.empty() ? kNone : steps[group.names[0]];
-      for (uint32_t name : group.names) {
-        uint32_t step = steps[name];
-        if ((step == kNone) != (first == kNone) ||
-            (step != kNone && (tensors.row(step).dtype != tensors.row(first).dtype ||
-                               tensors.row(step).scalarBits != tensors.row(first).scalarBits)))
-          return fail(Error(Code::BadInput,
-                            fmt::format("its step differs from that of '{}' in the same group, and "
-                                        "DeepSpeed's universal loader takes one step per group",
-                                        printable(tensors.name(group.names[0]))))
-                          .tensor(printable(tensors.name(name)))
-                          .hint("Write the native format instead, or drop role 'step'."));
-      }
-      ObjectPtr object;
-      if (first != kNone) {
-        RECAST_ASSIGN(object, stepObject(tensors[first]));
-      }
-      out.push_back(std::move(object));
-    }
-    return out;
-  }
-
   Status addOptimizerState() {
     if (request_.groups.empty())
       return fail(Error(Code::BadInput, "the source has no parameter groups, and a universal "
                                         "checkpoint restores the optimizer group by group")
                       .hint("Use a source that carries optimizer state, such as a DeepSpeed "
                             "checkpoint, and keep its param_groups."));
-    RECAST_ASSIGN(std::vector<ObjectPtr> steps, groupSteps());
-    RECAST_ASSIGN(OptimizerState state, makeOptimizerState(request_, steps));
+    RECAST_ASSIGN(OptimizerState state, makeOptimizerState(request_));
     auto archive = torch::torchFile(*state.root, {}, emit_);
     if (!archive)
       return fail(Error(archive.error()).file(folder_ + "/zero/optimizer_state.pt"));
