@@ -1,6 +1,5 @@
 #include "runtime/exec/SourceRecords.h"
 
-#include "runtime/codec/Crc32.h"
 #include "runtime/exec/Box.h"
 
 #include <algorithm>
@@ -9,7 +8,7 @@
 namespace recast::exec {
 
 SourceRecords::SourceRecords(const Program &program)
-    : program_(program), known_(program.records.size()), done_(program.records.size(), 0) {
+    : program_(program), done_(program.records.size(), 0) {
   for (const RecordCheck &record : program.records)
     verified_ += record.length == 0; // Nothing that could be wrong.
 }
@@ -43,26 +42,32 @@ Status SourceRecords::add(std::span<const RecordPiece> pieces) {
 }
 
 Status SourceRecords::addPiece(const RecordPiece &piece) {
-  auto &known = known_[piece.record];
   if (done_[piece.record]) // Another view of the same bytes.
     return {};
+  std::deque<Interval> &known = known_[piece.record];
   auto next = std::partition_point(known.begin(), known.end(),
                                    [&](const Interval &i) { return i.begin < piece.begin; });
-  bool overlaps = (next != known.end() && next->begin < piece.end) ||
-                  (next != known.begin() && std::prev(next)->end > piece.begin);
-  if (overlaps) // A byte that two inputs read counts once; a partial overlap leaves a gap.
-    return {};
-  auto here = known.insert(next, {piece.begin, piece.end, piece.crc});
-  auto join = [&](auto left, auto right) {
-    left->crc = codec::crc32Combine(left->crc, right->crc, right->end - right->begin);
-    left->end = right->end;
-    known.erase(right);
-    return left;
-  };
-  if (here != known.begin() && std::prev(here)->end == here->begin)
-    here = join(std::prev(here), here);
-  if (std::next(here) != known.end() && here->end == std::next(here)->begin)
-    here = join(here, std::next(here));
+  auto before = next == known.begin() ? known.end() : std::prev(next);
+  const bool hasNext = next != known.end(), hasBefore = before != known.end();
+  if ((hasNext && next->begin < piece.end) || (hasBefore && before->end > piece.begin))
+    return {}; // A byte that two inputs read counts once; a partial overlap leaves a gap.
+  const bool joinsNext = hasNext && next->begin == piece.end;
+  auto here = before;
+  if (hasBefore && before->end == piece.begin) {
+    before->crc = pieceCrc_.combine(before->crc, piece.crc, piece.end - piece.begin);
+    before->end = piece.end;
+    if (joinsNext) {
+      before->crc = intervalCrc_.combine(before->crc, next->crc, next->end - next->begin);
+      before->end = next->end;
+      here = std::prev(known.erase(next));
+    }
+  } else if (joinsNext) {
+    next->crc = intervalCrc_.combine(piece.crc, next->crc, next->end - next->begin);
+    next->begin = piece.begin;
+    here = next;
+  } else {
+    here = known.insert(next, {piece.begin, piece.end, piece.crc});
+  }
 
   const RecordCheck &record = program_.records[piece.record];
   if (here->end - here->begin != record.length)
@@ -71,7 +76,7 @@ Status SourceRecords::addPiece(const RecordPiece &piece) {
     return fail(mismatch(record, here->crc));
   ++verified_;
   done_[piece.record] = 1;
-  std::vector<Interval>().swap(known);
+  known_.erase(piece.record);
   return {};
 }
 

@@ -1,11 +1,14 @@
 // Checksummed ranges of the sources, verified while their bytes stream by in any order.
 #pragma once
 
+#include "runtime/codec/Crc32.h"
 #include "runtime/exec/Program.h"
 
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <unordered_map>
 
 namespace recast::exec {
 
@@ -38,10 +41,12 @@ private:
   Error mismatch(const RecordCheck &record, uint32_t found) const;
 
   const Program &program_;
-  /// Per record the joined intervals, sorted and apart. Neighbouring units are in flight at the
-  /// same time, so a list rarely has more intervals than there are workers.
-  std::vector<std::vector<Interval>> known_;
-  std::vector<char> done_; ///< Records that were verified.
+  /// Of records that were begun, the joined intervals, sorted and apart. Neighbouring units are in
+  /// flight at the same time, so there are about as many as workers; but of a record that is read
+  /// column by column as many as it has rows, which the last column joins from the front.
+  std::unordered_map<uint32_t, std::deque<Interval>> known_;
+  codec::Crc32Combiner pieceCrc_, intervalCrc_; ///< Pieces are mostly of one size.
+  std::vector<char> done_;                      ///< Records that were verified.
   uint64_t verified_ = 0;
   std::mutex mutex_;
 };
