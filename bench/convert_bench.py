@@ -1,11 +1,11 @@
 """Whole conversions of a checkpoint that DeepSpeed writes, side by side in one run: Recast, `cp -r`, a mover written by
 hand (bench_mover), and the frameworks' own converters.
 
-A row is one comparison: seconds, ratio and, where there is one, the goal that the ratio is to meet (from 1 GB on). Page cache warm, outputs deleted
-between runs, unflushed unless said; contestants take turns, the order reversed each round; ratios are medians over the
-rounds. `cp` keeps hard links, as Recast makes some. Recast's time is that of the whole command `recast convert`: start of the compiler, planning and proofs
-included ("before"); the mover's begins when it has its list of pieces and every header ready. "limit" says what was measured: cores
-in use, their share of system time, bytes read and written beside what memcpy does on as many threads, the flush.
+A row is one comparison: seconds, ratio and, where there is one, the goal that the ratio is to meet (from 1 GB on). Page cache warm: the run has been
+read once (--as-written: it is as the framework left it there). Outputs deleted between runs, unflushed unless said; contestants take turns, the order
+reversed each round; ratios are medians over the rounds. `cp` keeps hard links, as Recast makes some. Recast's time is that of the whole command
+`recast convert`: start of the compiler, planning and proofs included ("before"); the mover's begins when it has its list of pieces and every header
+ready. "limit" says what was measured: cores in use, their share of system time, bytes read and written beside what memcpy does on as many threads, the flush.
 
 Writes a work folder and no other file; docs/performance.md keeps what was measured.
 """
@@ -20,8 +20,8 @@ import sys
 import tempfile
 import time
 
-from measure import (BIN, CORES, ENVIRONMENT, HERE, Watch, alternate, median, memcpy_rate, ratio, remove, run, settle,
-                     tree_size)
+from measure import (BIN, CORES, ENVIRONMENT, HERE, Watch, alternate, median, memcpy_rate, ratio, read_once, remove, run,
+                     settle, tree_size)
 
 sys.path.append(str(HERE.parent / "examples" / "demo"))
 
@@ -273,6 +273,7 @@ def main():
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--stages", type=int, nargs="+", default=[1, 3])
+    parser.add_argument("--as-written", action="store_true", help="leave the run in the page cache as the framework wrote it")
     parser.add_argument("--parts", nargs="+", default=["promises", "universal", "weights", "both", "frameworks"])
     options = parser.parse_args()
     folder = options.folder or pathlib.Path(tempfile.mkdtemp(prefix="recast-bench-"))
@@ -284,6 +285,8 @@ def main():
         source = folder / f"z{stage}"
         if not source.exists():
             make_checkpoint(source, stage, options.ranks, options.hidden, options.layers)
+        if not options.as_written:
+            read_once(source)
         for part in options.parts:
             print(f"ZeRO-{stage}, {options.ranks} ranks, {tree_size(source) / 1e9:.2f} GB: {part} (load of the machine before: "
                   f"{os.getloadavg()[0]:.1f})", flush=True)

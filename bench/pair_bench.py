@@ -9,7 +9,7 @@ import shutil
 import tempfile
 
 from convert_bench import make_checkpoint
-from measure import BIN, alternate, median, ratio, remove, run
+from measure import BIN, alternate, median, ratio, read_once, remove, run
 
 
 def main():
@@ -26,6 +26,7 @@ def main():
         source, out = options.run or folder / "run", folder / "out"
         if not options.run:
             make_checkpoint(source, options.stage, 4, 1024, 8)
+        read_once(source)
 
         def convert(binaries, *more):
             def action():
