@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-from measure import (BIN, CORES, ENVIRONMENT, HERE, Watch, alternate, median, memcpy_rate, ratio, read_once, remove, run,
+from measure import (BIN, CORES, HERE, Watch, alternate, median, memcpy_rate, ratio, read_once, remove, run,
                      settle, tree_size)
 
 sys.path.append(str(HERE.parent / "examples" / "demo"))
@@ -193,7 +193,7 @@ class Bench:
         remove(hub, self.out, f"{self.out}-hub")
 
     def frameworks(self):
-        """Their converters and Recast, each warmed up, theirs with its best time of all that it had."""
+        """Their converters and Recast, which is warmed up; theirs with the least of all times that they had."""
         tag, upstream = (self.source / "latest").read_text(), self.folder / "upstream"
 
         def ds_to_universal(workers):

@@ -77,7 +77,7 @@ def tree_size(folder):
 
 def remove(*folders):
     """Frees what folders hold; their files stay, empty, in a folder "removed" beside them, which whoever made the work folder deletes in the
-    end. ext4 does not take the inodes of files that were deleted within the last minutes again, and looking for others is billed to whoever
+    end. ext4 without a journal does not take the inodes of files that were deleted within the last minutes again, and looking for others is billed to whoever
     creates files next: a seventh of the processor time of a conversion, ten times that of small files."""
     for folder in map(pathlib.Path, folders):
         if not folder.exists():
@@ -91,7 +91,7 @@ def remove(*folders):
 
 
 def settle():
-    """Waits until ext4 takes the inodes of deleted files again (see `remove`): after a command that deletes its temporary files."""
+    """Waits until ext4 without a journal takes the inodes of deleted files again (see `remove`): after a command that deletes its temporary files."""
     os.sync()
     time.sleep(62)
 

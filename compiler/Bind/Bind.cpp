@@ -67,12 +67,12 @@ plan::Rebinding rebindingOf(const Job &job, const std::map<std::string, Stages> 
 } // namespace
 
 Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText,
-                   std::optional<format::Inventory> given) {
+                   std::optional<format::Inventory> read) {
   RECAST_ASSIGN(Job job, readJob(declared));
   RECAST_ASSIGN(bool asked, checkAsked(job));
   format::Inventory source;
-  if (given)
-    source = *std::move(given);
+  if (read)
+    source = *std::move(read);
   else {
     RECAST_ASSIGN(source, readSource(job));
   }

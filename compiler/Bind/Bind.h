@@ -19,9 +19,9 @@ struct Bound {
   std::vector<std::string> notes; ///< What the reader wants the user to know.
 };
 
-/// Binds the one job of `declared`. `specText` goes into the plan as provenance. `source`: what the
-/// job's source holds, where the caller has read it already; else it is read here.
+/// Binds the one job of `declared`. `specText` goes into the plan as provenance. `read`: what
+/// readSoundInventory() says of the job's source, where the caller has asked already.
 Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText,
-                   std::optional<format::Inventory> source = std::nullopt);
+                   std::optional<format::Inventory> read = std::nullopt);
 
 } // namespace recast::compiler

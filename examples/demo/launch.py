@@ -14,15 +14,26 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def start(count, script, *arguments, timeout=300):
-    """Runs `script` on `count` ranks; it can import this file. Raises what they printed if one of them fails."""
+def python_path():
+    """PYTHONPATH of a process that can import this file."""
+    return os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+
+
+def start(count, script, *arguments, timeout=600):
+    """Runs `script` on `count` ranks; it can import this file. Raises what they printed if one of them fails, or all take too long."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", count, "--master-port", free_port(), script, *arguments]
-    path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout,
-                          env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": path})
-    if done.returncode != 0:
+    launcher = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": python_path()})
+    try:
+        out, err = launcher.communicate(timeout=timeout)
+        how = f"ended with {launcher.returncode}"
+    except subprocess.TimeoutExpired:
+        launcher.terminate()  # It ends the ranks, too.
+        out, err = launcher.communicate()
+        how = f"took more than {timeout} s"
+    if launcher.returncode != 0:
         # What went wrong stands before the launcher's own summary of who ended how.
-        raise RuntimeError(f"{script} failed:\n{done.stdout[-3000:]}\n{done.stderr[:6000]}\n...\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"{script} {how}:\n{out[-3000:]}\n{err[:6000]}\n...\n{err[-2000:]}")
 
 
 def join(seed=7):

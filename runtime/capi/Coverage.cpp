@@ -91,6 +91,7 @@ void completeChecksums(exec::Program &program, const std::vector<Touch> &touches
       missing += gapEnd - gapBegin;
     if (missing > tolerableGap(record.length)) {
       ++forecast.recordsPartial;
+      record.apart = true; // It cannot become whole, so nobody needs to remember its parts.
       continue;
     }
     ++forecast.recordsWhole;

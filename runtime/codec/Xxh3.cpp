@@ -2,7 +2,7 @@
 
 // Inlined it would be compiled for SSE2; the library's own copies are chosen by the processor.
 #define XXH_STATIC_LINKING_ONLY
-#if defined(__x86_64__)
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
 #include <xxh_x86dispatch.h> // Its names replace those of xxhash.h.
 #else
 #include <xxhash.h>

@@ -31,8 +31,8 @@ struct RecordCheck {
   uint32_t file = 0;
   uint64_t offset = 0, length = 0;
   uint32_t crc32 = 0;
-  /// Some of its bytes are read by several tasks (views that overlap), so that their pieces do not
-  /// tile it: only what idle tasks read counts.
+  /// What tasks read of it does not tile it, because several read the same bytes (views that
+  /// overlap) or because too little of it is read: only what idle tasks read counts.
   bool apart = false;
 };
 

@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 
+import launch
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -95,7 +96,7 @@ def worker(rank, ranks, cases, store, folder):
         dist.barrier()
     with open(os.path.join(folder, f"{rank}.json"), "w") as out:
         json.dump(results, out)
-    dist.destroy_process_group()
+    launch.leave()
 
 
 def main():

@@ -8,12 +8,13 @@ import re
 import subprocess
 import sys
 
+import launch
 import pytest
 import torch
 from torch.distributed.pipelining import schedules
 from torch.distributed.pipelining.schedules import _Action
 
-from conftest import DEMO, ROOT, recast
+from conftest import ROOT, recast
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILES = ROOT / "test" / "data" / "schedules"
@@ -32,6 +33,13 @@ KINDS = [(kind, chunks, microbatches) for kind, chunks, microbatches in [
     ("gpipe", 1, 4), ("1f1b", 1, 9), ("zb-h1", 1, 8), ("interleaved", 2, 8), ("interleaved", 3, 12),
     ("looped-bfs", 2, 5), ("interleaved-zb", 2, 8), ("zb-v", 2, 4), ("zb-v", 2, 9), ("dualpipe-v", 2, 8),
     ("dualpipe-v", 2, 11)]]
+
+
+def run_ranks(script, *arguments):
+    """A script of this folder that starts ranks of its own."""
+    done = subprocess.run([sys.executable, HERE / script, *arguments], capture_output=True, text=True, timeout=300,
+                          env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": launch.python_path()})
+    assert done.returncode == 0, done.stderr[-5000:]
 
 
 def export(kind, ranks, chunks, microbatches, to, *options):
@@ -164,9 +172,7 @@ def test_pytorch_runs_the_csv_bit_for_bit(workdir, ranks):
             files.append([str(path), "aligned", False])
         cases.append({"class": name, "chunks": chunks, "microbatches": microbatches, "v_shaped": v_shaped, "files": files})
     (workdir / "cases.json").write_text(json.dumps({"ranks": ranks, "cases": cases}))
-    process = subprocess.run([sys.executable, HERE / "schedule_run.py", workdir / "cases.json", workdir / "result.json"],
-                             capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert process.returncode == 0, process.stderr[-5000:]
+    run_ranks("schedule_run.py", workdir / "cases.json", workdir / "result.json")
     for case, result in zip(cases, json.loads((workdir / "result.json").read_text()), strict=True):
         losses = 0
         for own, plain, comms, _, *aligned in result["ranks"]:
@@ -218,9 +224,7 @@ def test_deepspeed_trains_with_our_instructions(workdir):
             files[-1].write_text(export(order, 2, 1, 4, "deepspeed"))
     steps = [json.loads(file.read_text())["steps"] for file in files]
     assert steps[0] != steps[1] and steps[1] != steps[2]
-    process = subprocess.run([sys.executable, HERE / "deepspeed_pipe_run.py", workdir / "result.json", "2", "4", *files],
-                             capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(DEMO)})
-    assert process.returncode == 0, process.stderr[-5000:]
+    run_ranks("deepspeed_pipe_run.py", workdir / "result.json", "2", "4", *files)
     for own, *ours in json.loads((workdir / "result.json").read_text()):
         assert ours == [own] * 3
 
