@@ -70,12 +70,10 @@ Result<Bound> bind(mlir::ModuleOp declared, const std::string &specText,
                    std::optional<format::Inventory> read) {
   RECAST_ASSIGN(Job job, readJob(declared));
   RECAST_ASSIGN(bool asked, checkAsked(job));
-  format::Inventory source;
-  if (read)
-    source = *std::move(read);
-  else {
-    RECAST_ASSIGN(source, readSource(job));
+  if (!read) {
+    RECAST_ASSIGN(read, readSource(job));
   }
+  format::Inventory source = *std::move(read);
   for (const Condition &expect : job.expects)
     RECAST_TRY(expectHolds(expect, job.source, source));
   for (const CutCheck &cut : job.cuts)

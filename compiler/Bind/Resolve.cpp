@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 #include <map>
 #include <numeric>
-#include <optional>
 #include <set>
 #include <tuple>
 #include <unordered_map>
@@ -26,17 +25,21 @@ bool appliesTo(const std::vector<uint32_t> &targets, uint32_t target) {
   return std::find(targets.begin(), targets.end(), target) != targets.end();
 }
 
+/// The source's matrix with all roles that rules give.
+RoleMatrix matrixOf(const Job &job, const Ends &ends) {
+  RoleMatrix matrix(ends.source.tensors);
+  for (const RoleRule &rule : job.rules)
+    for (const std::string &role : rule.selection.roles)
+      matrix.addRole(role);
+  return matrix;
+}
+
 class Resolver {
 public:
   Resolver(const Job &job, const Ends &ends, const Shares &shares)
-      : job_(job), ends_(ends), shares_(shares), source_(ends.source),
-        matrix_(ends.source.tensors) {
-    for (const RoleRule &rule : job.rules)
-      for (const std::string &role : rule.selection.roles)
-        matrix_.addRole(role);
-    rolesByText_ = matrix_.rolesByText();
-    vocabulary_.emplace(job_.source.name, ends_.storedNames, matrix_);
-  }
+      : job_(job), ends_(ends), shares_(shares), source_(ends.source), matrix_(matrixOf(job, ends)),
+        rolesByText_(matrix_.rolesByText()),
+        vocabulary_(job.source.name, ends.storedNames, matrix_) {}
 
   Result<Resolution> run() {
     result_.keptVerbatim.resize(source_.tensors.size());
@@ -87,9 +90,9 @@ private:
   const Ends &ends_;
   const Shares &shares_;
   const format::Inventory &source_;
-  RoleMatrix matrix_; ///< With all roles that rules give.
+  RoleMatrix matrix_;
   std::vector<uint32_t> rolesByText_;
-  std::optional<Vocabulary> vocabulary_; ///< With those roles.
+  Vocabulary vocabulary_;
   Resolution result_;
   int64_t withoutUpdate_ = 0; ///< Predictions of weights that the optimizer has not touched yet.
   /// What `checkChain` found good: that depends on the rule, the type and the layout alone.
@@ -300,13 +303,13 @@ Status Resolver::fillTarget(uint32_t target) {
       Selection selection = rule.selection;
       if (rule.predict)
         selection.roles = rule.predict->states;
-      RECAST_TRY(vocabulary_->checkSelection(selection, rule.loc));
+      RECAST_TRY(vocabulary_.checkSelection(selection, rule.loc));
       if (!rule.from.empty())
-        RECAST_TRY(vocabulary_->checkRole(rule.from, rule.loc));
+        RECAST_TRY(vocabulary_.checkRole(rule.from, rule.loc));
     }
   for (const DropRule &drop : job_.drops)
     if (appliesTo(drop.targets, target))
-      RECAST_TRY(vocabulary_->checkSelection(drop.selection, drop.loc));
+      RECAST_TRY(vocabulary_.checkSelection(drop.selection, drop.loc));
   // Named statements before `else`, wherever they stand: `else` is what they leave.
   for (const RoleRule &rule : job_.rules)
     if (appliesTo(rule.targets, target) && !rule.selection.isElse)

@@ -23,13 +23,8 @@ namespace fs = std::filesystem;
 
 bool isSpec(const std::string &path) { return fs::path(path).extension() == ".ucl"; }
 
-/// What to compile: a job of the user's, whose source nobody has read yet, or one made here.
-struct ToCompile {
-  lang::Spec spec;
-  std::optional<format::Inventory> source;
-};
-
-Result<ToCompile> jobFor(const ConvertOptions &options) {
+/// The user's own job, or one made for a checkpoint.
+Result<ReadyJob> jobFor(const ConvertOptions &options) {
   InitRequest request = options.job;
   if (isSpec(request.source)) {
     if (request.allowForeignObjects)
@@ -46,15 +41,14 @@ Result<ToCompile> jobFor(const ConvertOptions &options) {
           "a specification says its source and targets itself: --tag, -o, --to, --dtype and their "
           "like go with a checkpoint");
     RECAST_ASSIGN(lang::Spec spec, loadSpec(request.source, options.defines));
-    return ToCompile{std::move(spec), std::nullopt};
+    return ReadyJob{std::move(spec), std::nullopt};
   }
   if (request.output.empty() || request.format.empty())
     return fail(Error(Code::Usage, "where to, and in which format?")
                     .hint(fmt::format("recast convert {} -o DST --to deepspeed-universal",
                                       request.source)));
   request.budget = options.execute.memory;
-  RECAST_ASSIGN(MadeJob made, makeJob(request));
-  return ToCompile{std::move(made.spec), std::move(made.source)};
+  return makeJob(request);
 }
 
 /// Kernels that are not built in go to the cache while the compiler is here. Without them the
@@ -101,7 +95,7 @@ std::vector<std::string> ExecuteOptions::arguments() const {
 Result<int> convert(const ConvertOptions &options) {
   // recast-run gets a plan, and does not know where it came from.
   RECAST_TRY(refuseInput(options.execute.events, options.job.source));
-  RECAST_ASSIGN(ToCompile job, jobFor(options));
+  RECAST_ASSIGN(ReadyJob job, jobFor(options));
   RECAST_ASSIGN(compiler::Compiled compiled,
                 compileSpec(job.spec, {.fuse = !options.noFuse, .source = std::move(job.source)}));
   if (options.dryRun) {
@@ -132,7 +126,7 @@ Result<int> convert(const ConvertOptions &options) {
 }
 
 Result<int> init(const InitOptions &options) {
-  RECAST_ASSIGN(MadeJob made, makeJob(options.job));
+  RECAST_ASSIGN(ReadyJob made, makeJob(options.job));
   std::string text = lang::format(made.spec);
   if (options.file.empty() || options.file == "-") {
     fmt::print("{}", text);

@@ -209,7 +209,7 @@ void give(rl::Format &format, std::string_view name, rl::Value value) {
 
 } // namespace
 
-Result<MadeJob> makeJob(const InitRequest &request) {
+Result<ReadyJob> makeJob(const InitRequest &request) {
   std::string format = request.format;
   std::replace(format.begin(), format.end(), '-', '_');
   const format::TargetTraits *traits = format::targetTraits(format);
@@ -268,7 +268,7 @@ Result<MadeJob> makeJob(const InitRequest &request) {
   }
   if (request.budget)
     job.budget(request.budget);
-  return MadeJob{spec.spec(), std::move(source)};
+  return ReadyJob{spec.spec(), std::move(source)};
 }
 
 } // namespace recast::tools

@@ -4,6 +4,7 @@
 #include "lang/ast/Ast.h"
 #include "runtime/format/Inventory.h"
 
+#include <optional>
 #include <string>
 
 namespace recast::tools {
@@ -20,11 +21,12 @@ struct InitRequest {
   bool allowForeignObjects = false; ///< Re-emit classes outside the allow-list.
 };
 
-struct MadeJob {
+/// A job to be compiled.
+struct ReadyJob {
   lang::Spec spec;
-  format::Inventory source; ///< What it was made from: needs no second reading to be compiled.
+  std::optional<format::Inventory> source; ///< What it holds, where that was read already.
 };
 /// Reads the source's metadata and says the whole job, so that nothing is implicit.
-Result<MadeJob> makeJob(const InitRequest &request);
+Result<ReadyJob> makeJob(const InitRequest &request);
 
 } // namespace recast::tools
