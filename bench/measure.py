@@ -82,9 +82,13 @@ def remove(*folders):
     for folder in map(pathlib.Path, folders):
         if not folder.exists():
             continue
+        names = {}  # Of each inode: a file that has names outside is somebody else's.
         for path in folder.rglob("*"):
-            if not path.is_symlink() and path.is_file() and path.stat().st_nlink == 1:  # Model states are links to those of the source.
-                os.truncate(path, 0)
+            if stat.S_ISREG((info := path.lstat()).st_mode):
+                names.setdefault((info.st_dev, info.st_ino, info.st_nlink), []).append(path)
+        for (_, _, links), paths in names.items():
+            if len(paths) == links:
+                os.truncate(paths[0], 0)
         aside = folder.parent / "removed"
         aside.mkdir(exist_ok=True)
         folder.rename(tempfile.mkdtemp(dir=aside) + "/" + folder.name)
