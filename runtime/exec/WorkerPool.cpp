@@ -1,5 +1,6 @@
 #include "runtime/exec/WorkerPool.h"
 
+#include "runtime/exec/Shares.h"
 #include "runtime/exec/Stop.h"
 #include "runtime/io/Directory.h"
 
@@ -32,10 +33,22 @@ size_t openFilesPerWorker(unsigned threads) {
   return std::clamp<size_t>(free / (2 * size_t{threads}), 1, 16);
 }
 
+/// What one item of Worker::run costs, as bytes to be read: files cost whatever their size is.
+uint64_t workOf(const Job &job, size_t item) {
+  constexpr uint64_t kFile = uint64_t{128} << 10;
+  if (item >= job.units.size())
+    return kFile;
+  const Unit &unit = job.schedule.units[job.units[item]];
+  return bytesRead(job.program, job.schedule, unit) +
+         kFile * std::min<uint64_t>(unit.end - unit.begin, kUnitFiles);
+}
+
 class Pool {
 public:
   Pool(Job &job, const SlotPlan &slots, std::byte *memory)
-      : job_(job), slots_(slots), memory_(memory) {}
+      : job_(job), slots_(slots), memory_(memory),
+        shares_(job.units.size() + job.files.size(), slots.threads, job.schedule.isUrgent,
+                [&job](size_t item) { return workOf(job, item); }) {}
 
   Status run(const std::function<void(uint64_t, uint64_t)> &progress);
 
@@ -49,18 +62,14 @@ private:
     start->pool->work(start->index);
     return nullptr;
   }
-  struct Items {
-    size_t begin = 0, end = 0;
-  };
-  Items take();
   void work(unsigned index);
   void report(Status status);
 
   Job &job_;
   const SlotPlan &slots_;
   std::byte *memory_;
+  Shares shares_;
   std::mutex mutex_;
-  size_t next_ = 0;
   std::condition_variable ended_;
   unsigned running_ = 0;
   std::optional<Error> error_; ///< The first.
@@ -74,21 +83,9 @@ void Pool::report(Status status) {
   }
 }
 
-/// Neighbouring items write to the same file, and to a file one thread writes at a time: two
-/// workers would wait for each other. So each takes several, fewer and fewer, that all may end
-/// together (guided self-scheduling, Polychronopoulos and Kuck 1987).
-Pool::Items Pool::take() {
-  const size_t items = job_.units.size() + job_.files.size();
-  std::lock_guard lock(mutex_);
-  const size_t share = job_.schedule.isUrgent ? 1 : (items - next_) / (2 * slots_.threads);
-  const size_t begin = next_;
-  next_ = std::min(items, begin + std::max<size_t>(share, 1));
-  return {begin, next_};
-}
-
 void Pool::work(unsigned index) {
   Worker worker(job_, memory_ + index * slots_.slotsPerThread * slots_.slotBytes);
-  for (Items items = take(); items.begin < items.end; items = take())
+  for (auto items = shares_.take(); items.begin < items.end; items = shares_.take())
     for (size_t item = items.begin; item < items.end && !job_.failed; ++item)
       report(stopRequested() ? interrupted() : worker.run(item));
   report(worker.close());
