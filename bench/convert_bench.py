@@ -231,7 +231,8 @@ class Bench:
     def framework(self, label, them, mine, goal, remark=""):
         cpu, least = median([took.processor() for took in mine]), min(took.seconds for took in mine)
         self.row(label, them.seconds, them.seconds / median([took.seconds for took in mine]), "recast", goal,
-                 f"{them.seconds / least:.1f} x recast's least, {least:.2f} s; processor time {them.processor():.1f} s, {them.processor() / cpu:.0f} x recast's {cpu:.2f} s; peak {them.peak:.0f} MiB{remark}")
+                 f"{them.seconds / least:.1f} x recast's least, {least:.2f} s; processor time {them.processor():.1f} s, "
+                 f"{them.processor() / cpu:.0f} x recast's {cpu:.2f} s; peak {them.peak:.0f} MiB{remark}")
 
     def promises(self):
         """What is counted rather than timed: bytes, files that appear, memory under a hard limit."""

@@ -80,6 +80,8 @@ def remove(*folders):
     end. ext4 without a journal does not take the inodes of files that were deleted within the last minutes again, and looking for others is billed to whoever
     creates files next: a seventh of the processor time of a conversion, ten times that of small files."""
     for folder in map(pathlib.Path, folders):
+        if folder.is_symlink():  # Whose files these are is not known.
+            folder.unlink()
         if not folder.exists():
             continue
         names = {}  # Of each inode: a file that has names outside is somebody else's.

@@ -6,8 +6,8 @@
 // the mechanism.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer)
 #define RECAST_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-// The same where one level has code of its own: RECAST_FOR("avx512f") before its definition,
-// RECAST_FOR("default") before the other one.
+// Before each of several definitions of one function, which differ by the level: "default",
+// "avx2" and so on. All but that for "default" stand inside `#if RECAST_HAS_LEVELS`.
 #define RECAST_FOR(level) __attribute__((target(level)))
 #define RECAST_HAS_LEVELS 1
 #else

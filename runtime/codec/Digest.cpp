@@ -14,7 +14,7 @@ constexpr size_t kBlockBytes = 4 * kBlockWords;
 
 /// Odd, so that multiplying by it loses nothing.
 uint64_t blockKey(uint64_t block, size_t lane) {
-  return mix((uint64_t{1} << 32) + 2 * block + lane) | 1;
+  return splitMix64((uint64_t{1} << 32) + 2 * block + lane) | 1;
 }
 
 } // namespace

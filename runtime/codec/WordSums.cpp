@@ -50,6 +50,7 @@ static_assert(keysAreGood());
 
 [[gnu::always_inline]] inline WordSums plainSums(const std::byte *data, size_t first,
                                                  size_t count) {
+  // Masked, though keys have 32 bits: so the compiler sees that it may multiply 32 by 32.
   uint64_t even0 = 0, even1 = 0, odd0 = 0, odd1 = 0;
   for (size_t i = 0; i < count; ++i) {
     uint64_t pair;
@@ -74,8 +75,8 @@ RECAST_FOR("avx2") WordSums sums(const std::byte *data, size_t first, size_t cou
 RECAST_FOR("avx512f") WordSums sums(const std::byte *data, size_t first, size_t count) {
   __m512i even[2] = {}, odd[2] = {};
   auto add = [&](size_t i, __m512i pairs) __attribute__((target("avx512f"))) {
-    // Where Intel's processors multiply vectors of this width they shift them too, but shuffle them
-    // elsewhere; without the barrier the compiler takes a shift for it.
+    // On Intel's processors a shift waits for the unit that multiplies, a shuffle does not. Without
+    // the barrier the compiler makes a shift of it.
     __m512i high = _mm512_shuffle_epi32(pairs, _MM_PERM_DDBB);
     asm("" : "+v"(high));
     for (size_t lane = 0; lane < 2; ++lane) {

@@ -15,7 +15,7 @@ using WordSums = std::array<uint64_t, 2>; ///< A lane each, modulo 2^64.
 
 /// Number `x` of the sequence of SplitMix64 (Steele, Lea, Flood 2014): its step and output
 /// functions.
-constexpr uint64_t mix(uint64_t x) {
+constexpr uint64_t splitMix64(uint64_t x) {
   x = (x + 1) * 0x9e3779b97f4a7c15;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
   x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
@@ -24,7 +24,7 @@ constexpr uint64_t mix(uint64_t x) {
 
 /// The key of one word of a block.
 constexpr uint32_t wordKey(size_t word, size_t lane) {
-  return static_cast<uint32_t>(mix(2 * word + lane) >> 32);
+  return static_cast<uint32_t>(splitMix64(2 * word + lane) >> 32);
 }
 
 /// Over `count` pairs of little-endian words at `data`, the first being pair `first` of a block,

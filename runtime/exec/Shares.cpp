@@ -12,21 +12,24 @@ Shares::Shares(size_t items, unsigned workers, bool single, std::function<uint64
 
 Shares::Items Shares::take() {
   std::lock_guard lock(mutex_);
-  const Items start{next_, next_};
-  if (single_)
-    return {start.begin, next_ += next_ < items_};
+  const size_t begin = next_;
+  if (single_) {
+    if (next_ < items_)
+      ++next_;
+    return {begin, next_};
+  }
   const uint64_t share = left_ / parts_;
   uint64_t taken = 0;
   // An item that would make it more than a share is left to others, unless it is the first.
   while (next_ < items_) {
     const uint64_t work = work_(next_);
-    if (next_ > start.begin && taken + work > share)
+    if (next_ > begin && taken + work > share)
       break;
     taken += work;
     ++next_;
   }
   left_ -= taken;
-  return {start.begin, next_};
+  return {begin, next_};
 }
 
 } // namespace recast::exec

@@ -10,9 +10,9 @@ namespace recast::exec {
 
 /// Hands out a list of items in order. Neighbouring items write to the same file, and to a file one
 /// thread writes at a time: two workers would wait for each other. So each takes several, fewer and
-/// fewer, that all may end together (guided self-scheduling, Polychronopoulos and Kuck 1987): half
-/// of what would be its part of the work that is left. Work, not items: with many small ones behind
-/// a few large ones the last share of large ones is half of them.
+/// fewer, so that all end together (guided self-scheduling, Polychronopoulos and Kuck 1987): half
+/// of its part of the work that is left. Of the work, not of the items: with many small ones behind
+/// large ones, one worker would be left with large ones when all others have nothing to do.
 class Shares {
 public:
   /// Half-open; empty when nothing is left.
@@ -20,8 +20,8 @@ public:
     size_t begin = 0, end = 0;
   };
 
-  /// `work`: of one item, in any unit; the same whenever it is asked. With `single` each share is
-  /// one item.
+  /// `workers`: at least one. `work`: of one item, in any unit; the same whenever it is asked. With
+  /// `single` each share is one item.
   Shares(size_t items, unsigned workers, bool single, std::function<uint64_t(size_t)> work);
 
   Items take(); ///< For any thread.

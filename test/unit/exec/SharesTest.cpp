@@ -2,7 +2,9 @@
 #include "runtime/exec/Shares.h"
 
 #include <algorithm>
+#include <atomic>
 #include <gtest/gtest.h>
+#include <latch>
 #include <numeric>
 #include <random>
 #include <thread>
@@ -50,9 +52,11 @@ TEST(Shares, EveryItemOnceAndInOrder) {
           if (single) {
             ASSERT_EQ(taken.end, next + 1);
           }
-          // Half of a worker's part of what is left, or one item.
-          ASSERT_TRUE(taken.end == next + 1 ||
-                      work.of(taken.begin, taken.end) * 2 * workers <= work.of(next, items));
+          // One item, or as many as are half of a worker's part of what is left, and not fewer.
+          const uint64_t left = work.of(next, items);
+          ASSERT_TRUE(taken.end == next + 1 || work.of(next, taken.end) * 2 * workers <= left);
+          ASSERT_TRUE(single || taken.end == items ||
+                      work.of(next, taken.end + 1) > left / (2 * workers));
           next = taken.end;
         }
         EXPECT_EQ(next, items);
@@ -75,8 +79,9 @@ TEST(Shares, WorkersEndTogether) {
   std::mt19937 random(2);
   for (int round = 0; round < 200; ++round) {
     Work work;
-    for (size_t i = 0, items = 200 + random() % 800; i < items; ++i)
-      work.items.push_back(random() % 3 ? 1 + random() % 10 : 1000);
+    work.items.assign(50 + random() % 100, 1000);
+    for (size_t i = 0, small = 200 + random() % 800; i < small; ++i)
+      work.items.push_back(1 + random() % 10);
     for (unsigned workers : {2u, 3u, 8u})
       ASSERT_LE(work.lastEnd(workers), work.of(0, work.items.size()) / workers + 1000);
   }
@@ -84,19 +89,20 @@ TEST(Shares, WorkersEndTogether) {
 
 TEST(Shares, FromManyThreads) {
   Work work;
-  work.items.assign(20000, 3);
-  Shares all = work.shares(4);
-  std::vector<int> seen(work.items.size()); // A cell each: no thread touches that of another.
+  work.items.assign(200000, 3);
+  Shares all = work.shares(4, true);
+  std::vector<std::atomic<int>> seen(work.items.size());
+  std::latch together(4);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
+      together.arrive_and_wait();
       for (auto taken = all.take(); taken.begin < taken.end; taken = all.take())
-        for (size_t i = taken.begin; i < taken.end; ++i)
-          ++seen[i];
+        ++seen[taken.begin];
     });
   for (std::thread &thread : threads)
     thread.join();
-  EXPECT_TRUE(std::ranges::all_of(seen, [](int n) { return n == 1; }));
+  EXPECT_TRUE(std::ranges::all_of(seen, [](const std::atomic<int> &n) { return n == 1; }));
 }
 
 } // namespace
