@@ -193,7 +193,7 @@ class Bench:
         remove(hub, self.out, f"{self.out}-hub")
 
     def frameworks(self):
-        """Their converters and Recast, which is warmed up; theirs with the least of all times that they had."""
+        """Their converters and Recast, each on memory that was in use just before: Recast's first runs of a round warm it up for both."""
         tag, upstream = (self.source / "latest").read_text(), self.folder / "upstream"
 
         def ds_to_universal(workers):
@@ -201,38 +201,33 @@ class Bench:
             return run([sys.executable, "-m", "deepspeed.checkpoint.ds_to_universal", "--input_folder", self.source / tag,
                         "--output_folder", upstream, "--num_extract_workers", workers, "--num_merge_workers", workers,
                         "--inject_missing_state"])
-        mine = self.warm("--to", "deepspeed-universal", "--no-sync")
-        theirs = {workers: ds_to_universal(workers) for workers in (1, 2, 4)}
-        best = min(theirs, key=lambda w: theirs[w].seconds)
-        settle()  # It deletes temporary files: who comes next would pay, itself or Recast.
-        them = min(theirs[best], ds_to_universal(best), key=lambda took: took.seconds)
-        settle()
-        mine += self.warm("--to", "deepspeed-universal", "--no-sync")
-        self.framework(f"ds_to_universal, {best} workers", them, mine, ">= 18",
-                       "; first " + ", ".join(f"{w} workers {t.seconds:.1f} s" for w, t in theirs.items()))
 
         def zero_to_fp32():
             remove(upstream)
             return run([sys.executable, "-c", "import sys; from deepspeed.utils.zero_to_fp32 import "
                         "convert_zero_checkpoint_to_fp32_state_dict as convert; "
                         "convert(sys.argv[1], sys.argv[2], max_shard_size=None, safe_serialization=True)", self.source, upstream])
-        mine = self.warm("--to", "safetensors", "--dtype", "f32", "--no-sync")
-        them = min(zero_to_fp32(), zero_to_fp32(), key=lambda took: took.seconds)
-        mine += self.warm("--to", "safetensors", "--dtype", "f32", "--no-sync")
-        self.framework("zero_to_fp32 (safetensors)", them, mine, ">= 15")
+        self.recast("--to", "deepspeed-universal", "--no-sync")()
+        first = {workers: ds_to_universal(workers).seconds for workers in (1, 2, 4)}
+        best = min(first, key=first.get)
+        self.framework(f"ds_to_universal, {best} workers", lambda: ds_to_universal(best), ["--to", "deepspeed-universal"], ">= 18",
+                       "; first " + ", ".join(f"{workers} workers {seconds:.1f} s" for workers, seconds in first.items()))
+        self.framework("zero_to_fp32 (safetensors)", zero_to_fp32, ["--to", "safetensors", "--dtype", "f32"], ">= 15")
         remove(upstream, self.out)
 
-    def warm(self, *arguments):
-        """One conversion for warming up, then as many as there are rounds."""
-        action = self.recast(*arguments)
-        action()
-        return [action()[0] for _ in range(self.rounds)]
-
-    def framework(self, label, them, mine, goal, remark=""):
-        cpu, least = median([took.processor() for took in mine]), min(took.seconds for took in mine)
-        self.row(label, them.seconds, them.seconds / median([took.seconds for took in mine]), "recast", goal,
-                 f"{them.seconds / least:.1f} x recast's least, {least:.2f} s; processor time {them.processor():.1f} s, "
-                 f"{them.processor() / cpu:.0f} x recast's {cpu:.2f} s; peak {them.peak:.0f} MiB{remark}")
+    def framework(self, label, theirs, to, goal, remark=""):
+        convert, ratios, mine, them = self.recast(*to, "--no-sync"), [], [], []
+        for _ in range(3):
+            settle()  # They delete temporary files: who comes next would pay, themselves or Recast.
+            ours = [convert()[0] for _ in range(5)][2:]
+            them.append(theirs())
+            mine += ours
+            ratios.append(them[-1].seconds / median([took.seconds for took in ours]))
+        theirs, cpu = (median([took.processor() for took in side]) for side in (them, mine))
+        least = [min(took.seconds for took in side) for side in (them, mine)]
+        self.row(label, median([took.seconds for took in them]), median(ratios), "recast", goal,
+                 f"least {least[0]:.2f} s, {least[0] / least[1]:.1f} x recast's {least[1]:.2f} s; processor time {theirs:.1f} s, {theirs / cpu:.0f} x recast's "
+                 f"{cpu:.2f} s; peak {max(took.peak for took in them):.0f} MiB{remark}")
 
     def promises(self):
         """What is counted rather than timed: bytes, files that appear, memory under a hard limit."""
