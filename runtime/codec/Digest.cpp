@@ -29,8 +29,7 @@ void Digest::add(uint64_t offset, const void *data, size_t size) {
     if (within % 8 == 0 && size >= 8) {
       taken = std::min(size, kBlockBytes - within) / 8 * 8;
       sums = sumPairs(bytes, within / 8, taken / 8);
-    } else { // One word or a part of it: its other bytes, which somebody else adds, count as zero
-             // here.
+    } else { // A word or a part of one, whose other bytes somebody else adds: zero here.
       const size_t shift = within % 4;
       taken = std::min(size, 4 - shift);
       uint32_t word = 0;

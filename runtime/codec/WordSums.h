@@ -8,8 +8,8 @@
 
 namespace recast::codec {
 
-constexpr size_t kBlockWords =
-    1024; ///< Words of 32 bits whose keys differ; every block has the same.
+/// Words of 32 bits in a block. Each has a key of its own, the same in every block.
+constexpr size_t kBlockWords = 1024;
 
 using WordSums = std::array<uint64_t, 2>; ///< A lane each, modulo 2^64.
 
