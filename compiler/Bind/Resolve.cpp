@@ -267,6 +267,15 @@ Status Resolver::reportUnmentioned(uint32_t target) {
 
 void Resolver::noteLeftOut(uint32_t target) {
   const std::string name = job_.targets[target].planName();
+  auto note = [&](uint32_t role, int64_t tensors, plan::RoleChange::Kind kind, const char *stored,
+                  const char *why) {
+    const std::string &text = matrix_.roles()[role];
+    if (tensors)
+      result_.leftOut.push_back(
+          {fmt::format("{} of {} tensors{}", text, tensors, stored),
+           fmt::format("{} for '{}'", why, name), std::nullopt,
+           plan::RoleChange{text, name, static_cast<uint64_t>(tensors), kind}});
+  };
   // A filled cell whose own tensor of the source feeds nothing: it was computed from another role.
   const std::vector<Name> &roles = matrix_.roles();
   std::vector<int64_t> dropped(roles.size(), 0), replaced(roles.size(), 0);
@@ -279,14 +288,10 @@ void Resolver::noteLeftOut(uint32_t target) {
                       shares_.owns(target, index);
   }
   for (uint32_t role : rolesByText_)
-    if (dropped[role])
-      result_.leftOut.push_back({fmt::format("{} of {} tensors", roles[role], dropped[role]),
-                                 fmt::format("dropped for '{}'", name)});
+    note(role, dropped[role], plan::RoleChange::Kind::Dropped, "", "dropped");
   for (uint32_t role : rolesByText_)
-    if (replaced[role])
-      result_.leftOut.push_back(
-          {fmt::format("{} of {} tensors as stored", roles[role], replaced[role]),
-           fmt::format("computed from another role for '{}'", name)});
+    note(role, replaced[role], plan::RoleChange::Kind::Computed, " as stored",
+         "computed from another role");
 }
 
 Status Resolver::fillTarget(uint32_t target) {

@@ -227,6 +227,10 @@ private:
     if (op.getObject())
       item.object = {op.getObject()->str(), op.getTarget()->str(),
                      static_cast<plan::ObjectChange::Kind>(*op.getChange())};
+    if (op.getRole())
+      item.role = {op.getRole()->str(), op.getTarget()->str(),
+                   static_cast<uint64_t>(*op.getTensors()),
+                   static_cast<plan::RoleChange::Kind>(*op.getRoleChange())};
     return {};
   }
 

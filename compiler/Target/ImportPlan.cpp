@@ -102,15 +102,25 @@ private:
   }
 
   void leftOut(const plan::LeftOut &item) {
-    mlir::StringAttr object, target;
+    mlir::StringAttr object, role, target;
     ir::plan::ObjectChangeAttr change;
+    ir::plan::RoleChangeAttr roleChange;
+    mlir::IntegerAttr tensors;
     if (item.object) {
       object = text(item.object->path);
       target = text(item.object->target);
       change = ir::plan::ObjectChangeAttr::get(
           builder_.getContext(), static_cast<ir::plan::ObjectChange>(item.object->kind));
     }
-    create<ir::plan::LeftOutOp>(text(item.what), text(item.why), object, change, target);
+    if (item.role) {
+      role = text(item.role->role);
+      target = text(item.role->target);
+      roleChange = ir::plan::RoleChangeAttr::get(
+          builder_.getContext(), static_cast<ir::plan::RoleChange>(item.role->kind));
+      tensors = builder_.getI64IntegerAttr(static_cast<int64_t>(item.role->tensors));
+    }
+    create<ir::plan::LeftOutOp>(text(item.what), text(item.why), object, change, tensors, role,
+                                roleChange, target);
   }
 
   void deadlines() {

@@ -85,4 +85,9 @@ def Plan_ObjectChangeAttr : I32EnumAttr<"ObjectChange", "what a target does with
   let cppNamespace = "::recast::ir::plan";
 }
 
+def Plan_RoleChangeAttr : I32EnumAttr<"RoleChange", "what became of tensors of a role that a target does not get as stored", [
+    I32EnumAttrCase<"Dropped", 0, "dropped">, I32EnumAttrCase<"Computed", 1, "computed">]> {
+  let cppNamespace = "::recast::ir::plan";
+}
+
 #endif // RECAST_DIALECT_PLAN_ATTRS_TD

@@ -207,19 +207,25 @@ def Plan_LeftOutOp : Plan_Op<"left_out"> {
   let summary = "Something the job leaves out on purpose";
   let description = [{
     What and why are for people. Of an object there is the same for programs: its path in the
-    source, what became of it, and the name of the target.
+    source, what became of it, and the name of the target. So there is of tensors of one role: how
+    many they are, and whether they were dropped or computed from another role.
 
     ```mlir
     plan.left_out "exp_avg" because "dropped for `hub`"
     plan.left_out "object 'args.lr'" because "set to another value for 'hub'"
         object "args.lr" set for "hub"
+    plan.left_out "weight of 53 tensors as stored" because "computed from another role for 'hub'"
+        53 role "weight" computed for "hub"
     ```
   }];
   let arguments = (ins StrAttr:$what, StrAttr:$why, OptionalAttr<StrAttr>:$object,
                        OptionalAttr<Plan_ObjectChangeAttr>:$change,
+                       OptionalAttr<I64Attr>:$tensors, OptionalAttr<StrAttr>:$role,
+                       OptionalAttr<Plan_RoleChangeAttr>:$roleChange,
                        OptionalAttr<StrAttr>:$target);
   let assemblyFormat = [{
-    $what `because` $why (`object` $object^ $change `for` $target)? attr-dict
+    $what `because` $why (`object` $object^ $change)? ($tensors^ `role` $role $roleChange)?
+    (`for` $target^)? attr-dict
   }];
   let hasVerifier = 1;
 }

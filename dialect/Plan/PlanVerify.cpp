@@ -40,8 +40,14 @@ LogicalResult DeadlinesOp::verify() {
 }
 
 LogicalResult LeftOutOp::verify() {
-  if (bool(getObject()) != bool(getChange()) || bool(getObject()) != bool(getTarget()))
-    return emitOpError() << "says some of object, change and target, not all";
+  if (bool(getObject()) != bool(getChange()))
+    return emitOpError() << "says one of object and change, not both";
+  if (bool(getRole()) != bool(getRoleChange()) || bool(getRole()) != bool(getTensors()))
+    return emitOpError() << "says some of role, change and number of tensors, not all";
+  if (getObject() && getRole())
+    return emitOpError() << "is of an object and of a role";
+  if (bool(getTarget()) != (getObject() || getRole()))
+    return emitOpError() << "names a target for an object or a role, and for nothing else";
   return success();
 }
 

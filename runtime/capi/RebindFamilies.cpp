@@ -143,9 +143,10 @@ Status Rebinder::rebindFamilies() {
 /// there may be an `init`.
 bool Rebinder::isDropped(const std::string &role, const plan::Family &family) const {
   return std::any_of(old_.leftOut.begin(), old_.leftOut.end(), [&](const plan::LeftOut &item) {
-    return item.what.starts_with(role + " of ") &&
+    return item.role && item.role->kind == plan::RoleChange::Kind::Dropped &&
+           item.role->role == role &&
            std::any_of(family.outputs.begin(), family.outputs.end(), [&](const plan::Output &o) {
-             return item.why == fmt::format("dropped for '{}'", old_.targets[o.target].name);
+             return item.role->target == old_.targets[o.target].name;
            });
   });
 }

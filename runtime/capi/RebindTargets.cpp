@@ -9,9 +9,10 @@
 
 namespace recast::capi {
 
-bool Rebinder::isLeftOut(const std::string &what) const {
-  return std::any_of(old_.leftOut.begin(), old_.leftOut.end(),
-                     [&](const plan::LeftOut &item) { return item.what == what; });
+bool Rebinder::isLeftOut(const std::string &role, uint64_t tensors) const {
+  return std::any_of(old_.leftOut.begin(), old_.leftOut.end(), [&](const plan::LeftOut &item) {
+    return item.role && item.role->role == role && item.role->tensors == tensors;
+  });
 }
 
 bool Rebinder::isDropped(const plan::ObjectChange &object) const {
@@ -41,9 +42,7 @@ Status Rebinder::checkLeftOut() {
   for (const auto &[role, counts] : roles) {
     if (counts.second == 0 || verbatim.count(role))
       continue;
-    std::string exact = fmt::format("{} of {} tensors", role, counts.first);
-    if (!isLeftOut(exact) && !isLeftOut(exact + " as stored") &&
-        !isLeftOut(fmt::format("{} of {} tensors", role, counts.second)))
+    if (!isLeftOut(role, counts.first) && !isLeftOut(role, counts.second))
       return tensorDiffers(
           example[role]->name,
           fmt::format("{} {} are not used, and the plan does not say so", counts.second, role));

@@ -184,6 +184,8 @@ Result<Plan> readArtifact(std::string_view bytes) {
   RECAST_ASSIGN(Columns columns, Columns::open(directory, parts.columns, parts.minor));
   Plan plan;
   RECAST_TRY(readDirectory(directory, parts.directory.size(), plan));
+  if (parts.minor < kRebindableSince)
+    plan.rebinding = Rebinding::Unknown;
   RECAST_TRY(readStrings(columns, plan));
   RECAST_TRY(readTables(columns, plan));
   RECAST_TRY(readMembers(directory, columns, parts.minor, plan));

@@ -213,7 +213,14 @@ void writeDirectory(Builder &builder, const Plan &plan, const MemberColumns &mem
       object =
           fb::CreateObjectChange(builder, path, target, static_cast<uint8_t>(item.object->kind));
     }
-    leftOutTables.push_back(fb::CreateLeftOut(builder, what, why, object));
+    Offset<fb::RoleChange> role = 0;
+    if (item.role) {
+      auto name = builder.CreateString(item.role->role);
+      auto target = builder.CreateString(item.role->target);
+      role = fb::CreateRoleChange(builder, name, target, item.role->tensors,
+                                  static_cast<uint8_t>(item.role->kind));
+    }
+    leftOutTables.push_back(fb::CreateLeftOut(builder, what, why, object, role));
   }
   auto leftOut = builder.CreateVector(leftOutTables);
   auto sections = builder.CreateVectorOfStructs(columns.table());

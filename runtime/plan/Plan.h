@@ -17,7 +17,7 @@
 namespace recast::plan {
 
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 6;
+inline constexpr uint16_t kVersionMinor = 7;
 inline constexpr uint32_t kNone = 0xffffffffu;
 
 struct SourceEndpoint {
@@ -169,16 +169,30 @@ struct ObjectChange {
   bool operator==(const ObjectChange &) const = default;
 };
 
-/// Something the job leaves out on purpose, shown by `explain` ("dropped: exp_avg for hub").
+/// Tensors of one role that a target does not get as the source stores them.
+struct RoleChange {
+  enum class Kind : uint8_t { Dropped, Computed }; ///< Computed: from another role.
+  static constexpr Kind kLast = Kind::Computed;
+
+  std::string role;
+  std::string target; ///< Its name.
+  uint64_t tensors = 0;
+  Kind kind = Kind::Dropped;
+  bool operator==(const RoleChange &) const = default;
+};
+
+/// Something the job leaves out on purpose: in words, shown by `explain` ("dropped: exp_avg for
+/// hub"), and, of an object or of a role, the same for programs.
 struct LeftOut {
   std::string what, why;
-  std::optional<ObjectChange> object = {}; ///< The same for programs, of an object. Since 1.6.
+  std::optional<ObjectChange> object = {}; ///< Since 1.6.
+  std::optional<RoleChange> role = {};     ///< Since 1.7.
   bool operator==(const LeftOut &) const = default;
 };
 
 /// Whether the plan fits the other steps of its run (`rebind`), or what of it holds of one step.
 enum class Rebinding : uint8_t {
-  Unknown, ///< Plans before 1.6, and those that no job made.
+  Unknown, ///< Plans before 1.7, and those that no job made.
   Fits,
   ExpectsStep, ///< A condition over what changes at every save was judged.
   Predicts,    ///< Step and hyper-parameters went into its numbers, or into leaving them out.

@@ -108,14 +108,23 @@ public:
   Status leftOut(const fb::LeftOut &from, LeftOut &to) {
     RECAST_TRY(text(from.what(), to.what));
     RECAST_TRY(text(from.why(), to.why));
-    if (!from.object())
-      return {};
-    to.object.emplace();
-    RECAST_TRY(text(from.object()->path(), to.object->path));
-    RECAST_TRY(text(from.object()->target(), to.object->target));
-    if (from.object()->kind() > static_cast<uint8_t>(ObjectChange::kLast))
-      return malformed("unknown change {} of an object", from.object()->kind());
-    to.object->kind = static_cast<ObjectChange::Kind>(from.object()->kind());
+    if (const fb::ObjectChange *object = from.object()) {
+      to.object.emplace();
+      RECAST_TRY(text(object->path(), to.object->path));
+      RECAST_TRY(text(object->target(), to.object->target));
+      if (object->kind() > static_cast<uint8_t>(ObjectChange::kLast))
+        return malformed("unknown change {} of an object", object->kind());
+      to.object->kind = static_cast<ObjectChange::Kind>(object->kind());
+    }
+    if (const fb::RoleChange *role = from.role()) {
+      to.role.emplace();
+      RECAST_TRY(text(role->role(), to.role->role));
+      RECAST_TRY(text(role->target(), to.role->target));
+      to.role->tensors = role->tensors();
+      if (role->kind() > static_cast<uint8_t>(RoleChange::kLast))
+        return malformed("unknown change {} of a role", role->kind());
+      to.role->kind = static_cast<RoleChange::Kind>(role->kind());
+    }
     return {};
   }
 

@@ -53,8 +53,8 @@ inline constexpr std::array<uint8_t, 32> kColumnWidth = {
     4, 1, 4, 8, 8, 4, 1, 4, 8, 8, 4, 4, 8, 8, 4, 4, 4, 4, 8, 8, 4, 4, 4, 4, 4, 4, 4, 8, 8, 4, 4, 1};
 inline constexpr size_t kColumnCount = kColumnWidth.size();
 /// Columns of each minor version, 1.0 first.
-inline constexpr std::array<size_t, 7> kColumnsOfMinor = {22, 24,           24,          28,
-                                                          28, kColumnCount, kColumnCount};
+inline constexpr std::array<size_t, 8> kColumnsOfMinor = {
+    22, 24, 24, 28, 28, kColumnCount, kColumnCount, kColumnCount};
 inline constexpr uint64_t kColumnAlignment = 64;
 
 /// Fixed head of the file. Byte offsets: magic 0, major 8 (u16), minor 10 (u16), zero 12 (u32),
@@ -69,6 +69,8 @@ inline constexpr std::array<char, 8> kMagic = {'\x89', 'R', 'P', 'L', 'A', 'N', 
 /// since 1.5 have the first, for runs and strings that share their beginnings.
 inline constexpr uint64_t kFeatureCoded = 1;
 inline constexpr uint16_t kCodedSince = 5;
+/// Earlier files do not say all that `rebind` goes by.
+inline constexpr uint16_t kRebindableSince = 7;
 inline constexpr uint64_t kKnownFeatures = kFeatureCoded;
 
 /// FlatBuffers offsets are 32-bit; verify() keeps the texts of a plan far below.

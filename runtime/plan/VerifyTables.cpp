@@ -210,8 +210,13 @@ uint64_t directoryBytes(const Plan &plan) {
       bytes += side.source.size() + side.name.size();
     bytes += 8 * target.aliases.size() + 4 * target.keptFiles.size();
   }
-  for (const LeftOut &item : plan.leftOut)
+  for (const LeftOut &item : plan.leftOut) {
     bytes += item.what.size() + item.why.size();
+    if (item.object)
+      bytes += item.object->path.size() + item.object->target.size();
+    if (item.role)
+      bytes += item.role->role.size() + item.role->target.size();
+  }
   return bytes;
 }
 

@@ -1,5 +1,6 @@
 """What happens around a conversion: the next step of a run, interruptions, progress, comparison."""
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -100,6 +101,36 @@ def test_rebind_refuses_another_run(workdir):
     done = recast("plan", workdir / "step.ucl", "-o", workdir / "step.rplan", check=False)
     if done.code == 0:  # The source's name in the job is `run`.
         refused(recast("rebind", workdir / "step.rplan", run, check=False), "expects", code=2)
+
+
+def changed_plan(folder, name, text):
+    """Plan IR as an artifact, with the fingerprints that it now has."""
+    path = folder / f"{name}.mlir"
+    for _ in range(3):
+        path.write_text(text)
+        done = recast("--mlir-to-rplan", path, "-o", folder / f"{name}.rplan", program="recast-translate", check=False)
+        if done.code == 0:
+            return folder / f"{name}.rplan"
+        which, now = re.search(r"its (\w+) fingerprint is \w+, but what it says hashes to (\w+)", done.err).groups()
+        text = re.sub(rf" {which} 0x\w+", f" {which} 0x{now}", text)
+    raise AssertionError(done.err)
+
+
+def test_rebind_goes_by_what_a_plan_says_of_roles_not_by_its_words(workdir):
+    """A plan without facts of its source: what the source holds beyond it must be what the job left out."""
+    run = workdir / "run"
+    shutil.copytree(DATA / "z2_bf16_dp2" / "native", run)
+    recast("init", run, "--to", "safetensors", "--out-dir", workdir / "out", "-o", workdir / "job.ucl")
+    recast("plan", workdir / "job.ucl", "-o", workdir / "job.rplan")
+    text = recast("--rplan-to-mlir", workdir / "job.rplan", program="recast-translate").out
+    text = re.sub(r" facts \{[^}]*\}", "", text)
+    words, role = re.search(r'plan.left_out ("exp_avg of 25 tensors" because "[^"]*")( 25 role "exp_avg" dropped for "\w+")', text).groups()
+    other = changed_plan(workdir, "words", text.replace(words, '"moments" because "nobody asks for them"'))
+    recast("rebind", other, run, "-o", workdir / "rebound.rplan")
+    fewer = changed_plan(workdir, "fewer", text.replace(role, role.replace(" 25 ", " 24 ")))
+    refused(recast("rebind", fewer, run, check=False), "25 exp_avg are not used, and the plan does not say so")
+    silent = changed_plan(workdir, "silent", text.replace(role, ""))
+    refused(recast("rebind", silent, run, check=False), "25 exp_avg are not used, and the plan does not say so")
 
 
 def test_interrupted_run_says_how_to_go_on_and_goes_on(workdir):

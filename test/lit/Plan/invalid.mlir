@@ -5,8 +5,23 @@ plan.header version "1" budget 0 schema 0x0 instance 0x0 spec ""
 
 // -----
 
-// expected-error @below {{'plan.left_out' op says some of object, change and target, not all}}
-"plan.left_out"() {what = "a", why = "b", object = "args.lr"} : () -> ()
+// expected-error @below {{'plan.left_out' op says one of object and change, not both}}
+"plan.left_out"() {what = "a", why = "b", object = "args.lr", target = "hub"} : () -> ()
+
+// -----
+
+// expected-error @below {{'plan.left_out' op says some of role, change and number of tensors, not all}}
+"plan.left_out"() {what = "a", why = "b", role = "weight", target = "hub"} : () -> ()
+
+// -----
+
+// expected-error @below {{'plan.left_out' op names a target for an object or a role, and for nothing else}}
+plan.left_out "a" because "b" object "args.lr" set
+
+// -----
+
+// expected-error @below {{'plan.left_out' op is of an object and of a role}}
+plan.left_out "a" because "b" object "args.lr" set 3 role "weight" dropped for "hub"
 
 // -----
 

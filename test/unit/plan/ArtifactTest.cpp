@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string goldenPath() { return std::string(RECAST_TEST_DATA) + "/plan/v1.6.rplan"; }
+std::string goldenPath() { return std::string(RECAST_TEST_DATA) + "/plan/v1.7.rplan"; }
 
 std::string readFile(const std::string &path) {
   std::ifstream in(path, std::ios::binary);
@@ -68,7 +68,7 @@ TEST(Artifact, ReadsAtAnyAddress) {
 // A file of each version of the format, written when it was defined: all must stay readable, and
 // the writer must produce the newest byte for byte. (1.0 had no parts, 1.1 no facts,
 // 1.2 no ranks and deadlines, 1.3 no shares of a mesh, 1.4 no runs and nothing that strings share,
-// 1.5 nothing for `rebind` to go by.)
+// 1.5 nothing for `rebind` to go by, 1.6 nothing about roles.)
 TEST(Artifact, GoldenFiles) {
   std::string bytes = readFile(goldenPath());
   auto plan = readArtifact(bytes);
@@ -76,11 +76,18 @@ TEST(Artifact, GoldenFiles) {
   EXPECT_EQ(*plan, goldenPlan());
   EXPECT_EQ(writeArtifact(*plan), bytes);
 
-  auto old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.5.rplan"));
+  auto old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.6.rplan"));
   ASSERT_TRUE(old.has_value()) << old.error().str();
-  Plan withoutChanges = goldenPlan();
+  Plan withoutRoles = goldenPlan();
+  withoutRoles.leftOut.pop_back();
+  withoutRoles.rebinding = Rebinding::Unknown;
+  setFingerprints(withoutRoles);
+  EXPECT_EQ(*old, withoutRoles);
+
+  old = readArtifact(readFile(std::string(RECAST_TEST_DATA) + "/plan/v1.5.rplan"));
+  ASSERT_TRUE(old.has_value()) << old.error().str();
+  Plan withoutChanges = withoutRoles;
   withoutChanges.leftOut.pop_back();
-  withoutChanges.rebinding = Rebinding::Unknown;
   withoutChanges.cut = Cut::Any;
   setFingerprints(withoutChanges);
   EXPECT_EQ(*old, withoutChanges);
@@ -277,7 +284,7 @@ TEST(Artifact, HeadErrorsSayWhatIsWrong) {
 
   std::string unlike = bytes;
   put<uint64_t>(unlike, 16, 0);
-  EXPECT_THAT(readError(resealed(unlike)), HasSubstr("1.6 with the feature bits 0x0"));
+  EXPECT_THAT(readError(resealed(unlike)), HasSubstr("1.7 with the feature bits 0x0"));
 
   std::string trailing = bytes + std::string(64, '\0');
   put<uint64_t>(trailing, 24, trailing.size());
@@ -315,10 +322,14 @@ TEST(Artifact, UnknownKindsAreErrors) {
   EXPECT_THAT(readError(resealed(bytes)), HasSubstr("unknown kind 3 of cut"));
 
   other = goldenPlan();
-  other.leftOut.back().object->kind = ObjectChange::Kind::Regrouped;
+  other.leftOut.at(1).object->kind = ObjectChange::Kind::Regrouped;
   bytes = writeArtifact(plan);
   bytes.at(directoryByte(plan, other)) = 3;
   EXPECT_THAT(readError(resealed(bytes)), HasSubstr("unknown change 3 of an object"));
+
+  other = goldenPlan();
+  other.leftOut.back().role->kind = RoleChange::Kind{2};
+  EXPECT_THAT(readError(writeArtifact(other)), HasSubstr("unknown change 2 of a role"));
 }
 
 TEST(Artifact, NewerMinorVersionIsRead) {

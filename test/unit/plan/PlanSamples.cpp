@@ -139,7 +139,11 @@ Plan goldenPlan() {
   plan.families = {master, checked, steps, parts, slices, layers};
   plan.leftOut = {{"exp_avg", "dropped for `hub`"},
                   {"object 'args.lr'", "set to another value for 'universal'",
-                   ObjectChange{"args.lr", "universal", ObjectChange::Kind::Set}}};
+                   ObjectChange{"args.lr", "universal", ObjectChange::Kind::Set}},
+                  {"weight of 3 tensors as stored",
+                   "computed from another role for 'hub'",
+                   {},
+                   RoleChange{"weight", "hub", 3, RoleChange::Kind::Computed}}};
   plan.rebinding = Rebinding::ExpectsStep;
   plan.cut = Cut::Drained;
   plan.deadlines = {{0, b, step, 0}, {1, b, step, 4.5}};
@@ -171,6 +175,9 @@ public:
       plan_.leftOut.push_back({text(9), text(9)});
       if (number(1))
         plan_.leftOut.back().object = {text(9), text(5), ObjectChange::Kind(number(2))};
+      else if (number(1))
+        plan_.leftOut.back().role = {text(9), text(5), number(1 << 20),
+                                     RoleChange::Kind(number(1))};
     }
     plan_.rebinding = static_cast<Rebinding>(number(static_cast<uint64_t>(kLastRebinding)));
     plan_.cut = static_cast<Cut>(number(static_cast<uint64_t>(kLastCut)));
