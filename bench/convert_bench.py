@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-from measure import (BIN, CORES, HERE, Watch, alternate, median, memcpy_rate, ratio, read_once, remove, run,
+from measure import (BIN, CORES, HERE, STANDALONE, Watch, alternate, median, memcpy_rate, ratio, read_once, remove, run,
                      settle, tree_size)
 
 sys.path.append(str(HERE.parent / "examples" / "demo"))
@@ -52,13 +52,13 @@ class Bench:
 
     # ---- contestants
 
-    def recast(self, *arguments, job=None):
+    def recast(self, *arguments, job=None, binaries=BIN):
         """A function that runs one conversion: (what it took, its report)."""
         what = [job] if job else [self.source, "-o", self.out]
 
         def action():
             remove(self.out, f"{self.out}-hub")
-            took = run([BIN / "recast", "convert", *what, "--json", *arguments])
+            took = run([binaries / "recast", "convert", *what, "--json", *arguments])
             return took, json.loads(took.output)
         return action
 
@@ -210,24 +210,32 @@ class Bench:
         self.recast("--to", "deepspeed-universal", "--no-sync")()
         first = {workers: ds_to_universal(workers).seconds for workers in (1, 2, 4)}
         best = min(first, key=first.get)
-        self.framework(f"ds_to_universal, {best} workers", lambda: ds_to_universal(best), ["--to", "deepspeed-universal"], ">= 18",
+        self.framework(f"ds_to_universal, {best} workers", lambda: ds_to_universal(best), ["--to", "deepspeed-universal"], ">= 18", settle,
                        "; first " + ", ".join(f"{workers} workers {seconds:.1f} s" for workers, seconds in first.items()))
         self.framework("zero_to_fp32 (safetensors)", zero_to_fp32, ["--to", "safetensors", "--dtype", "f32"], ">= 15")
         remove(upstream, self.out)
 
-    def framework(self, label, theirs, to, goal, remark=""):
-        convert, ratios, mine, them = self.recast(*to, "--no-sync"), [], [], []
-        for _ in range(3):
-            settle()  # They delete temporary files: who comes next would pay, themselves or Recast.
-            ours = [convert()[0] for _ in range(5)][2:]
+    def framework(self, label, theirs, to, goal, before=lambda: None, remark=""):
+        """Rounds of two conversions that warm up, three more by each build of Recast that there is, in turn, and at once one by the tool."""
+        builds = {"recast": BIN, **({"recast, standalone": STANDALONE} if (STANDALONE / "recast").exists() else {})}
+        convert = {name: self.recast(*to, "--no-sync", binaries=binaries) for name, binaries in builds.items()}
+        ratios, mine, them = {name: [] for name in builds}, {name: [] for name in builds}, []
+        for number in range(self.rounds):
+            before()  # They may delete temporary files: who comes next would pay, themselves or Recast.
+            convert["recast"](), convert["recast"]()
+            ours = {name: [took for took, _ in runs] for name, runs in alternate(3, convert, number).items()}
             them.append(theirs())
-            mine += ours
-            ratios.append(them[-1].seconds / median([took.seconds for took in ours]))
-        theirs, cpu = (median([took.processor() for took in side]) for side in (them, mine))
-        least = [min(took.seconds for took in side) for side in (them, mine)]
-        self.row(label, median([took.seconds for took in them]), median(ratios), "recast", goal,
-                 f"least {least[0]:.2f} s, {least[0] / least[1]:.1f} x recast's {least[1]:.2f} s; processor time {theirs:.1f} s, {theirs / cpu:.0f} x recast's "
-                 f"{cpu:.2f} s; peak {max(took.peak for took in them):.0f} MiB{remark}")
+            for name, runs in ours.items():
+                mine[name] += runs
+                ratios[name].append(them[-1].seconds / median([took.seconds for took in runs]))
+        for name in builds:
+            processor, cpu = (median([took.processor() for took in side]) for side in (them, mine[name]))
+            least = [min(took.seconds for took in side) for side in (them, mine[name])]
+            self.row(label, median([took.seconds for took in them]), median(ratios[name]), name, goal,
+                     f"{min(ratios[name]):.1f} to {max(ratios[name]):.1f} in {self.rounds} rounds; recast {median([took.seconds for took in mine[name]]):.2f} s; least "
+                     f"{least[0]:.2f} s, {least[0] / least[1]:.1f} x {least[1]:.2f} s; processor time {processor:.1f} s, {processor / cpu:.0f} x {cpu:.2f} s; "
+                     f"peak {max(took.peak for took in them):.0f} MiB{remark}")
+            remark = ""  # Of the tool: said once.
 
     def promises(self):
         """What is counted rather than timed: bytes, files that appear, memory under a hard limit."""
@@ -251,13 +259,16 @@ class Bench:
 
 def startup(runs=20):
     """Least and median wall time of programs that have nothing to do: what every command pays."""
-    for command, goal in ((["recast", "--help"], 60), (["recast-run", "--help"], 5)):
+    programs = [(BIN / "recast", 60), (BIN / "recast-run", 5)]
+    if (STANDALONE / "recast").exists():
+        programs.append((STANDALONE / "recast", 60))
+    for program, goal in programs:
         took = []
         for _ in range(runs):
             start = time.perf_counter()
-            subprocess.run([BIN / command[0], *command[1:]], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([program, "--help"], check=True, stdout=subprocess.DEVNULL)
             took.append(1000 * (time.perf_counter() - start))
-        print(f"start-up of {' '.join(command)}: {min(took):.1f} ms at least, {median(took):.1f} ms median; goal < {goal} ms: "
+        print(f"start-up of {'/'.join(program.parts[-2:])} --help: {min(took):.1f} ms at least, {median(took):.1f} ms median; goal < {goal} ms: "
               f"{'met' if median(took) < goal else 'MISSED'}", flush=True)
 
 

@@ -16,6 +16,7 @@ import numpy
 HERE = pathlib.Path(__file__).resolve().parent
 BIN = pathlib.Path(os.environ.get("RECAST_BIN", HERE.parent / "build" / "bin"))
 ENVIRONMENT = {**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+STANDALONE = BIN.parent / "standalone"  # The same programs with MLIR and LLVM inside, where they were built.
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -50,11 +51,11 @@ def run(command, **options):
         return Took(seconds, usage.ru_utime, usage.ru_stime, usage.ru_maxrss / 1024, out.read())
 
 
-def alternate(rounds, contestants):
-    """Runs each of {name: action} once a round, the order reversed each round, for who runs second finds warmer
-    memory. {name: [what the action returned]}."""
+def alternate(rounds, contestants, first=0):
+    """Runs each of {name: action} once a round, the order reversed each round (`first` odd: from the first on), for who
+    runs second finds warmer memory. {name: [what the action returned]}."""
     results = {name: [] for name in contestants}
-    for number in range(rounds):
+    for number in range(first, first + rounds):
         for name in list(contestants)[::-1 if number % 2 else 1]:
             results[name].append(contestants[name]())
     return results

@@ -20,14 +20,30 @@ using namespace mlir;
 namespace recast::codegen {
 namespace {
 
+/// LLVM's names of the architectures of allTargets() and ptxTargets().
+constexpr bool isOurs(std::string_view architecture) {
+  return architecture == "X86" || architecture == "AArch64" || architecture == "NVPTX";
+}
+
 Result<std::unique_ptr<llvm::TargetMachine>> makeMachine(const Target &target) {
   static std::once_flag once;
   std::call_once(once, [] {
-    llvm::InitializeAllTargetInfos();
-    llvm::InitializeAllTargets();
-    llvm::InitializeAllTargetMCs();
-    llvm::InitializeAllAsmPrinters();
-    llvm::InitializeAllAsmParsers(); // Some kernels contain a line of assembly.
+  // A program that holds LLVM itself would hold what InitializeAllTargets() names, twenty more.
+#define LLVM_TARGET(NAME)                                                                          \
+  if constexpr (isOurs(#NAME)) {                                                                   \
+    LLVMInitialize##NAME##TargetInfo();                                                            \
+    LLVMInitialize##NAME##Target();                                                                \
+    LLVMInitialize##NAME##TargetMC();                                                              \
+  }
+#include "llvm/Config/Targets.def"
+#define LLVM_ASM_PRINTER(NAME)                                                                     \
+  if constexpr (isOurs(#NAME))                                                                     \
+    LLVMInitialize##NAME##AsmPrinter();
+#include "llvm/Config/AsmPrinters.def"
+#define LLVM_ASM_PARSER(NAME)                                                                      \
+  if constexpr (isOurs(#NAME))                                                                     \
+    LLVMInitialize##NAME##AsmParser(); // Some kernels contain a line of assembly.
+#include "llvm/Config/AsmParsers.def"
   });
   llvm::Triple triple((llvm::StringRef(target.triple)));
   std::string error;
