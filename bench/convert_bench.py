@@ -212,6 +212,7 @@ class Bench:
         best = min(first, key=first.get)
         self.framework(f"ds_to_universal, {best} workers", lambda: ds_to_universal(best), ["--to", "deepspeed-universal"], ">= 18", settle,
                        "; first " + ", ".join(f"{workers} workers {seconds:.1f} s" for workers, seconds in first.items()))
+        settle()
         self.framework("zero_to_fp32 (safetensors)", zero_to_fp32, ["--to", "safetensors", "--dtype", "f32"], ">= 15")
         remove(upstream, self.out)
 

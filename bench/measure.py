@@ -17,6 +17,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 BIN = pathlib.Path(os.environ.get("RECAST_BIN", HERE.parent / "build" / "bin"))
 ENVIRONMENT = {**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
 STANDALONE = BIN.parent / "standalone"  # The same programs with MLIR and LLVM inside, where they were built.
+if (STANDALONE / "recast").exists() and (STANDALONE / "recast").stat().st_mtime < (BIN / "recast").stat().st_mtime:
+    sys.exit(f"{STANDALONE} is older than {BIN}: build it again with `tools/dev standalone`, or delete it")
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -52,8 +54,8 @@ def run(command, **options):
 
 
 def alternate(rounds, contestants, first=0):
-    """Runs each of {name: action} once a round, the order reversed each round (`first` odd: from the first on), for who
-    runs second finds warmer memory. {name: [what the action returned]}."""
+    """Runs each of {name: action} once a round, the order reversed each round, for who runs second finds warmer
+    memory. `first` is the number of the first round: odd ones run in reverse. {name: [what the action returned]}."""
     results = {name: [] for name in contestants}
     for number in range(first, first + rounds):
         for name in list(contestants)[::-1 if number % 2 else 1]:

@@ -15,7 +15,7 @@ target_include_directories(recast_mlir_options SYSTEM INTERFACE ${LLVM_INCLUDE_D
 # what they need of the archives. Never both: one static component beside the shared libraries
 # duplicates TypeIDs.
 add_library(recast_static_mlir INTERFACE)
-file(GLOB archives ${LLVM_LIBRARY_DIR}/libMLIR*.a ${LLVM_LIBRARY_DIR}/libLLVM*.a)
+file(GLOB archives ${LLVM_LIBRARY_DIR}/libMLIR*.a ${LLVM_LIBRARY_DIR}/libLLVM*.a) # lld wants no order.
 target_link_libraries(recast_static_mlir INTERFACE ${archives} ZLIB::ZLIB "$<TARGET_NAME_IF_EXISTS:zstd::libzstd_shared>")
 target_link_options(recast_static_mlir INTERFACE -Wl,--gc-sections)
 

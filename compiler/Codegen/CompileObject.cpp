@@ -28,7 +28,7 @@ constexpr bool isOurs(std::string_view architecture) {
 Result<std::unique_ptr<llvm::TargetMachine>> makeMachine(const Target &target) {
   static std::once_flag once;
   std::call_once(once, [] {
-  // A program that holds LLVM itself would hold what InitializeAllTargets() names, twenty more.
+  // InitializeAllTargets() would link twenty more back ends into a program with LLVM inside.
 #define LLVM_TARGET(NAME)                                                                          \
   if constexpr (isOurs(#NAME)) {                                                                   \
     LLVMInitialize##NAME##TargetInfo();                                                            \

@@ -207,15 +207,16 @@ def Plan_LeftOutOp : Plan_Op<"left_out"> {
   let summary = "Something the job leaves out on purpose";
   let description = [{
     What and why are for people. Of an object there is the same for programs: its path in the
-    source, what became of it, and the name of the target. So there is of tensors of one role: how
-    many they are, and whether they were dropped or computed from another role.
+    source, what became of it, and the name of the target. Likewise for the tensors of one role:
+    whether they were dropped or computed from another role, and how many. `rebind` goes by these,
+    so a plan that says `rebinding fits` has them wherever its words are of an object or a role.
 
     ```mlir
     plan.left_out "exp_avg" because "dropped for `hub`"
     plan.left_out "object 'args.lr'" because "set to another value for 'hub'"
         object "args.lr" set for "hub"
     plan.left_out "weight of 53 tensors as stored" because "computed from another role for 'hub'"
-        53 role "weight" computed for "hub"
+        role "weight" computed of 53 for "hub"
     ```
   }];
   let arguments = (ins StrAttr:$what, StrAttr:$why, OptionalAttr<StrAttr>:$object,
@@ -224,7 +225,7 @@ def Plan_LeftOutOp : Plan_Op<"left_out"> {
                        OptionalAttr<Plan_RoleChangeAttr>:$roleChange,
                        OptionalAttr<StrAttr>:$target);
   let assemblyFormat = [{
-    $what `because` $why (`object` $object^ $change)? ($tensors^ `role` $role $roleChange)?
+    $what `because` $why (`object` $object^ $change)? (`role` $role^ $roleChange `of` $tensors)?
     (`for` $target^)? attr-dict
   }];
   let hasVerifier = 1;

@@ -9,9 +9,13 @@
 
 namespace recast::capi {
 
-bool Rebinder::isLeftOut(const std::string &role, uint64_t tensors) const {
+/// Of `unused` tensors of a role, one of `all`: that many were dropped, or no target has any as it
+/// is stored.
+bool Rebinder::isLeftOut(const std::string &role, uint64_t unused, uint64_t all) const {
   return std::any_of(old_.leftOut.begin(), old_.leftOut.end(), [&](const plan::LeftOut &item) {
-    return item.role && item.role->role == role && item.role->tensors == tensors;
+    return item.role && item.role->role == role &&
+           (item.role->tensors == all ||
+            (item.role->tensors == unused && item.role->kind == plan::RoleChange::Kind::Dropped));
   });
 }
 
@@ -42,7 +46,7 @@ Status Rebinder::checkLeftOut() {
   for (const auto &[role, counts] : roles) {
     if (counts.second == 0 || verbatim.count(role))
       continue;
-    if (!isLeftOut(role, counts.first) && !isLeftOut(role, counts.second))
+    if (!isLeftOut(role, counts.second, counts.first))
       return tensorDiffers(
           example[role]->name,
           fmt::format("{} {} are not used, and the plan does not say so", counts.second, role));

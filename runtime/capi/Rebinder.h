@@ -71,7 +71,7 @@ private:
   std::set<std::string> rolesFrom(const plan::Family &family, uint32_t member, size_t input) const;
   bool isWritten(std::string_view role, const plan::Family &family, uint32_t member,
                  size_t input) const;
-  bool isLeftOut(const std::string &role, uint64_t tensors) const;
+  bool isLeftOut(const std::string &role, uint64_t unused, uint64_t all) const;
   bool isDropped(const plan::ObjectChange &object) const;
   bool isDropped(const std::string &role, const plan::Family &family) const;
   bool findRenames() const;

@@ -141,7 +141,7 @@ void hashSchema(Hasher &hash, const Plan &plan) {
     hashParts(hash, family);
   }
   hash.number(plan.leftOut.size());
-  for (const LeftOut &item : plan.leftOut) {
+  for (const LeftOut &item : plan.leftOut) { // In words; what they are for programs came later.
     hash.text(item.what);
     hash.text(item.why);
   }

@@ -229,6 +229,10 @@ Status verifyTables(const Plan &plan, std::vector<StoreFacts> &stores) {
   for (size_t i = 0; i < plan.strings.size(); ++i)
     if (plan.strings[i].size() > (size_t{1} << 20))
       return badPlan("string {} is longer than 1 MiB", i);
+  for (const LeftOut &item : plan.leftOut)
+    if (item.role && (item.object || item.role->tensors >= kNone))
+      return badPlan("'{}' is left out as an object and a role, or as 2^32 tensors or more",
+                     item.what);
   if (directoryBytes(plan) > kMaxDirectoryBytes / 2)
     return badPlan("its spec, objects and options need more than {} bytes", kMaxDirectoryBytes / 2);
   RECAST_TRY(verifySources(plan));

@@ -112,7 +112,7 @@ def seeds():
             subprocess.run([BIN / "recast", "convert", DATA / "deepspeed" / case / "native", "-o", folder + "/out",
                             "--to", "deepspeed-universal", "-q", "--no-sync"], check=True)
             yield "universal", case, packed(pathlib.Path(folder) / "out")
-    for version in ("1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6"):  # Every field is used, but no writer would take it.
+    for version in ("1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"):  # Every field is used, but no writer would take it.
         yield "artifact", f"golden_{version}", (DATA / "plan" / f"v{version}.rplan").read_bytes()
     yield "artifact", "job", planned("odd_z2_bf16_dp2_sgd")
     yield "safetensors", "two", safetensors(

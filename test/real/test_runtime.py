@@ -124,7 +124,7 @@ def test_rebind_goes_by_what_a_plan_says_of_roles_not_by_its_words(workdir):
     recast("plan", workdir / "job.ucl", "-o", workdir / "job.rplan")
     text = recast("--rplan-to-mlir", workdir / "job.rplan", program="recast-translate").out
     text = re.sub(r" facts \{[^}]*\}", "", text)
-    words, role = re.search(r'plan.left_out ("exp_avg of 25 tensors" because "[^"]*")( 25 role "exp_avg" dropped for "\w+")', text).groups()
+    words, role = re.search(r'plan.left_out ("exp_avg of 25 tensors" because "[^"]*")( role "exp_avg" dropped of 25 for "\w+")', text).groups()
     other = changed_plan(workdir, "words", text.replace(words, '"moments" because "nobody asks for them"'))
     recast("rebind", other, run, "-o", workdir / "rebound.rplan")
     fewer = changed_plan(workdir, "fewer", text.replace(role, role.replace(" 25 ", " 24 ")))

@@ -20,8 +20,18 @@ plan.left_out "a" because "b" object "args.lr" set
 
 // -----
 
+// expected-error @below {{'plan.left_out' op names a target for an object or a role, and for nothing else}}
+plan.left_out "a" because "b" for "hub"
+
+// -----
+
+// expected-error @below {{'plan.left_out' op is of -3 tensors, which is not between 0 and 2^32 - 1}}
+plan.left_out "a" because "b" role "weight" dropped of -3 for "hub"
+
+// -----
+
 // expected-error @below {{'plan.left_out' op is of an object and of a role}}
-plan.left_out "a" because "b" object "args.lr" set 3 role "weight" dropped for "hub"
+plan.left_out "a" because "b" object "args.lr" set role "weight" dropped of 3 for "hub"
 
 // -----
 

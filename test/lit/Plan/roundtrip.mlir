@@ -1,4 +1,5 @@
 // RUN: recast-opt %s --verify-roundtrip | FileCheck %s
+// RUN: recast-opt %s --mlir-print-debuginfo | recast-opt | FileCheck %s
 // RUN: recast-opt %s --mlir-print-op-generic | recast-opt | FileCheck %s
 // RUN: recast-opt %s --emit-bytecode | recast-opt | FileCheck %s
 // RUN: recast-opt %s --mlir-elide-resource-strings-if-larger=4 | recast-opt | FileCheck %s --check-prefix=ELIDED
@@ -26,7 +27,7 @@
 // CHECK: plan.family @family2 shape [] inputs [f32 layout 0] outputs [f32 layout 0 target 1] recipe "load 0 f32; store %0 0" members dense_resource<members2> : tensor<2x8xi64>
 // CHECK: plan.left_out "exp_avg" because "dropped for `hub`"
 // CHECK: plan.left_out "object 'args.lr'" because "set to another value for 'universal'" object "args.lr" set for "universal"
-// CHECK: plan.left_out "weight of 3 tensors as stored" because "computed from another role for 'hub'" 3 role "weight" computed for "hub"
+// CHECK: plan.left_out "weight of 3 tensors as stored" because "computed from another role for 'hub'" role "weight" computed of 3 for "hub"
 // CHECK: plan.deadlines "p" time 1.175000e+02 rows dense_resource<deadlines> : tensor<2x4xi64>
 // CHECK-DAG: deadlines: "0x08000000000000000000000003000000000000000100000000000000000000000000E03F0100000000000000020000000000000001000000000000000000000000001240"
 // CHECK-DAG: string_lengths: "0x0800000006000000000000000400000000000000070000000000000007000000000000000D00000000000000"
@@ -83,7 +84,7 @@ module {
   plan.left_out "object 'args.lr'" because "set to another value for 'universal'"
       object "args.lr" set for "universal"
   plan.left_out "weight of 3 tensors as stored" because "computed from another role for 'hub'"
-      3 role "weight" computed for "hub"
+      role "weight" computed of 3 for "hub"
   plan.deadlines "p" time 1.175000e+02 rows dense_resource<deadlines> : tensor<2x4xi64>
 }
 

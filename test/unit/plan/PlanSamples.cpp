@@ -176,7 +176,7 @@ public:
       if (number(1))
         plan_.leftOut.back().object = {text(9), text(5), ObjectChange::Kind(number(2))};
       else if (number(1))
-        plan_.leftOut.back().role = {text(9), text(5), number(1 << 20),
+        plan_.leftOut.back().role = {text(9), text(5), number(UINT32_MAX - 1),
                                      RoleChange::Kind(number(1))};
     }
     plan_.rebinding = static_cast<Rebinding>(number(static_cast<uint64_t>(kLastRebinding)));

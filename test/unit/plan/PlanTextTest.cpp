@@ -155,11 +155,13 @@ TEST_F(PlanText, ExportErrors) {
   EXPECT_EQ(exportError("module {}"), "no error");
   EXPECT_THAT(exportError("plan.extents dense_resource<gone> : tensor<1x3xi64>"),
               HasSubstr("the data of resource `gone` is not there"));
-  std::string header = "plan.header version \"1.6\" budget 0 schema 0x0 instance 0x0 spec \"\"\n";
+  std::string version = fmt::format("{}.{}", kVersionMajor, kVersionMinor);
+  std::string header = fmt::format(
+      "plan.header version \"{}\" budget 0 schema 0x0 instance 0x0 spec \"\"\n", version);
   EXPECT_EQ(exportError(header), "no error");
   EXPECT_THAT(exportError(header + header), HasSubstr("a module may have only one"));
   EXPECT_THAT(exportError("plan.header version \"9.1\" budget 0 schema 0x0 instance 0x0 spec \"\""),
-              HasSubstr("format version 9.1, this program writes 1.6"));
+              HasSubstr("format version 9.1, this program writes " + version));
   EXPECT_THAT(exportError("plan.layout \"nonsense\""), HasSubstr("does not read as a layout"));
 }
 

@@ -39,6 +39,10 @@ TEST(Verify, Tables) {
                 HasSubstr("not a path inside"));
   EXPECT_THAT(errorAfter([](Plan &p) { p.files[0].path = std::string("a\0b", 3); }),
               HasSubstr("not a path inside"));
+  EXPECT_THAT(errorAfter([](Plan &p) { p.leftOut.back().role->tensors = kNone; }),
+              HasSubstr("2^32 tensors"));
+  EXPECT_THAT(errorAfter([](Plan &p) { p.leftOut.back().object.emplace(); }),
+              HasSubstr("as an object and a role"));
   EXPECT_THAT(errorAfter([](Plan &p) { p.records[0].file = 3; }), HasSubstr("record 0 lies in"));
   EXPECT_THAT(errorAfter([](Plan &p) { p.records[0].length = UINT64_MAX; }),
               HasSubstr("reach beyond file"));
