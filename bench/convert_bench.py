@@ -20,8 +20,8 @@ import sys
 import tempfile
 import time
 
-from measure import (BIN, CORES, HERE, STANDALONE, Watch, alternate, median, memcpy_rate, ratio, read_once, remove, run,
-                     settle, tree_size)
+from measure import (BIN, CORES, HERE, Watch, alternate, median, memcpy_rate, ratio, read_once, remove, run, settle,
+                     standalone, tree_size)
 
 sys.path.append(str(HERE.parent / "examples" / "demo"))
 
@@ -218,7 +218,7 @@ class Bench:
 
     def framework(self, label, theirs, to, goal, before=lambda: None, remark=""):
         """Rounds of two conversions that warm up, three more by each build of Recast that there is, in turn, and at once one by the tool."""
-        builds = {"recast": BIN, **({"recast, standalone": STANDALONE} if (STANDALONE / "recast").exists() else {})}
+        builds = {"recast": BIN, **({"recast, standalone": standalone()} if standalone() else {})}
         convert = {name: self.recast(*to, "--no-sync", binaries=binaries) for name, binaries in builds.items()}
         ratios, mine, them = {name: [] for name in builds}, {name: [] for name in builds}, []
         for number in range(self.rounds):
@@ -261,8 +261,8 @@ class Bench:
 def startup(runs=20):
     """Least and median wall time of programs that have nothing to do: what every command pays."""
     programs = [(BIN / "recast", 60), (BIN / "recast-run", 5)]
-    if (STANDALONE / "recast").exists():
-        programs.append((STANDALONE / "recast", 60))
+    if standalone():
+        programs.append((standalone() / "recast", 60))
     for program, goal in programs:
         took = []
         for _ in range(runs):

@@ -16,9 +16,6 @@ import numpy
 HERE = pathlib.Path(__file__).resolve().parent
 BIN = pathlib.Path(os.environ.get("RECAST_BIN", HERE.parent / "build" / "bin"))
 ENVIRONMENT = {**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
-STANDALONE = BIN.parent / "standalone"  # The same programs with MLIR and LLVM inside, where they were built.
-if (STANDALONE / "recast").exists() and (STANDALONE / "recast").stat().st_mtime < (BIN / "recast").stat().st_mtime:
-    sys.exit(f"{STANDALONE} is older than {BIN}: build it again with `tools/dev standalone`, or delete it")
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -36,6 +33,16 @@ class Took:
 
     def cores(self):
         return self.processor() / self.seconds
+
+
+def standalone():
+    """The folder of the same programs with MLIR and LLVM inside; none where they were not built."""
+    folder = BIN.parent / "standalone"
+    if not (folder / "recast").exists():
+        return None
+    if (folder / "recast").stat().st_mtime < (BIN / "recast").stat().st_mtime:
+        sys.exit(f"{folder} is older than {BIN}: build it again with `tools/dev standalone`, or delete it")
+    return folder
 
 
 def run(command, **options):
