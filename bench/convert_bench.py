@@ -218,7 +218,9 @@ class Bench:
 
     def framework(self, label, theirs, to, goal, before=lambda: None, remark=""):
         """Rounds of two conversions that warm up, three more by each build of Recast that there is, in turn, and at once one by the tool."""
-        builds = {"recast": BIN, **({"recast, standalone": standalone()} if standalone() else {})}
+        builds = {"recast": BIN}
+        if standalone():
+            builds["recast, standalone"] = standalone()
         convert = {name: self.recast(*to, "--no-sync", binaries=binaries) for name, binaries in builds.items()}
         ratios, mine, them = {name: [] for name in builds}, {name: [] for name in builds}, []
         for number in range(self.rounds):

@@ -44,8 +44,7 @@ LogicalResult LeftOutOp::verify() {
     return emitOpError() << "says one of object and change, not both";
   if (bool(getRole()) != bool(getRoleChange()) || bool(getRole()) != bool(getTensors()))
     return emitOpError() << "says some of role, change and number of tensors, not all";
-  if (auto tensors = getTensors();
-      tensors && *tensors != static_cast<uint64_t>(static_cast<uint32_t>(*tensors)))
+  if (auto tensors = getTensors(); tensors && *tensors > UINT32_MAX) // Negative ones, too.
     return emitOpError() << "is of " << static_cast<int64_t>(*tensors)
                          << " tensors, which is not between 0 and 2^32 - 1";
   if (getObject() && getRole())

@@ -4,7 +4,7 @@ import subprocess
 import pytest
 from conftest import BIN, DATA, recast
 
-STANDALONE = BIN.parent / "standalone"
+PROGRAMS = {"shared": BIN / "recast", "standalone": BIN.parent / "standalone" / "recast"}
 JOB = """source run = deepspeed("{run}") as same
 target hub = safetensors("{out}") as same
 convert run -> hub {{
@@ -16,18 +16,18 @@ convert run -> hub {{
 
 @pytest.fixture(scope="module", autouse=True)
 def built():
-    assert (STANDALONE / "recast").exists(), "build it first: tools/dev standalone"
+    assert PROGRAMS["standalone"].exists(), "build it first: tools/dev standalone"
 
 
 def test_needs_no_llvm():
-    needs = subprocess.run(["ldd", STANDALONE / "recast"], capture_output=True, text=True, check=True).stdout
+    needs = subprocess.run(["ldd", PROGRAMS["standalone"]], capture_output=True, text=True, check=True).stdout
     assert "libstdc++" in needs and "LLVM" not in needs and "MLIR" not in needs, needs
 
 
 def test_converts_as_the_shared_build(workdir):
     run = DATA / "z3_bf16_dp2" / "native"
     files = {}
-    for name, program in (("shared", BIN / "recast"), ("standalone", STANDALONE / "recast")):
+    for name, program in PROGRAMS.items():
         (workdir / "job.ucl").write_text(JOB.format(run=run, out=workdir / name))
         done = recast("convert", workdir / "job.ucl", program=program, env={"XDG_CACHE_HOME": str(workdir / f"cache-{name}")})
         assert "note" not in done.err, done.err
@@ -39,6 +39,6 @@ def test_converts_as_the_shared_build(workdir):
 @pytest.mark.parametrize("target", ["x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64", "nvptx"])
 def test_compiles_for_every_target_as_the_shared_build(workdir, target):
     (workdir / "job.ucl").write_text(JOB.format(run=DATA / "z3_bf16_dp2" / "native", out=workdir / "out"))
-    for name, program in (("shared", BIN / "recast"), ("standalone", STANDALONE / "recast")):
+    for name, program in PROGRAMS.items():
         recast("compile", workdir / "job.ucl", "--target", target, "-o", workdir / name, program=program)
     assert (workdir / "shared").read_bytes() == (workdir / "standalone").read_bytes() != b""
