@@ -9,8 +9,8 @@
 
 namespace recast::capi {
 
-/// Of `unused` tensors of a role, one of `all`: that many were dropped, or no target has any as it
-/// is stored.
+/// Whether the job says why `unused` of `all` tensors of a role are not read: just that many were
+/// dropped, or some target gets none of them as they are stored.
 bool Rebinder::isLeftOut(const std::string &role, uint64_t unused, uint64_t all) const {
   return std::any_of(old_.leftOut.begin(), old_.leftOut.end(), [&](const plan::LeftOut &item) {
     return item.role && item.role->role == role &&
